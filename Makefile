@@ -1,0 +1,39 @@
+# make demo   real galaxies, degraded and restored: a figure and a table (under demo/)
+# make test   the test suite
+# make check  style, types and the direction of imports
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test check clean
+
+demo: $(VENV)/.run
+	$(BIN)/pellucid demo --output demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+# The locks are complete, so nothing else is resolved or fetched. The pinned torch is the CPU build; where
+# the package index has only the CUDA one: make test TORCH_INDEX=https://download.pytorch.org/whl/cpu
+$(VENV)/.run: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "pellucid needs Python 3.11 or later; name one: make PYTHON=python3.12" >&2; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --no-deps -r requirements.lock
+	$(PIP) --no-deps -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+	$(PIP) --no-deps $(TORCH_INDEX:%=--extra-index-url %) -r requirements-dev.lock
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo

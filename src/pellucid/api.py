@@ -1,0 +1,100 @@
+"""What ``import pellucid`` offers: read, restore, write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+
+from pellucid import display, fits
+from pellucid.errors import UsageError
+from pellucid.image import SkyImage
+from pellucid.optics import INSTRUMENTS, PSF, Degradation, gaussian_psf, moffat_psf
+from pellucid.restoration import Restoration, Restorer, load_restorer
+from pellucid.restoration.provenance import restoration_cards, restoration_history
+
+#: A composite says nothing of its pixels; GalaxyGAN's are those of SDSS.
+COMPOSITE_PIXEL_SCALE = INSTRUMENTS["sdss"].pixel_scale
+
+__all__ = [
+    "PSF",
+    "Degradation",
+    "Restoration",
+    "Restorer",
+    "SkyImage",
+    "gaussian_psf",
+    "load_restorer",
+    "moffat_psf",
+    "read_image",
+    "write_image",
+]
+
+
+def read_image(
+    *paths: str | PathLike[str],
+    hdu: int | str | None = None,
+    bands: Sequence[str] | None = None,
+    pixel_scale: float | None = None,
+) -> SkyImage:
+    """Read an image from FITS, or from an 8-bit colour composite (PNG, JPEG).
+
+    Parameters
+    ----------
+    paths
+        One file a band, or one that holds them all.
+    hdu
+        Which extension, by number or name; without it, all that are images of one shape.
+    bands
+        Names of the bands; without them, what the files say.
+    pixel_scale
+        Arcsec per pixel; without it, what the WCS says, and SDSS's 0.396 for a composite.
+
+    Raises
+    ------
+    InputError
+        When a file is bad; the text names the file and the fault.
+    UsageError
+        When composites are mixed with other files.
+    """
+    if not paths:
+        raise UsageError("no file to read")
+    if not any(display.is_composite(path) for path in paths):
+        return fits.read_image(*paths, hdu=hdu, bands=bands, pixel_scale=pixel_scale)
+    if len(paths) > 1 or hdu is not None:
+        raise UsageError(f"{paths[0]}: a colour composite is read alone, without --hdu")
+    image = display.read_composite(paths[0], pixel_scale=pixel_scale or COMPOSITE_PIXEL_SCALE)
+    return replace(image, bands=tuple(bands)) if bands else image
+
+
+def write_image(
+    image: SkyImage | Restoration,
+    path: str | PathLike[str],
+    overwrite: bool = False,
+    history: Sequence[str] = (),
+) -> Path:
+    """Write an image or a restoration as FITS, or as an 8-bit PNG where the name ends so.
+
+    FITS keeps every card, the WCS, the unit and the extensions' names of the file that was read.
+
+    Raises
+    ------
+    UsageError
+        When the file exists and ``overwrite`` is off.
+    TemporaryError
+        When it cannot be written; nothing is left half done.
+    """
+    sky = image.image if isinstance(image, Restoration) else image
+    if Path(path).suffix.lower() == ".png":
+        return display.write_png(sky, path, overwrite=overwrite)
+    if isinstance(image, SkyImage):
+        return fits.write_image(sky, path, overwrite=overwrite, history=history)
+    layers = {"UNCERT": image.uncertainty, "DOUBT": image.doubt}
+    return fits.write_image(
+        sky,
+        path,
+        overwrite=overwrite,
+        history=[*history, *restoration_history(image)],
+        cards=restoration_cards(image),
+        layers={name: layer for name, layer in layers.items() if layer is not None},
+    )

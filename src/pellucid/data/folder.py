@@ -1,0 +1,157 @@
+"""A folder of galaxies, object by object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.display import is_composite, read_composite
+from pellucid.errors import InputError, PellucidError
+from pellucid.fits import read_image
+from pellucid.image import SkyImage
+from pellucid.stretch import GalaxyGANStretch
+
+FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What is done to each image of a folder before it is stored.
+
+    Parameters
+    ----------
+    bands
+        Names of the bands in the files' order; None takes what the files say.
+    pixel_scale
+        Arcsec per pixel after shrinking; None takes the files' own.
+    shrink
+        Average blocks of so many pixels a side into one.
+    size
+        Keep the central square of so many pixels a side.
+    """
+
+    bands: tuple[str, ...] | None = None
+    pixel_scale: float | None = None
+    shrink: int = 1
+    size: int | None = None
+
+
+def find_objects(folder: str | Path) -> dict[str, list[Path]]:
+    """The objects of a folder by id, each with its files.
+
+    A sub-folder that holds FITS files is one object, one file a band, as GalaxyGAN's authors laid
+    out their data (``<id>/<id>-g.fits`` …); a FITS file or an 8-bit composite is one object, too.
+
+    Raises
+    ------
+    InputError
+        When the folder does not exist or holds no image.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    objects: dict[str, list[Path]] = {}
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir():
+            files = sorted(file for file in entry.iterdir() if _is_fits(file))
+            if files:
+                objects.setdefault(entry.name, []).extend(files)
+        elif _is_fits(entry) or is_composite(entry):
+            objects.setdefault(entry.name.split(".fit")[0].removesuffix(entry.suffix), []).append(
+                entry
+            )
+    if not objects:
+        raise InputError(f"{folder}: holds no FITS file, PNG or JPEG")
+    return objects
+
+
+def read_objects(
+    objects: dict[str, list[Path]], cut: Cut
+) -> Iterator[tuple[str, SkyImage | PellucidError]]:
+    """Each object's id with its image, or with the error that stood in the way."""
+    for name, files in objects.items():
+        try:
+            yield name, read_object(files, cut)
+        except PellucidError as error:
+            yield name, error
+
+
+def read_object(files: Sequence[Path], cut: Cut) -> SkyImage:
+    """One object from its files, cut as asked.
+
+    Raises
+    ------
+    InputError
+        When a file is bad, a band is missing or the image is smaller than the cut.
+    """
+    native_scale = None if cut.pixel_scale is None else cut.pixel_scale / cut.shrink
+    if is_composite(files[0]):
+        image = read_composite(files[0], pixel_scale=native_scale)
+    else:
+        image = read_image(
+            *_in_band_order(files, cut.bands), bands=cut.bands, pixel_scale=native_scale
+        )
+    if cut.shrink > 1:
+        image = shrunk(image, cut.shrink, in_stretch=is_composite(files[0]))
+    if cut.size is not None:
+        _, height, width = image.shape
+        if min(height, width) < cut.size:
+            raise InputError(f"{files[0]}: is {height}×{width}, smaller than {cut.size} pixels")
+        image = image.cutout((height - cut.size) // 2, (width - cut.size) // 2, cut.size, cut.size)
+    return image
+
+
+def shrunk(image: SkyImage, factor: int, in_stretch: bool = False) -> SkyImage:
+    """Average blocks of ``factor`` × ``factor`` pixels: surface brightness stays what it was.
+
+    Rows and columns that fill no block are left out. The WCS goes with the old grid.
+
+    Parameters
+    ----------
+    in_stretch
+        Average the values of the 8-bit composite instead of the flux: a composite that was
+        enlarged for the screen was enlarged in these.
+    """
+    _, height, width = image.shape
+    rows, columns = height // factor, width // factor
+    if min(rows, columns) < 1:
+        raise InputError(f"an image of {height}×{width} cannot be shrunk by {factor}")
+    scale = None if image.pixel_scale is None else image.pixel_scale * factor
+    flux = image.flux[:, : rows * factor, : columns * factor]
+    stretch = GalaxyGANStretch(clip=False)
+    return SkyImage(
+        stretch.inverse(_block_mean(stretch.forward(flux), factor))
+        if in_stretch
+        else _block_mean(flux, factor),
+        bands=image.bands,
+        unit=image.unit,
+        pixel_scale=scale,
+    )
+
+
+def _block_mean(flux: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    bands, height, width = flux.shape
+    blocks = flux.reshape(bands, height // factor, factor, width // factor, factor)
+    return blocks.mean(axis=(2, 4))
+
+
+def _in_band_order(files: Sequence[Path], bands: Sequence[str] | None) -> list[Path]:
+    """One file a band in the order of ``bands``, told by the end of the files' names."""
+    if bands is None or len(files) == 1:
+        return list(files)
+    ordered = []
+    for band in bands:
+        ends = tuple(f"{mark}{band}" for mark in "-_.")
+        match = [file for file in files if file.name.split(".fit")[0].endswith(ends)]
+        if len(match) != 1:
+            raise InputError(f"{files[0].parent}: band {band} is missing or there twice")
+        ordered.append(match[0])
+    return ordered
+
+
+def _is_fits(path: Path) -> bool:
+    return path.name.lower().endswith(FITS_SUFFIXES)

@@ -1,0 +1,35 @@
+"""Which objects are trained on and which are held back, decided by the object alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+FOLDS = 10
+#: The fold that is held back for validation unless a study rotates it.
+VALIDATION_FOLD = 0
+
+
+def fold_of(identifier: str, folds: int = FOLDS) -> int:
+    """The fold, 0 to ``folds`` − 1, of an object: a hash of its id, so it never changes.
+
+    Adding or removing other objects moves nothing, and an object seen through another PSF or
+    cut at another size stays on its side.
+    """
+    digest = hashlib.sha256(identifier.encode()).digest()
+    return int.from_bytes(digest[:8], "big") % folds
+
+
+def validation_mask(
+    identifiers: Sequence[str], fold: int = VALIDATION_FOLD, folds: int = FOLDS
+) -> NDArray[np.bool_]:
+    """True for each object that belongs to the held-back ``fold``, shape (object,)."""
+    return np.array([fold_of(name, folds) == fold for name in identifiers], dtype=bool)
+
+
+def fingerprint(identifiers: Sequence[str]) -> str:
+    """A checksum of a set of objects, whatever their order: tells whether two stores are one."""
+    return hashlib.sha256("\n".join(sorted(identifiers)).encode()).hexdigest()[:16]

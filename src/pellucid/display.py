@@ -1,0 +1,178 @@
+"""Colour composites in, pictures out.
+
+Rows are kept in their order both ways: the first row of the flux is the top of the picture.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pellucid.errors import InputError, UsageError
+from pellucid.files import write_atomically
+from pellucid.image import SkyImage
+from pellucid.stretch import GalaxyGANStretch
+
+COMPOSITE_SUFFIXES = (".png", ".jpg", ".jpeg")
+COMPOSITE_BANDS = ("g", "r", "i")
+_NANOMAGGY = {"nanomaggy", "nanomaggies", "nmgy"}
+_WAVELENGTH_ORDER = "ugrizy"
+_MAD_TO_SIGMA = 1.482602218505602
+
+
+def is_composite(path: str | os.PathLike[str]) -> bool:
+    """Whether a file's name says that it is a picture, PNG or JPEG."""
+    return Path(path).suffix.lower() in COMPOSITE_SUFFIXES
+
+
+def read_composite(path: str | os.PathLike[str], pixel_scale: float | None = None) -> SkyImage:
+    """Read a colour composite as the GalaxyGAN stretch of linear flux.
+
+    Red, green and blue are the i, r and g bands; a grey picture is r alone. Transparency is
+    dropped.
+
+    Parameters
+    ----------
+    path
+        PNG or JPEG, 8 or 16 bits a colour, with or without a palette.
+    pixel_scale
+        Arcsec per pixel.
+
+    Returns
+    -------
+    SkyImage
+        Flux, shape (band, y, x), in nanomaggies, within the stretch's limits.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, no picture, damaged, or too large to unpack safely.
+
+    References
+    ----------
+    Schawinski et al. 2017, MNRAS 467, L110, doi:10.1093/mnrasl/slx008.
+    """
+    value = _read_values(Path(path))
+    bands = COMPOSITE_BANDS if value.ndim == 3 else ("r",)
+    planes = value[None] if value.ndim == 2 else np.moveaxis(value, -1, 0)[::-1]
+    flux = GalaxyGANStretch().inverse(planes)
+    return SkyImage(flux, bands=bands, unit="nanomaggy", pixel_scale=pixel_scale)
+
+
+def _read_values(path: Path) -> NDArray[np.float32]:
+    """A picture's values in [0, 1], shape (y, x, 3) or (y, x)."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=("PNG", "JPEG")) as picture:
+                if picture.mode.startswith("I"):
+                    return (np.asarray(picture) / 65535).astype(np.float32)
+                grey = picture.mode in ("1", "L", "LA")
+                eight_bit = picture.convert("L" if grey else "RGB")
+                return (np.asarray(eight_bit) / 255).astype(np.float32)
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; check the path") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise InputError(
+            f"{path}: more than {Image.MAX_IMAGE_PIXELS} pixels; cut it into smaller pictures"
+        ) from None
+    except UnidentifiedImageError:
+        raise InputError(f"{path}: is not a PNG or JPEG picture; give one, or FITS") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        # Pillow's decoders raise these for truncated and corrupt data alike.
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: cannot be decoded ({reason}); fetch it again") from error
+
+
+def to_rgb(
+    image: SkyImage, sky: ArrayLike | None = None, sigma: float | None = None
+) -> NDArray[np.uint8]:
+    """The picture of an image.
+
+    Nanomaggies are shown in the GalaxyGAN stretch, so that a composite comes back as it was.
+    Other units are shown as (asinh(u/3) − a)/(b − a) with u = (f − sky)/σ, black at u = −2 and
+    white at the image's 99.9th percentile, or at u = 30 where that is fainter. NaN is black.
+
+    Parameters
+    ----------
+    image
+        Three bands or more are drawn with the reddest red; one band is grey.
+    sky
+        Level of each band in the image's unit, or one for all; measured (median) when not given.
+    sigma
+        Noise of a sky pixel in the image's unit; measured when not given. A given ``sky`` or
+        ``sigma`` chooses the scaled stretch for nanomaggies too.
+
+    Returns
+    -------
+    ndarray
+        Shape (y, x, 3), uint8.
+    """
+    value = _values(image, sky, sigma)
+    blue, green, red = _colours(image.bands)
+    middle = value[list(green)].mean(axis=0)
+    rgb = np.stack([value[red], middle, value[blue]], axis=-1)
+    return np.rint(np.clip(np.nan_to_num(rgb, nan=0.0), 0, 1) * 255).astype(np.uint8)
+
+
+def write_png(image: SkyImage, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
+    """Write the picture of an image, as `to_rgb` draws it, atomically; one band gives a grey PNG.
+
+    Raises
+    ------
+    UsageError
+        When the name does not end in .png, or as `pellucid.files.write_atomically`.
+    TemporaryError
+        As `pellucid.files.write_atomically`.
+    """
+    rgb = to_rgb(image)
+    return write_picture(rgb[..., 0] if len(image.flux) == 1 else rgb, path, overwrite)
+
+
+def write_picture(
+    pixels: NDArray[np.uint8], path: str | os.PathLike[str], overwrite: bool = False
+) -> Path:
+    """Write pixels, shape (y, x, 3) or (y, x), as PNG; raises as `write_png`."""
+    from PIL import Image
+
+    if Path(path).suffix.lower() != ".png":
+        raise UsageError(f"{path}: a picture is written as PNG; end its name in .png")
+    picture = Image.fromarray(pixels)
+    return write_atomically(path, lambda stream: picture.save(stream, format="PNG"), overwrite)
+
+
+def _values(image: SkyImage, sky: ArrayLike | None, sigma: float | None) -> NDArray[np.floating]:
+    if (image.unit or "").lower() in _NANOMAGGY and sky is None and sigma is None:
+        return GalaxyGANStretch().forward(image.flux)
+    flux = image.flux.astype(np.float64)
+    finite = np.isfinite(flux)
+    if sky is None:
+        sky = [np.median(p[ok]) if ok.any() else 0.0 for p, ok in zip(flux, finite, strict=True)]
+    above = flux - np.asarray(sky, dtype=np.float64).reshape(-1, 1, 1)
+    pixels = above[finite]
+    if pixels.size == 0:
+        return np.zeros_like(flux)
+    top = float(np.percentile(pixels, 99.9))
+    if sigma is None:
+        sigma = _MAD_TO_SIGMA * float(np.median(np.abs(pixels)))
+    if not sigma > 0:
+        # A sky that was cut to a constant has no noise: let the light itself set the scale.
+        sigma = top / 100 if top > 0 else 1.0
+    black, white = np.arcsinh(-2 / 3), np.arcsinh(max(top / sigma, 30.0) / 3)
+    return (np.arcsinh(above / sigma / 3) - black) / (white - black)
+
+
+def _colours(bands: tuple[str, ...]) -> tuple[int, tuple[int, ...], int]:
+    """Which bands are drawn blue, green (averaged) and red."""
+    order = list(range(len(bands)))
+    letters = [band[-1].lower() for band in bands]
+    if all(letter in _WAVELENGTH_ORDER for letter in letters):
+        order.sort(key=lambda k: _WAVELENGTH_ORDER.index(letters[k]))
+    middle = (order[0], order[1]) if len(order) == 2 else (order[len(order) // 2],)
+    return order[0], middle, order[-1]

@@ -1,0 +1,114 @@
+"""Restorers against each other on the same pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.data.pairs import PairStore
+from pellucid.data.splits import fingerprint, validation_mask
+from pellucid.errors import UsageError
+from pellucid.metrics import compare
+from pellucid.models.bundle import Card
+from pellucid.restoration import NeuralRestorer, Restorer
+
+#: The degraded image itself, which every restorer has to beat.
+UNTOUCHED = "degraded"
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one restorer made of one object: a number a metric."""
+
+    restorer: str
+    id: str
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A metric of one restorer over all objects.
+
+    Parameters
+    ----------
+    mean, error
+        Mean and its standard error over the objects where the metric is finite.
+    count
+        How many objects these are.
+    """
+
+    mean: float
+    error: float
+    count: int
+
+
+def score_pairs(
+    store: PairStore,
+    indices: Sequence[int] | NDArray[np.integer],
+    restorers: Sequence[Restorer],
+    seed: int = 0,
+) -> Iterator[list[Score]]:
+    """Scores of each object in turn: of the degraded image, then of every restorer.
+
+    Classical methods are told the FWHM of the blur that the store's first degradation added.
+    """
+    fwhm = store.degradations[0].fwhm
+    for index in indices:
+        sharp, blurred = store.pair(int(index), seed)
+        name = store.ids[int(index)]
+        scores = [Score(UNTOUCHED, name, compare(sharp, blurred))]
+        for restorer in restorers:
+            restored = restorer(blurred, psf=fwhm).image
+            scores.append(Score(restorer.name, name, compare(sharp, restored)))
+        yield scores
+
+
+def summarise(scores: Sequence[Score]) -> dict[str, dict[str, Summary]]:
+    """For each restorer and metric: the mean over objects and its standard error."""
+    table: dict[str, dict[str, Summary]] = {}
+    for restorer in dict.fromkeys(score.restorer for score in scores):
+        rows = [score.metrics for score in scores if score.restorer == restorer]
+        table[restorer] = {
+            metric: _summary(np.array([row[metric] for row in rows])) for metric in rows[0]
+        }
+    return table
+
+
+def choose_objects(
+    store: PairStore, restorers: Sequence[Restorer], split: str
+) -> NDArray[np.integer]:
+    """Positions of the objects to score.
+
+    ``"auto"`` takes all objects, unless one of the models was trained on this very store: then
+    only those that were held back from it.
+
+    Raises
+    ------
+    UsageError
+        When no object is left.
+    """
+    held_back = validation_mask(store.ids)
+    if split == "auto":
+        seen = fingerprint(store.ids)
+        cards: list[Card] = [each.card for each in restorers if isinstance(each, NeuralRestorer)]
+        trained_here = any(card.training.get("data_fingerprint") == seen for card in cards)
+        split = "validation" if trained_here else "all"
+    chosen = {
+        "all": np.arange(len(store)),
+        "validation": np.flatnonzero(held_back),
+        "training": np.flatnonzero(~held_back),
+    }[split]
+    if not len(chosen):
+        raise UsageError(f"{store.path}: the {split} part holds no object")
+    return chosen
+
+
+def _summary(values: NDArray[np.float64]) -> Summary:
+    good = values[np.isfinite(values)]
+    if not good.size:
+        return Summary(float("nan"), float("nan"), 0)
+    error = good.std(ddof=1) / np.sqrt(good.size) if good.size > 1 else float("nan")
+    return Summary(float(good.mean()), float(error), int(good.size))

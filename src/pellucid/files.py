@@ -1,0 +1,73 @@
+"""Atomic writing: a target is the whole old file or the whole new one, never a part."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from pellucid.errors import TemporaryError, UsageError
+
+
+def check_target(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
+    """Refuse an output that cannot be written, before any work is done for it.
+
+    Raises
+    ------
+    UsageError
+        When the file exists and ``overwrite`` is off, or when its folder does not exist.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise UsageError(f"{target}: is a folder; name a file")
+    if not target.parent.is_dir():
+        raise UsageError(f"{target}: the folder {target.parent} does not exist")
+    if target.exists() and not overwrite:
+        raise UsageError(f"{target}: exists already; --overwrite replaces it")
+    return target
+
+
+def write_atomically(
+    path: str | os.PathLike[str], write: Callable[[BinaryIO], object], overwrite: bool = False
+) -> Path:
+    """Let ``write`` fill a temporary file beside ``path``, then move it into place.
+
+    Raises
+    ------
+    UsageError
+        As `check_target`.
+    TemporaryError
+        When the folder is read-only or the disk is full; an older file stays as it was.
+    """
+    target = check_target(path, overwrite)
+    temporary: str | None = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        with os.fdopen(descriptor, "w+b") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+        temporary = None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise TemporaryError(f"{target}: the disk is full; nothing was written") from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise TemporaryError(f"{target}: the folder cannot be written to") from error
+        raise TemporaryError(
+            f"{target}: could not be written ({error.strerror or error})"
+        ) from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+    return target
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,124 @@
+"""One HDU of a FITS file with its companions, decoded into bands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.fits.file import FitsFile
+from pellucid.fits.layout import Role, band_name, cube_names, role_of, text_card
+from pellucid.fits.scan import HDU
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+    from astropy.wcs import WCS
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """One band as it was read."""
+
+    source: str
+    flux: NDArray[np.float32]
+    name: str | None
+    header: Header
+    wcs: WCS | None
+    unit: str
+    variance: NDArray[np.float32] | None
+    mask: NDArray[np.bool_] | None
+
+
+def read_planes(
+    file: FitsFile, hdu: HDU, companions: Sequence[HDU], chosen: Sequence[HDU]
+) -> list[Plane]:
+    values = file.pixels(hdu)
+    # float64 beyond float32's range becomes infinite here and is counted below.
+    with np.errstate(over="ignore"):
+        flux = values.astype(np.float32).reshape(-1, *values.shape[-2:])
+    infinite = int(np.isinf(flux).sum())
+    if infinite:
+        raise file.refuse(
+            f"HDU {hdu.label} has {infinite} infinite pixels",
+            "set them to NaN, which means no data",
+        )
+    for k, plane in enumerate(flux):
+        if not np.isfinite(plane).any():
+            which = f"plane {k + 1} of " if len(flux) > 1 else ""
+            raise file.refuse(
+                f"{which}HDU {hdu.label} has no finite pixel", "give an image with data"
+            )
+    variance, mask = _companion_pixels(file, hdu, companions, chosen)
+    primary = file.hdus[0].header
+    names: Sequence[str | None]
+    if len(flux) > 1:
+        names = cube_names(hdu.header, len(flux)) or [None] * len(flux)
+    else:
+        headers = [hdu.header, primary] if len(chosen) == 1 else [hdu.header]
+        names = [band_name(headers, hdu.name, file.path)]
+    wcs = file.wcs(hdu)
+    unit = text_card(hdu.header, "BUNIT")
+    return [
+        Plane(
+            f"{file.path}[{hdu.number}]",
+            plane,
+            name,
+            hdu.header,
+            wcs,
+            unit,
+            None if variance is None else variance[k],
+            None if mask is None else mask[k],
+        )
+        for k, (plane, name) in enumerate(zip(flux, names, strict=True))
+    ]
+
+
+def _companion_pixels(
+    file: FitsFile, hdu: HDU, companions: Sequence[HDU], chosen: Sequence[HDU]
+) -> tuple[NDArray[np.float32] | None, NDArray[np.bool_] | None]:
+    """Variance and mask of one HDU's planes, each (band, y, x)."""
+    shape = (1, *hdu.shape)[-3:]
+    variance = mask = None
+    for companion in companions:
+        role = role_of(companion)
+        if role in ("copy", "bands", "header") or companion.shape[-2:] != shape[-2:]:
+            continue
+        planes = companion.shape[0] if len(companion.shape) == 3 else 1
+        # A cube beside single planes has one plane for each of them.
+        spread = len(companion.shape) == 3 and planes == len(chosen) > 1
+        if not spread and (companion.version != hdu.version or planes not in (1, shape[0])):
+            continue
+        values = file.pixels(companion)
+        if spread:
+            values = values[chosen.index(hdu)]
+        if role == "mask":
+            bad = _bad(values, companion.header)
+            mask = np.broadcast_to(bad if mask is None else mask | bad, shape)
+        elif variance is None:
+            variance = np.broadcast_to(_variance(values, role), shape)
+    return variance, mask
+
+
+def _variance(values: NDArray[np.generic], role: Role) -> NDArray[np.float32]:
+    with np.errstate(over="ignore", divide="ignore"):
+        values = values.astype(np.float64)
+        if role == "sigma":
+            values = values**2
+        elif role == "ivar":
+            values = 1.0 / values
+        return values.astype(np.float32)
+
+
+def _bad(values: NDArray[np.generic], header: Header) -> NDArray[np.bool_]:
+    """Bad pixels: any bit set, but for bits that only say that an object was found there."""
+    if not np.issubdtype(values.dtype, np.integer):
+        return values.astype(np.float64) != 0
+    harmless = 0
+    for keyword in ("MP_DETECTED", "MP_DETECTED_NEGATIVE"):  # Hyper Suprime-Cam's pipeline
+        bit = header.get(keyword)
+        if isinstance(bit, int) and 0 <= bit < 63:
+            harmless |= 1 << bit
+    return (values.astype(np.int64) & ~harmless) != 0

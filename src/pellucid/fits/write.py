@@ -1,0 +1,261 @@
+"""FITS out: what leaves is built as what came in, or plainly where nothing came in."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import InputError
+from pellucid.files import write_atomically
+from pellucid.fits.layout import (
+    BAND_CARDS,
+    COMPANIONS,
+    Layout,
+    Part,
+    cube_names,
+    lasting_cards,
+    scale_card,
+    text_card,
+    wcs_cards,
+    without_wcs,
+)
+from pellucid.fits.scan import BLOCK, quiet
+from pellucid.image import SkyImage
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+Card = tuple[str | int | float | bool, str]
+
+
+def write_image(
+    image: SkyImage,
+    path: str | os.PathLike[str],
+    overwrite: bool = False,
+    history: Sequence[str] = (),
+    cards: Mapping[str, Card] | None = None,
+    layers: Mapping[str, NDArray[Any]] | None = None,
+) -> Path:
+    """Write an image as FITS, float32, built as the file it was read from.
+
+    Every card that does not describe the old storage is kept in its place. Companions (DQ, MASK,
+    PSF, tables) are copied; those of the variance follow ``image.variance``. Images of one band
+    a file become one file with one extension a band. An image without a layout becomes one plane
+    or a cube.
+
+    Parameters
+    ----------
+    image
+        What to write.
+    path
+        Where: ``.gz`` is gzipped, ``.fz`` tile-compressed without loss.
+    overwrite
+        Whether an existing file may be replaced.
+    history
+        Lines for HISTORY in each image HDU.
+    cards
+        Keyword to (value, comment), for each image HDU.
+    layers
+        Further image extensions by name, shape (y, x) or (band, y, x), on the same sky.
+
+    Raises
+    ------
+    InputError
+        When a layer has another shape than the image.
+    UsageError, TemporaryError
+        As `pellucid.files.write_atomically`.
+    """
+    arrays = {name.upper(): _layer(image, name, data) for name, data in (layers or {}).items()}
+    target = Path(path)
+    layout = image.layout
+    if not isinstance(layout, Layout) or layout.shape != image.shape:
+        layout = _plain_layout(image)
+    with quiet():
+        hdus = _assemble(image, layout, arrays, target.suffix.lower() == ".fz")
+        for hdu, is_band in hdus:
+            if is_band:
+                for keyword, (value, comment) in (cards or {}).items():
+                    hdu.header[keyword] = (_ascii(value), _ascii(comment))
+                for line in history:
+                    hdu.header.add_history(_ascii(line))
+
+    def write(stream: BinaryIO) -> None:
+        if target.suffix.lower() == ".gz":
+            # No name and no time inside: the same image gives the same bytes.
+            with gzip.GzipFile(filename="", fileobj=stream, mode="wb", mtime=0) as packed:
+                _write_hdus([hdu for hdu, _ in hdus], packed)
+        else:
+            _write_hdus([hdu for hdu, _ in hdus], stream)
+
+    return write_atomically(target, write, overwrite)
+
+
+def _write_hdus(hdus: Sequence[Any], stream: Any) -> None:
+    from astropy.io import fits
+
+    with quiet():
+        hdulist = fits.HDUList(hdus)
+        hdulist.update_extend()
+        for hdu in hdus:
+            hdu.add_checksum(when="over the whole HDU")
+        hdulist.writeto(stream, output_verify="silentfix")
+
+
+def _assemble(
+    image: SkyImage, layout: Layout, layers: Mapping[str, NDArray[Any]], tiled: bool
+) -> list[tuple[Any, bool]]:
+    """All HDUs, each with whether it holds the image itself."""
+    from astropy.io import fits
+
+    hdus: list[tuple[Any, bool]] = []
+    for part in layout.parts:
+        if part.role == "header":
+            hdus.append((_with_cards(fits.PrimaryHDU(), part.header), False))
+        elif part.role == "bands":
+            if tiled and not hdus:
+                hdus.append((fits.PrimaryHDU(), False))
+            data = image.flux[list(part.planes)] if part.cube else image.flux[part.planes[0]]
+            hdu = _image_hdu(data, part.header, not hdus, tiled)
+            _describe(hdu.header, image, part)
+            hdus.append((hdu, True))
+        else:
+            companion = _companion(part, image, layout, layers)
+            if companion is not None:
+                hdus.append((companion, False))
+    first = next(part for part in layout.parts if part.role == "bands")
+    cube = first.cube or len(image.flux) > 1
+    roles = {part.role for part in layout.parts}
+    extra = dict(layers)
+    if image.variance is not None and not roles & {"sigma", "variance", "ivar"}:
+        extra.setdefault("VARIANCE", image.variance)
+    if image.mask is not None and "mask" not in roles:
+        extra.setdefault("MASK", image.mask)
+    for name, data in extra.items():
+        plane = data[0] if data.ndim == 3 and not cube else data
+        hdu = _image_hdu(plane, wcs_cards(first.header), False, tiled)
+        hdu.header["EXTNAME"] = name
+        power = {"sigma": "", "variance": "**2", "ivar": "**-2"}.get(COMPANIONS.get(name, ""))
+        if image.unit and power is not None:
+            hdu.header["BUNIT"] = f"({image.unit}){power}" if power else image.unit
+        hdus.append((hdu, False))
+    return hdus
+
+
+def _image_hdu(data: NDArray[Any], header: Header, primary: bool, tiled: bool) -> Any:
+    """An HDU of these pixels with a header's lasting cards in their order, odd ones too."""
+    from astropy.io import fits
+
+    data = data.astype(np.uint8 if data.dtype == bool else ">f4")
+    if tiled:
+        return _tiled_hdu(data, header)
+    return _with_cards(fits.PrimaryHDU(data) if primary else fits.ImageHDU(data), header)
+
+
+def _tiled_hdu(data: NDArray[Any], header: Header) -> Any:
+    """A tile-compressed image without loss, as the table it is on disk.
+
+    astropy drops repeated cards from such headers and leaves the table without checksums; the
+    bare table takes both.
+    """
+    from astropy.io import fits
+
+    alone = io.BytesIO()
+    tiles = fits.CompImageHDU(data, compression_type="GZIP_2", quantize_level=0.0)
+    fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(alone)
+    raw = alone.getvalue()[BLOCK:]
+    bare = fits.BinTableHDU.fromstring(raw).header
+    structure = [str(card) for card in bare.cards if card.keyword != "EXTNAME"]
+    whole = fits.Header.fromstring("".join(structure + lasting_cards(header)))
+    return fits.BinTableHDU.fromstring(
+        whole.tostring().encode("ascii") + raw[len(bare.tostring()) :]
+    )
+
+
+def _with_cards(hdu: Any, header: Header) -> Any:
+    from astropy.io import fits
+
+    structure = [str(card) for card in hdu.header.cards]
+    hdu.header = fits.Header.fromstring("".join(structure + lasting_cards(header)))
+    return hdu
+
+
+def _describe(header: Header, image: SkyImage, part: Part) -> None:
+    """Bring the cards up to what the image says of itself, touching only what differs."""
+    if image.unit and text_card(header, "BUNIT") != image.unit:
+        header["BUNIT"] = _ascii(image.unit)
+    if image.wcs is None and image.pixel_scale and scale_card(header) != image.pixel_scale:
+        header["PIXSCALE"] = (image.pixel_scale, "[arcsec] per pixel")
+    names = tuple(image.bands[k] for k in part.planes)
+    default = tuple(f"band{k + 1}" for k in part.planes)
+    if part.cube and names not in (default, cube_names(header, len(names))):
+        for k, name in enumerate(names):
+            header[f"BAND{k + 1}"] = (_ascii(name), "band of this plane")
+
+
+def _companion(
+    part: Part, image: SkyImage, layout: Layout, layers: Mapping[str, NDArray[Any]]
+) -> Any:
+    """An HDU copied as it was read, or a variance made anew; None where it no longer holds."""
+    from astropy.io import fits
+
+    if text_card(part.header, "EXTNAME").upper() in layers:
+        return None
+    if part.role in ("sigma", "variance", "ivar") and image.variance is not layout.variance:
+        if image.variance is None:
+            return None
+        data = image.variance[list(part.planes)] if part.cube else image.variance[part.planes[0]]
+        with np.errstate(divide="ignore"):
+            data = {"sigma": np.sqrt, "variance": np.asarray, "ivar": np.reciprocal}[part.role](
+                data
+            )
+        return _image_hdu(data, part.header, False, False)
+    kinds = {"IMAGE": fits.ImageHDU, "BINTABLE": fits.BinTableHDU, "TABLE": fits.TableHDU}
+    kind = part.raw[10:20].decode("ascii", "replace").strip(" '")
+    hdu: Any = kinds[kind].fromstring(part.raw)
+    if "EXTVER" in part.header and part.header["EXTVER"] != hdu.header.get("EXTVER", 1):
+        hdu.header["EXTVER"] = part.header["EXTVER"]
+    return hdu
+
+
+def _plain_layout(image: SkyImage) -> Layout:
+    """One plane or one cube in the primary HDU, with the cards and the WCS of the image."""
+    from astropy.io.fits import Header
+
+    header = Header() if image.header is None else image.header.copy()
+    for keyword in ("EXTNAME", "EXTVER", "INHERIT"):
+        header.remove(keyword, ignore_missing=True, remove_all=True)
+    if image.wcs is not None:
+        header = without_wcs(header)
+        for card in image.wcs.to_header(relax=True).cards:
+            header[card.keyword] = (card.value, card.comment)
+    if image.pixel_scale:
+        header["PIXSCALE"] = (image.pixel_scale, "[arcsec] per pixel")
+    count = len(image.flux)
+    if count > 1:
+        # The names of all bands stand in BAND1…; what named one band would now mislead.
+        for keyword in BAND_CARDS:
+            header.remove(keyword, ignore_missing=True, remove_all=True)
+    elif image.bands != ("band1",):
+        header["FILTER" if "FILTER" in header else "BAND"] = _ascii(image.bands[0])
+    return Layout((Part("bands", header, tuple(range(count)), count > 1),), image.shape)
+
+
+def _layer(image: SkyImage, name: str, data: NDArray[Any]) -> NDArray[Any]:
+    data = np.asarray(data)
+    if data.shape not in (image.shape, image.shape[1:]):
+        raise InputError(f"layer {name} has shape {data.shape}, the image has {image.shape}")
+    return data
+
+
+def _ascii(value: Any) -> Any:
+    """FITS headers hold printable ASCII only."""
+    if not isinstance(value, str):
+        return value
+    return "".join(c if " " <= c <= "~" else "?" for c in value.replace("\n", " "))

@@ -1,0 +1,185 @@
+"""`SkyImage`: the value that flows through the whole program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.errors import InputError
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+    from astropy.nddata import CCDData
+    from astropy.wcs import WCS
+    from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class SkyImage:
+    """A patch of sky in one or more bands, in linear flux.
+
+    Parameters
+    ----------
+    flux
+        Pixels, shape (band, y, x) or (y, x), float32, any linear unit. NaN marks no data.
+    bands
+        One name a band, e.g. ``("g", "r", "i")``.
+    unit
+        The unit as FITS writes it (BUNIT), or None where unknown.
+    variance
+        Same shape as ``flux``, in ``unit`` squared.
+    mask
+        Same shape as ``flux``; True marks a bad pixel.
+    wcs
+        The celestial coordinates of the pixel grid.
+    psf
+        A `pellucid.optics.PSF`, or the FWHM in arcsec.
+    header
+        The FITS header of the image.
+    pixel_scale
+        Arcsec per pixel; taken from ``wcs`` when not given, None where unknown.
+    layout
+        How the file it was read from is built; `pellucid.write_image` follows it.
+
+    Raises
+    ------
+    InputError
+        When shapes disagree.
+    """
+
+    flux: NDArray[np.float32]
+    bands: tuple[str, ...] = ()
+    unit: str | None = None
+    variance: NDArray[np.float32] | None = None
+    mask: NDArray[np.bool_] | None = None
+    wcs: WCS | None = None
+    psf: Any = None
+    header: Header | None = None
+    pixel_scale: float | None = None
+    layout: Any = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        flux = _as_cube(self.flux, np.float32, "flux")
+        fill: dict[str, Any] = {"flux": flux}
+        for name, dtype in (("variance", np.float32), ("mask", np.bool_)):
+            value = getattr(self, name)
+            if value is not None:
+                fill[name] = _as_cube(value, dtype, name)
+                if fill[name].shape != flux.shape:
+                    raise InputError(
+                        f"{name} has shape {fill[name].shape}, the flux has {flux.shape}"
+                    )
+        fill["bands"] = tuple(self.bands) or tuple(f"band{k + 1}" for k in range(len(flux)))
+        if len(fill["bands"]) != len(flux):
+            raise InputError(
+                f"{len(fill['bands'])} band names ({', '.join(fill['bands'])}) "
+                f"for an image of {len(flux)} bands"
+            )
+        if self.pixel_scale is None and self.wcs is not None and self.wcs.has_celestial:
+            fill["pixel_scale"] = pixel_scale_of(self.wcs)
+        for name, value in fill.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(bands, height, width)."""
+        bands, height, width = self.flux.shape
+        return bands, height, width
+
+    def with_flux(self, flux: ArrayLike, **changes: Any) -> SkyImage:
+        """The same sky with other pixels of the same shape; ``changes`` replaces further fields."""
+        cube = _as_cube(flux, np.float32, "flux")
+        if cube.shape != self.flux.shape:
+            raise InputError(f"new flux has shape {cube.shape}, the image has {self.flux.shape}")
+        return replace(self, flux=cube, **changes)
+
+    def cutout(self, y: int, x: int, height: int, width: int) -> SkyImage:
+        """The window of ``height`` × ``width`` pixels whose first pixel is (``y``, ``x``).
+
+        The WCS follows the window; the header's cards are kept as they are.
+
+        Raises
+        ------
+        InputError
+            When the window does not lie inside the image.
+        """
+        _, image_height, image_width = self.shape
+        if (
+            min(y, x) < 0
+            or min(height, width) < 1
+            or y + height > image_height
+            or x + width > image_width
+        ):
+            raise InputError(
+                f"a window of {height}×{width} at ({y}, {x}) leaves the image "
+                f"of {image_height}×{image_width}"
+            )
+        window = (slice(None), slice(y, y + height), slice(x, x + width))
+        return replace(
+            self,
+            flux=self.flux[window],
+            variance=None if self.variance is None else self.variance[window],
+            mask=None if self.mask is None else self.mask[window],
+            wcs=None if self.wcs is None else self.wcs[window[1:]],
+            layout=None,
+        )
+
+    def to_ccddata(self) -> list[CCDData]:
+        """One `astropy.nddata.CCDData` a band."""
+        from astropy import units
+        from astropy.nddata import CCDData, VarianceUncertainty
+
+        unit = units.Unit(self.unit) if self.unit else units.dimensionless_unscaled
+        return [
+            CCDData(
+                plane,
+                unit=unit,
+                mask=None if self.mask is None else self.mask[k],
+                uncertainty=None
+                if self.variance is None
+                else VarianceUncertainty(self.variance[k]),
+                wcs=self.wcs,
+                meta=self.header,
+            )
+            for k, plane in enumerate(self.flux)
+        ]
+
+    @classmethod
+    def from_ccddata(cls, planes: list[CCDData], bands: tuple[str, ...] = ()) -> SkyImage:
+        """Collect `astropy.nddata.CCDData` planes of equal shape into one image."""
+        first = planes[0]
+        unit = first.unit.to_string() if first.unit is not None else ""
+        variances: list[Any] = [plane.uncertainty for plane in planes]
+        masks: list[Any] = [plane.mask for plane in planes]
+        return cls(
+            np.stack([np.asarray(plane.data) for plane in planes]),
+            bands=bands,
+            unit=unit or None,
+            variance=None
+            if any(v is None for v in variances)
+            else np.stack([v.represent_as_variance().array for v in variances]),
+            mask=None if any(m is None for m in masks) else np.stack(masks),
+            wcs=first.wcs,
+            header=first.header or None,
+        )
+
+
+def pixel_scale_of(wcs: WCS) -> float:
+    """Arcsec per pixel of a celestial WCS: the square root of a pixel's area."""
+    from astropy.wcs.utils import proj_plane_pixel_area
+
+    return float(np.sqrt(proj_plane_pixel_area(wcs.celestial)) * 3600.0)
+
+
+def _as_cube(values: ArrayLike, dtype: Any, name: str) -> NDArray[Any]:
+    """Shape (band, y, x) in native byte order and contiguous; a plane becomes one band."""
+    cube = np.asarray(values)
+    if cube.ndim == 2:
+        cube = cube[None]
+    if cube.ndim != 3:
+        raise InputError(f"{name} has {cube.ndim} dimensions; an image has (y, x) or (band, y, x)")
+    if 0 in cube.shape:
+        raise InputError(f"{name} has a zero-length axis: shape {cube.shape}")
+    return np.ascontiguousarray(cube, dtype=dtype)

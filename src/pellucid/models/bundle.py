@@ -1,0 +1,171 @@
+"""The bundle: one ONNX file that holds a network and the card that says how to use it.
+
+The card lies in the file's metadata as JSON, beside a SHA-256 of the whole file (with the digest's
+own 64 characters read as zeros), so a damaged file is known before it restores anything. Nothing
+here needs torch or the onnx package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pellucid.errors import InputError, UsageError
+from pellucid.stretch import GalaxyGANStretch, NoiseStretch, stretch_from_dict
+
+CARD_KEY = "pellucid_card"
+DIGEST_KEY = "pellucid_sha256"
+NO_DIGEST = "0" * 64
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a user and the program must know of a trained network.
+
+    Parameters
+    ----------
+    name
+        What ``--model`` calls it.
+    model
+        The architecture, with ``network`` its configuration.
+    bands
+        In the order of the network's channels.
+    single_band
+        Whether one band alone may be given (it then stands in each channel).
+    pixel_scale
+        Arcsec per pixel of the images it was trained on.
+    stretch
+        Constants of the stretch between flux and network.
+    fwhm
+        Smallest and largest blur, in arcsec, that it was trained to undo.
+    noise
+        Smallest and largest noise, in units of the original's, that it was trained to undo.
+    tile, multiple
+        Side of the squares it was trained on, in pixels, and what sides must be a multiple of.
+    description
+        One line for people.
+    training
+        Where it comes from: data, split, command, seed, steps, wall time, validation result.
+    """
+
+    name: str
+    model: str
+    network: Mapping[str, Any]
+    bands: tuple[str, ...]
+    single_band: bool
+    pixel_scale: float
+    stretch: Mapping[str, Any]
+    fwhm: tuple[float, float]
+    noise: tuple[float, float]
+    tile: int
+    multiple: int
+    description: str = ""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
+
+    def build_stretch(self) -> GalaxyGANStretch | NoiseStretch:
+        """The stretch that the network was trained with."""
+        return stretch_from_dict(dict(self.stretch))
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Card:
+        fields = json.loads(text)
+        for name in ("bands", "fwhm", "noise"):
+            fields[name] = tuple(fields[name])
+        return cls(**fields)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A network ready to be loaded by an engine."""
+
+    path: Path
+    card: Card
+    sha256: str
+    graph: bytes = field(repr=False)
+
+
+def shipped() -> dict[str, Path]:
+    """The bundles that come with pellucid, by name."""
+    folder = Path(str(resources.files("pellucid") / "weights"))
+    return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
+
+
+def find_bundle(name: str | Path) -> Path:
+    """The file of a shipped model's name, or of a path.
+
+    Raises
+    ------
+    UsageError
+        When there is neither.
+    """
+    models = shipped()
+    if str(name) in models:
+        return models[str(name)]
+    path = Path(name)
+    if path.is_dir() and (path / "bundle.onnx").is_file():
+        return path / "bundle.onnx"
+    if path.is_file():
+        return path
+    raise UsageError(
+        f"{name}: neither a bundle's file nor a shipped model ({', '.join(models) or 'none here'})"
+    )
+
+
+def open_bundle(name: str | Path) -> Bundle:
+    """Read a bundle and check that each of its bytes is what it was when written.
+
+    Raises
+    ------
+    UsageError
+        When nothing has that name.
+    InputError
+        When the file is damaged, no bundle, or made by a later version.
+    """
+    path = find_bundle(name)
+    graph = path.read_bytes()
+    digest = stored_digest(graph)
+    if digest is None:
+        raise InputError(f"{path}: is no pellucid bundle, or a truncated one")
+    if digest_of(graph, digest) != digest:
+        raise InputError(f"{path}: is damaged: its SHA-256 is not the one it carries")
+    card = json.loads(_metadata_value(graph, CARD_KEY))
+    if card.get("format") != FORMAT:
+        raise InputError(f"{path}: has format {card.get('format')}; this pellucid reads {FORMAT}")
+    return Bundle(path, Card.from_json(json.dumps(card)), digest, graph)
+
+
+def stored_digest(graph: bytes) -> str | None:
+    """The digest that a bundle carries, or None where there is none."""
+    key = graph.rfind(DIGEST_KEY.encode())
+    # The value follows its key and two bytes of protobuf framing (tag, length 64).
+    digest = graph[key + len(DIGEST_KEY) + 2 :][:64] if key >= 0 else b""
+    return digest.decode() if len(digest) == 64 and digest.isalnum() else None
+
+
+def digest_of(graph: bytes, stored: str) -> str:
+    """SHA-256 of a bundle's bytes with its ``stored`` digest read as zeros."""
+    head, _, tail = graph.rpartition(stored.encode())
+    return hashlib.sha256(head + NO_DIGEST.encode() + tail).hexdigest()
+
+
+def _metadata_value(graph: bytes, key: str) -> str:
+    """The string that follows ``key`` in the file's metadata (protobuf: tag, varint length)."""
+    position = graph.rfind(key.encode()) + len(key) + 1
+    length = shift = 0
+    while True:
+        byte = graph[position]
+        position += 1
+        length |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return graph[position : position + length].decode()

@@ -1,0 +1,223 @@
+"""Point spread functions: one stamp a band, each summing to one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pellucid.errors import InputError
+
+FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
+
+
+@dataclass(frozen=True, eq=False)
+class PSF:
+    """The image of a point source.
+
+    Parameters
+    ----------
+    stamps
+        Shape (band, y, x) or (y, x), odd sides, peak in the central pixel; normalised to sum 1.
+        One band serves an image of any number of bands.
+    pixel_scale
+        Arcsec per pixel.
+
+    Raises
+    ------
+    InputError
+        When a stamp is not finite, negative beyond noise, empty, or off-centre.
+    """
+
+    stamps: NDArray[np.floating]
+    pixel_scale: float
+
+    def __post_init__(self) -> None:
+        stamps = np.asarray(self.stamps, dtype=np.float64)
+        if stamps.ndim == 2:
+            stamps = stamps[None]
+        check_stamps(stamps)
+        if not self.pixel_scale > 0:
+            raise InputError(f"the PSF's pixel scale is {self.pixel_scale}; it must be positive")
+        stamps = stamps / stamps.sum(axis=(1, 2), keepdims=True)
+        object.__setattr__(self, "stamps", stamps.astype(np.float32))
+
+    @property
+    def fwhm(self) -> float:
+        """Full width at half maximum in arcsec, mean over bands."""
+        return float(np.mean([stamp_fwhm(stamp) for stamp in self.stamps])) * self.pixel_scale
+
+    def for_bands(self, count: int) -> NDArray[np.floating]:
+        """Stamps for ``count`` bands, shape (count, y, x).
+
+        Raises
+        ------
+        InputError
+            When the PSF has neither one band nor ``count``.
+        """
+        if len(self.stamps) not in (1, count):
+            raise InputError(f"the PSF has {len(self.stamps)} bands, the image has {count}")
+        return np.broadcast_to(self.stamps, (count, *self.stamps.shape[1:]))
+
+
+def gaussian_psf(fwhm: float, pixel_scale: float, truncate: float = 5.0) -> PSF:
+    """A round Gaussian, sampled at pixel centres.
+
+    Parameters
+    ----------
+    fwhm
+        Arcsec.
+    pixel_scale
+        Arcsec per pixel.
+    truncate
+        Half-width of the stamp in standard deviations. MATLAB's ``imgaussfilt``, with which
+        GalaxyGAN's authors blurred, cuts at 2.
+    """
+    _check_fwhm(fwhm)
+    sigma = fwhm / pixel_scale / FWHM_PER_SIGMA
+    offset = _offsets(int(np.ceil(truncate * sigma)))
+    profile = np.exp(-0.5 * (offset / sigma) ** 2)
+    return PSF(np.outer(profile, profile), pixel_scale)
+
+
+def moffat_psf(fwhm: float, pixel_scale: float, beta: float = 3.0, truncate: float = 6.0) -> PSF:
+    """A round Moffat profile, (1 + r²/α²)^−β (Moffat 1969, A&A 3, 455).
+
+    Parameters
+    ----------
+    fwhm
+        Arcsec.
+    pixel_scale
+        Arcsec per pixel.
+    beta
+        Slope of the wings, above 1; atmospheric seeing has 2.5 to 4.8.
+    truncate
+        Half-width of the stamp in FWHM.
+    """
+    _check_fwhm(fwhm)
+    if beta <= 1:
+        raise InputError(
+            f"a Moffat profile with beta {beta} has no finite flux; beta must exceed 1"
+        )
+    alpha = fwhm / pixel_scale / (2.0 * np.sqrt(2.0 ** (1.0 / beta) - 1.0))
+    offset = _offsets(int(np.ceil(truncate * fwhm / pixel_scale)))
+    radius2 = offset[:, None] ** 2 + offset[None, :] ** 2
+    return PSF((1.0 + radius2 / alpha**2) ** -beta, pixel_scale)
+
+
+def stamp_fwhm(stamp: ArrayLike) -> float:
+    """Full width at half maximum of one stamp, in pixels.
+
+    The half-maximum contour's area A gives 2√(A/π): the FWHM of a round profile, the geometric
+    mean of both widths of an elongated one.
+    """
+    from scipy.ndimage import zoom
+    from skimage.measure import find_contours
+
+    # A cubic spline between the samples: a narrow core is not a polygon.
+    factor = 4
+    fine: NDArray[np.float64] = zoom(
+        np.pad(np.asarray(stamp, dtype=np.float64), 1),
+        factor,
+        order=3,
+        grid_mode=True,
+        mode="grid-constant",
+    )
+    contour = max(find_contours(fine, 0.5 * fine.max()), key=len)
+    y, x = contour[:, 0], contour[:, 1]
+    area = 0.5 * abs(np.dot(y[:-1], x[1:]) - np.dot(x[:-1], y[1:])) / factor**2
+    return float(2.0 * np.sqrt(area / np.pi))
+
+
+def matching_kernel(source: PSF, target: PSF, regularisation: float = 1e-4) -> PSF:
+    """The kernel that blurs ``source`` into the broader ``target``.
+
+    Regularised division of the transfer functions, K = T·S* / (|S|² + ε), cut to non-negative
+    values (Boucaud et al. 2016, A&A 596, A63).
+
+    Parameters
+    ----------
+    source, target
+        PSFs on one pixel scale.
+    regularisation
+        ε as a fraction of the source's largest power.
+
+    Raises
+    ------
+    InputError
+        When the pixel scales differ or the target is sharper than the source.
+    """
+    if not np.isclose(source.pixel_scale, target.pixel_scale, rtol=1e-3):
+        raise InputError(
+            f"the PSFs have {source.pixel_scale} and {target.pixel_scale} arcsec per pixel; "
+            "resample one of them"
+        )
+    if target.fwhm < source.fwhm:
+        raise InputError(
+            f'no kernel blurs a PSF of {source.fwhm:.2f}" into the sharper {target.fwhm:.2f}"'
+        )
+    bands = max(len(source.stamps), len(target.stamps))
+    side = max(*source.stamps.shape[1:], *target.stamps.shape[1:])
+    transfer = [
+        np.fft.rfft2(np.fft.ifftshift(_padded(psf.for_bands(bands), side), axes=(1, 2)))
+        for psf in (source, target)
+    ]
+    power = np.abs(transfer[0]) ** 2
+    kernel = np.fft.irfft2(
+        transfer[1] * transfer[0].conj() / (power + regularisation * power.max()), s=(side, side)
+    )
+    return PSF(np.clip(np.fft.fftshift(kernel, axes=(1, 2)), 0.0, None), source.pixel_scale)
+
+
+def check_stamps(stamps: Sequence[ArrayLike] | NDArray[np.float64]) -> None:
+    """Refuse PSF stamps with which no image can be made.
+
+    Raises
+    ------
+    InputError
+        When a stamp is not finite, negative beyond noise, empty, has an even side, or has its
+        peak or centroid away from the centre.
+    """
+    for stamp in np.asarray(stamps, dtype=np.float64):
+        if stamp.ndim != 2:
+            raise InputError("a PSF stamp must have two axes")
+        if not np.isfinite(stamp).all():
+            raise InputError("the PSF has pixels that are not finite")
+        height, width = stamp.shape
+        if height % 2 == 0 or width % 2 == 0:
+            raise InputError(
+                f"the PSF stamp is {height}×{width}; odd sides are needed for a centre"
+            )
+        peak = stamp.max()
+        if peak <= 0 or stamp.sum() <= 0:
+            raise InputError("the PSF holds no flux")
+        # Measured PSFs carry noise around zero; a tenth of the peak is no noise.
+        if stamp.min() < -0.1 * peak:
+            raise InputError(f"the PSF is negative (down to {stamp.min() / peak:.0%} of its peak)")
+        row, column = np.unravel_index(int(stamp.argmax()), stamp.shape)
+        if max(abs(row - height // 2), abs(column - width // 2)) > 1:
+            raise InputError(
+                f"the PSF's peak is at pixel ({row}, {column}), off the centre "
+                f"({height // 2}, {width // 2}) of its stamp"
+            )
+
+
+def _check_fwhm(fwhm: float) -> None:
+    if not (np.isfinite(fwhm) and fwhm > 0):
+        raise InputError(f"a FWHM of {fwhm} arcsec; it must be positive")
+
+
+def _offsets(radius: int) -> NDArray[np.float64]:
+    return np.arange(-radius, radius + 1, dtype=np.float64)
+
+
+def _padded(stamps: NDArray[np.floating], side: int) -> NDArray[np.float64]:
+    """Zero-pad odd stamps to ``side``, keeping the centre at the centre."""
+    height, width = stamps.shape[1:]
+    rows, columns = (side - height) // 2, (side - width) // 2
+    return np.pad(
+        stamps.astype(np.float64),
+        ((0, 0), (rows, side - height - rows), (columns, side - width - columns)),
+    )

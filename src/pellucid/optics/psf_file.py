@@ -1,0 +1,72 @@
+"""Point spread functions from FITS."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import InputError
+from pellucid.fits.file import open_fits
+from pellucid.fits.layout import is_plane_or_cube, scale_card
+from pellucid.optics.psf import PSF
+
+
+def read_psf(path: str | os.PathLike[str], pixel_scale: float | None = None) -> PSF:
+    """Read a PSF: the first extension with PSF in its name, or else the first image.
+
+    A stamp of even sides whose peak lies beside the middle loses the outer row or column that
+    puts the peak into the centre.
+
+    Parameters
+    ----------
+    path
+        FITS with a stamp (y, x) or one stamp a band (band, y, x).
+    pixel_scale
+        Arcsec per pixel; wins over the file's WCS and PIXSCALE card.
+
+    Raises
+    ------
+    InputError
+        When the file holds no usable stamp, or neither it nor the caller gives a pixel scale.
+    """
+    path = Path(path)
+    with open_fits(path) as file:
+        images = [hdu for hdu in file.hdus if is_plane_or_cube(hdu)]
+        if not images:
+            raise file.refuse("holds no PSF stamp", "a PSF has (y, x) or (band, y, x)")
+        hdu = next((hdu for hdu in images if "PSF" in hdu.name), images[0])
+        values = file.pixels(hdu).astype(np.float64)
+        stamps = values.reshape(-1, *values.shape[-2:])
+        wcs = file.wcs(hdu)
+    if pixel_scale is None and wcs is not None:
+        from pellucid.image import pixel_scale_of
+
+        pixel_scale = pixel_scale_of(wcs)
+    if pixel_scale is None:
+        pixel_scale = scale_card(hdu.header)
+    if pixel_scale is None:
+        raise InputError(
+            f"{path}: the PSF has no pixel scale; give one, or add a PIXSCALE card in arcsec"
+        )
+    try:
+        return PSF(_odd(stamps).astype(np.float32), pixel_scale)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _odd(stamps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cut even sides to odd ones around the peak, where it is one of the two middle pixels."""
+    for axis in (1, 2):
+        side = stamps.shape[axis]
+        if side % 2 or side < 2:
+            continue
+        total = np.nan_to_num(stamps).sum(axis=0)
+        peak = np.unravel_index(int(total.argmax()), total.shape)[axis - 1]
+        if peak == side // 2:
+            stamps = np.delete(stamps, 0, axis=axis)
+        elif peak == side // 2 - 1:
+            stamps = np.delete(stamps, -1, axis=axis)
+    return stamps

@@ -1,0 +1,90 @@
+"""What runs a network: onnxruntime by default, OpenVINO or torch where asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import InputError, UsageError
+from pellucid.models.bundle import Bundle
+
+#: Tiles (n, band, y, x) in [−1, 1], float32, to tiles of the same shape.
+Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Engine = Literal["onnx", "openvino", "torch"]
+Precision = Literal["fp32", "bf16"]
+
+
+def load_network(bundle: Bundle, engine: Engine = "onnx", precision: Precision = "fp32") -> Network:
+    """The network of a bundle, ready to be called.
+
+    Raises
+    ------
+    UsageError
+        When the engine is not installed or does not know the precision.
+    InputError
+        When the engine cannot read the bundle.
+    """
+    return _ENGINES[engine](bundle, precision)
+
+
+def _onnx(bundle: Bundle, precision: Precision) -> Network:
+    import onnxruntime
+
+    if precision != "fp32":
+        raise UsageError("--precision bf16 needs --engine openvino or torch")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    # One image a call: an arena that keeps the largest batch's memory buys nothing.
+    options.enable_cpu_mem_arena = False
+    try:
+        session = onnxruntime.InferenceSession(
+            bundle.graph, options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # onnxruntime's errors share no narrower base
+        raise InputError(f"{bundle.path}: onnxruntime cannot load it ({error})") from error
+    name = session.get_inputs()[0].name
+    return lambda tiles: np.asarray(session.run(None, {name: tiles})[0])
+
+
+def _openvino(bundle: Bundle, precision: Precision) -> Network:
+    try:
+        import openvino
+    except ImportError:
+        raise UsageError(
+            "--engine openvino is not installed: pip install 'pellucid[fast]'"
+        ) from None
+    core = openvino.Core()
+    compiled = core.compile_model(
+        core.read_model(bundle.graph),
+        "CPU",
+        {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32"},
+    )
+    return lambda tiles: np.asarray(compiled([tiles])[0], dtype=np.float32)
+
+
+def _torch(bundle: Bundle, precision: Precision) -> Network:
+    try:
+        import torch
+
+        from pellucid.models.export import read_generator
+    except ImportError:
+        raise UsageError("--engine torch is not installed: pip install 'pellucid[train]'") from None
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    generator = read_generator(bundle).to(memory_format=torch.channels_last).to(device)
+
+    def run(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        enabled = precision == "bf16"
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=enabled):
+            return generator(torch.from_numpy(tiles).to(device)).float().cpu().numpy()
+
+    return run
+
+
+_ENGINES: dict[str, Callable[[Bundle, Precision], Network]] = {
+    "onnx": _onnx,
+    "openvino": _openvino,
+    "torch": _torch,
+}

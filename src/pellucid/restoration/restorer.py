@@ -1,0 +1,291 @@
+"""Restorers: callables from a degraded image to a `Restoration`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.deconvolution import METHODS
+from pellucid.errors import InputError, UsageError
+from pellucid.image import SkyImage
+from pellucid.models.bundle import Card, open_bundle
+from pellucid.optics import PSF, gaussian_psf, robust_background
+from pellucid.optics.inpaint import filled
+from pellucid.restoration.engine import Engine, Network, Precision, load_network
+from pellucid.stretch import Sky, Stretch
+from pellucid.tiling import map_tiles, plan_tiles
+
+DEFAULT_MODEL = "galaxygan-sdss"
+#: Neighbouring tiles share this fraction of their side.
+OVERLAP = 0.25
+#: A model's pixel scale and an image's may differ by this fraction.
+SCALE_TOLERANCE = 0.05
+#: bf16 may change a tile's summed flux by this fraction of the light in it.
+FLUX_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """A restored image and what is known of it.
+
+    Parameters
+    ----------
+    image
+        Same unit, bands, shape and sky coordinates as the input.
+    uncertainty
+        Standard deviation of each pixel in the image's unit, or None where the restorer has none.
+    doubt
+        From 0 (sure) to 1 for each pixel, or None where the restorer has none.
+    provenance
+        What made it: method or model, checksum, PSF, version; ``notes`` lists what to know.
+    """
+
+    image: SkyImage
+    uncertainty: NDArray[np.float32] | None = None
+    doubt: NDArray[np.float32] | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+class Restorer(Protocol):
+    """From a degraded image to a restored one."""
+
+    @property
+    def name(self) -> str: ...
+
+    def __call__(self, image: SkyImage, psf: PSF | float | None = None) -> Restoration: ...
+
+
+def load_restorer(
+    model: str | Path | None = None,
+    method: str | None = None,
+    engine: Engine = "onnx",
+    precision: Precision = "fp32",
+) -> Restorer:
+    """A restorer by the name of a shipped model, a bundle's path, or a classical method.
+
+    Raises
+    ------
+    UsageError
+        When both or neither exist, or the engine is not installed.
+    InputError
+        When the bundle is damaged.
+    """
+    if method is not None:
+        if model is not None:
+            raise UsageError(f"--model {model} and --method {method}: name one of them")
+        if method not in METHODS:
+            raise UsageError(f"no method is called {method!r}; there are {', '.join(METHODS)}")
+        return ClassicalRestorer(method)
+    bundle = open_bundle(model or DEFAULT_MODEL)
+    network = load_network(bundle, engine, precision)
+    checked_against = None if precision == "fp32" else load_network(bundle)
+    return NeuralRestorer(
+        bundle.card, network, bundle.sha256, f"{engine} {precision}", checked_against
+    )
+
+
+@dataclass(frozen=True)
+class ClassicalRestorer:
+    """Deconvolution with a known (for ``blind``: a first guess of the) PSF.
+
+    Parameters
+    ----------
+    method
+        A name in `pellucid.deconvolution.METHODS`.
+    """
+
+    method: str
+
+    @property
+    def name(self) -> str:
+        return self.method
+
+    def __call__(self, image: SkyImage, psf: PSF | float | None = None) -> Restoration:
+        """Restore ``image`` blurred by ``psf`` (FWHM in arcsec or a PSF; None takes the image's).
+
+        Raises
+        ------
+        InputError
+            When no PSF is known, or its pixels are not the image's.
+        """
+        psf = _psf_for(image, psf)
+        bad = _bad_pixels(image)
+        restored = METHODS[self.method](
+            filled(image.flux, bad) if bad.any() else image.flux, psf.for_bands(len(image.flux))
+        )
+        return Restoration(
+            _with_restored(image, restored, bad),
+            provenance={"method": self.method, "psf_fwhm": round(psf.fwhm, 4), "notes": []},
+        )
+
+
+@dataclass(frozen=True)
+class NeuralRestorer:
+    """A network with its card: noise → stretch → network → stretch back → flux.
+
+    Parameters
+    ----------
+    card
+        Of the bundle.
+    network
+        From `load_network`.
+    sha256
+        Of the bundle.
+    engine
+        What runs the network, for the record.
+    reference
+        The network in single precision, which a faster one is checked against once an image.
+    """
+
+    card: Card
+    network: Network
+    sha256: str
+    engine: str = "onnx fp32"
+    reference: Network | None = None
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+    def __call__(self, image: SkyImage, psf: PSF | float | None = None) -> Restoration:
+        """Restore ``image``; ``psf`` (FWHM in arcsec or a PSF) is checked against the card.
+
+        Raises
+        ------
+        InputError
+            When the image's bands or pixel scale are not the model's.
+        """
+        order = _channels(image, self.card)
+        notes = _scale_notes(image, self.card) + _psf_notes(image, psf, self.card)
+        if len(image.flux) == 1 < len(order):
+            notes.append(f"one band stood for all {len(order)} of the model's")
+        bad = _bad_pixels(image)
+        flux = (filled(image.flux, bad) if bad.any() else image.flux)[order]
+        restored = self._restore(flux, notes)
+        bands = [
+            restored[[k for k, source in enumerate(order) if source == band]].mean(axis=0)
+            for band in range(len(image.flux))
+        ]
+        provenance = {
+            "model": self.card.name,
+            "sha256": self.sha256,
+            "psf_fwhm": self.card.fwhm[1],
+            "engine": self.engine,
+            "notes": notes,
+        }
+        return Restoration(_with_restored(image, np.stack(bands), bad), provenance=provenance)
+
+    def _restore(self, flux: NDArray[np.float32], notes: list[str]) -> NDArray[np.float32]:
+        stretch = self.card.build_stretch()
+        sky = robust_background(flux)
+        if not sky.sigma > 0:
+            raise InputError("the image's sky is constant: without noise there is no scale")
+        value = np.clip(2.0 * stretch.forward(flux, sky) - 1.0, -1.0, 1.0)
+        # What lies beyond the network's range passes by it, so that no flux is lost.
+        beyond = flux - stretch.inverse(0.5 * (value + 1.0), sky)
+        size = self.card.tile
+        tiling = plan_tiles(flux.shape[1:], size, int(OVERLAP * size))  # type: ignore[arg-type]
+        network = self._checked(value, stretch, sky, notes)
+        restored = map_tiles(network, value, tiling)
+        return np.add(stretch.inverse(0.5 * (restored + 1.0), sky), beyond, dtype=np.float32)
+
+    def _checked(
+        self, value: NDArray[np.float32], stretch: Stretch, sky: Sky, notes: list[str]
+    ) -> Network:
+        """The fast network if it keeps the flux of the brightest tile, else the reference."""
+        if self.reference is None:
+            return self.network
+        size = self.card.tile
+        tile = _brightest_tile(value, size)
+        fluxes = [
+            stretch.inverse(0.5 * (network(tile[None])[0] + 1.0), sky) - sky.sky[:, None, None]
+            for network in (self.network, self.reference)
+        ]
+        light = np.abs(fluxes[1]).sum()
+        change = abs(float(fluxes[0].sum() - fluxes[1].sum()) / float(light))
+        if change <= FLUX_TOLERANCE:
+            return self.network
+        notes.append(f"bf16 changed the flux by {change:.1%}, so single precision was used")
+        return self.reference
+
+
+def _brightest_tile(value: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    widths = [(0, max(0, size - side)) for side in value.shape[1:]]
+    value = np.pad(value, [(0, 0), *widths], mode="symmetric")
+    row, column = np.unravel_index(int(value.sum(axis=0).argmax()), value.shape[1:])
+    y, x = (
+        int(np.clip(centre - size // 2, 0, side - size))
+        for centre, side in zip((row, column), value.shape[1:], strict=True)
+    )
+    return value[:, y : y + size, x : x + size]
+
+
+def _channels(image: SkyImage, card: Card) -> list[int]:
+    """Which of the image's bands goes to each of the network's channels."""
+    if image.bands == card.bands or (
+        len(image.bands) == len(card.bands) and all(band.startswith("band") for band in image.bands)
+    ):
+        return list(range(len(card.bands)))
+    if set(image.bands) == set(card.bands):
+        return [image.bands.index(band) for band in card.bands]
+    if len(image.bands) == 1 and card.single_band:
+        return [0] * len(card.bands)
+    takes = ",".join(card.bands) + (" or one band alone" if card.single_band else "")
+    raise InputError(
+        f"the image has bands {','.join(image.bands)}; model {card.name} takes {takes} "
+        "(--bands names the image's bands)"
+    )
+
+
+def _scale_notes(image: SkyImage, card: Card) -> list[str]:
+    if image.pixel_scale is None:
+        return [f"no pixel scale in the image; the model's {card.pixel_scale:g}\" was assumed"]
+    if abs(image.pixel_scale / card.pixel_scale - 1.0) > SCALE_TOLERANCE:
+        raise InputError(
+            f'the image has {image.pixel_scale:.4g}" pixels, model {card.name} takes '
+            f'{card.pixel_scale:g}"; resample it, or name another model'
+        )
+    return []
+
+
+def _psf_notes(image: SkyImage, psf: PSF | float | None, card: Card) -> list[str]:
+    known = image.psf if psf is None else psf
+    if known is None:
+        return []
+    fwhm = known.fwhm if isinstance(known, PSF) else float(known)
+    low, high = card.fwhm
+    if 0.8 * low <= fwhm <= 1.25 * high:
+        return []
+    trained = f'{low:g}"' if low == high else f'{low:g}" to {high:g}"'
+    return [f'a blur of {fwhm:.2f}" is outside what the model was trained on ({trained})']
+
+
+def _psf_for(image: SkyImage, psf: PSF | float | None) -> PSF:
+    known = image.psf if psf is None else psf
+    if known is None:
+        raise InputError("a classical method needs the PSF: --psf FWHM_ARCSEC or --psf PSF.fits")
+    if isinstance(known, PSF):
+        if image.pixel_scale and abs(known.pixel_scale / image.pixel_scale - 1) > SCALE_TOLERANCE:
+            raise InputError(
+                f'the PSF has {known.pixel_scale:.4g}" pixels, the image {image.pixel_scale:.4g}"'
+            )
+        return known
+    if image.pixel_scale is None:
+        raise InputError("the image has no pixel scale; --pixel-scale states it")
+    return gaussian_psf(float(known), image.pixel_scale)
+
+
+def _bad_pixels(image: SkyImage) -> NDArray[np.bool_]:
+    bad = ~np.isfinite(image.flux)
+    return bad if image.mask is None else bad | image.mask
+
+
+def _with_restored(
+    image: SkyImage, restored: NDArray[np.float32], bad: NDArray[np.bool_]
+) -> SkyImage:
+    """Masked pixels keep their input value, NaN stays NaN."""
+    return image.with_flux(np.where(bad, image.flux, restored))

@@ -1,0 +1,145 @@
+"""Stretches: flux to the range a network or a screen works in, and exactly back.
+
+A stretch is a frozen dataclass of constants with ``forward`` and ``inverse``. The constants
+travel in a model's bundle; what depends on the image (its sky and noise) is measured once on the
+whole image, never on a tile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import InputError
+
+
+class Sky(Protocol):
+    """What a stretch needs to know of an image; `pellucid.optics.Background` is one."""
+
+    @property
+    def sky(self) -> NDArray[np.float32]: ...
+
+    @property
+    def sigma(self) -> float: ...
+
+
+class Stretch(Protocol):
+    """Flux (band, y, x) to about [0, 1] and back."""
+
+    @property
+    def name(self) -> str: ...
+
+    def forward(self, flux: NDArray[np.floating], sky: Sky) -> NDArray[np.float32]: ...
+
+    def inverse(self, value: NDArray[np.floating], sky: Sky) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True)
+class GalaxyGANStretch:
+    """The stretch of GalaxyGAN, y = asinh(10 x)/3 with x = (f − low)/(high − low).
+
+    With ``clip``, as in the paper, flux outside [low, high] is lost; without it the map is
+    invertible everywhere. The sky is not used: flux must be in nanomaggies.
+
+    Parameters
+    ----------
+    low, high
+        Nanomaggies.
+    clip
+        Cut to [low, high] first.
+
+    References
+    ----------
+    Schawinski et al. 2017, MNRAS 467, L110, doi:10.1093/mnrasl/slx008; the limits stand in
+    the authors' code.
+    """
+
+    low: float = -0.1
+    high: float = 4.0
+    clip: bool = True
+    name: str = "galaxygan"
+
+    def forward(self, flux: NDArray[np.floating], sky: Sky | None = None) -> NDArray[np.float32]:
+        flux = np.asarray(flux, dtype=np.float32)
+        if self.clip:
+            flux = np.clip(flux, self.low, self.high)
+        value = np.arcsinh(10.0 * (flux - self.low) / (self.high - self.low)) / 3.0
+        return value.astype(np.float32, copy=False)
+
+    def inverse(self, value: NDArray[np.floating], sky: Sky | None = None) -> NDArray[np.float32]:
+        scaled = np.sinh(3 * np.asarray(value, dtype=np.float32)) / 10
+        return (scaled * (self.high - self.low) + self.low).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class NoiseStretch:
+    """An unclipped asinh in units of the image's own noise.
+
+    With u = (f − sky)/σ, y = (asinh(u/softening) − a)/(b − a), where a and b are the values at
+    u = low and u = high. Any unit and any zero point give the same y, bright cores stay
+    resolved, and nothing is clipped.
+
+    Parameters
+    ----------
+    softening
+        Where linear turns to logarithmic, in σ.
+    low, high
+        The u that map to y = 0 and y = 1, in σ.
+    """
+
+    softening: float = 5.0
+    low: float = -10.0
+    high: float = 2000.0
+    name: str = "noise"
+
+    def forward(self, flux: NDArray[np.floating], sky: Sky) -> NDArray[np.float32]:
+        bottom, span = self._range()
+        depth = (flux - sky.sky[:, None, None]) / (self._sigma(sky) * self.softening)
+        return ((np.arcsinh(depth) - bottom) / span).astype(np.float32)
+
+    def inverse(self, value: NDArray[np.floating], sky: Sky) -> NDArray[np.float32]:
+        bottom, span = self._range()
+        depth = np.sinh(value * np.float32(span) + np.float32(bottom))
+        flux = depth * np.float32(self._sigma(sky) * self.softening) + sky.sky[:, None, None]
+        return flux.astype(np.float32)
+
+    def _range(self) -> tuple[float, float]:
+        bottom = float(np.arcsinh(self.low / self.softening))
+        return bottom, float(np.arcsinh(self.high / self.softening)) - bottom
+
+    @staticmethod
+    def _sigma(sky: Sky) -> float:
+        if not sky.sigma > 0:
+            raise InputError("the image has no noise to scale by: its sky is constant")
+        return sky.sigma
+
+
+STRETCHES: dict[str, type[GalaxyGANStretch] | type[NoiseStretch]] = {
+    "galaxygan": GalaxyGANStretch,
+    "noise": NoiseStretch,
+}
+
+
+def stretch_to_dict(stretch: GalaxyGANStretch | NoiseStretch) -> dict[str, Any]:
+    """The constants of a stretch, to be kept in a recipe or a bundle."""
+    return asdict(stretch)
+
+
+def stretch_from_dict(constants: dict[str, Any]) -> GalaxyGANStretch | NoiseStretch:
+    """The stretch that `stretch_to_dict` described.
+
+    Raises
+    ------
+    InputError
+        When there is no stretch of that name or it has no such constant.
+    """
+    name = constants.get("name")
+    if name not in STRETCHES:
+        raise InputError(f"no stretch is called {name!r}; there are {', '.join(STRETCHES)}")
+    try:
+        return STRETCHES[name](**constants)
+    except TypeError as error:
+        raise InputError(f"stretch {name!r}: {error}") from None

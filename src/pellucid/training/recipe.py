@@ -1,0 +1,91 @@
+"""Recipes: everything that decides how a network is trained, in one YAML file."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pellucid.errors import InputError, UsageError
+
+
+class Recipe(BaseModel):
+    """How a network is trained; an unknown key is an error.
+
+    Steps and sizes are in images and pixels; the rest is said where it stands.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    description: str = ""
+    model: Literal["galaxygan"] = "galaxygan"
+    network: dict[str, Any] = Field(default_factory=dict)
+    stretch: dict[str, Any] = Field(default_factory=lambda: {"name": "galaxygan"})
+
+    size: Annotated[int, Field(gt=0)] = 256
+    batch: Annotated[int, Field(gt=0)] = 1
+    steps: Annotated[int, Field(gt=0)]
+    seed: int = 0
+    symmetry: Literal["flip", "square"] = "flip"
+    grey: Annotated[float, Field(ge=0, le=1)] = 0.0
+    composite: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    #: The last fraction of the steps over which the learning rate falls to zero.
+    cool_down: Annotated[float, Field(ge=0, le=1)] = 0.0
+    pixel_weight: Annotated[float, Field(ge=0)] = 100.0
+    #: Of the averaged generator; 0 ships the last one, as the paper did.
+    average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+    checkpoint_every: Annotated[int, Field(gt=0)] = 1000
+    validate_every: Annotated[int, Field(gt=0)] = 1000
+    validation_images: Annotated[int, Field(gt=0)] = 64
+
+    def rate_at(self, step: int) -> float:
+        """Learning rate of a step, 0-based."""
+        remaining = (self.steps - step) / max(self.cool_down * self.steps, 1.0)
+        return self.learning_rate * min(1.0, remaining) if self.cool_down else self.learning_rate
+
+    def decay_at(self, step: int) -> float:
+        """Decay of the averaged generator at a step, 0-based: short at first, so that the average
+        leaves the untrained weights behind."""
+        return min(self.average_decay, (1 + step) / (10 + step))
+
+
+def read_recipe(name: str | Path) -> Recipe:
+    """A recipe that comes with pellucid, by name, or a YAML file.
+
+    Raises
+    ------
+    UsageError
+        When there is neither.
+    InputError
+        When the file is no YAML, has an unknown key or a value out of range.
+    """
+    path = Path(name)
+    known = shipped_recipes()
+    if str(name) in known:
+        path = known[str(name)]
+    if not path.is_file():
+        raise UsageError(f"{name}: neither a file nor a recipe ({', '.join(known)})")
+    try:
+        fields = yaml.safe_load(path.read_text())
+        return Recipe.model_validate(fields)
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: is no YAML ({str(error).splitlines()[0]})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "recipe"
+        raise InputError(f"{path}: {where}: {first['msg']}") from error
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """The recipes that come with pellucid, by name."""
+    folder = Path(str(resources.files("pellucid") / "recipes"))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
