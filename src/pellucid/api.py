@@ -57,13 +57,12 @@ def read_image(
     UsageError
         When composites are mixed with other files.
     """
-    if not paths:
-        raise UsageError("no file to read")
     if not any(display.is_composite(path) for path in paths):
         return fits.read_image(*paths, hdu=hdu, bands=bands, pixel_scale=pixel_scale)
-    if len(paths) > 1 or hdu is not None:
-        raise UsageError(f"{paths[0]}: a colour composite is read alone, without --hdu")
-    image = display.read_composite(paths[0], pixel_scale=pixel_scale or COMPOSITE_PIXEL_SCALE)
+    path, *others = paths
+    if others or hdu is not None:
+        raise UsageError(f"{path}: a colour composite is read alone, without --hdu")
+    image = display.read_composite(path, pixel_scale=pixel_scale or COMPOSITE_PIXEL_SCALE)
     return replace(image, bands=tuple(bands)) if bands else image
 
 

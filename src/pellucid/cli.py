@@ -303,7 +303,7 @@ def evaluate(
     from pellucid.data.pairs import open_pairs
     from pellucid.evaluation.benchmark import choose_objects, score_pairs, summarise
     from pellucid.evaluation.report import write_report
-    from pellucid.evaluation.tables import COLUMNS, terminal_table
+    from pellucid.evaluation.tables import COLUMNS, print_table, terminal_table
     from pellucid.evaluation.tables import as_json as table_as_json
     from pellucid.restoration import load_restorer
 
@@ -323,9 +323,7 @@ def evaluate(
     if as_json:
         print_json({"objects": len(chosen), "restorers": table_as_json(summaries)})
         return
-    from rich.console import Console
-
-    Console().print(terminal_table(summaries, title, tuple(COLUMNS)))
+    print_table(terminal_table(summaries, title, tuple(COLUMNS)))
 
 
 @app.command()

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import typer
-from rich.console import Console
 
 from pellucid.api import read_image, write_image
 from pellucid.data.folder import shrunk
 from pellucid.display import to_rgb, write_png
 from pellucid.evaluation.benchmark import UNTOUCHED, Score, summarise
 from pellucid.evaluation.figures import Panel, draw_comparison
-from pellucid.evaluation.tables import terminal_table
+from pellucid.evaluation.tables import print_table, terminal_table
 from pellucid.image import SkyImage
 from pellucid.metrics import compare
 from pellucid.optics import Degradation, object_rng
@@ -131,4 +130,4 @@ def _write_files(output: Path, name: str, degraded: SkyImage, restored: Restorat
 
 def _print_table(scores: Sequence[Score], count: int) -> None:
     title = f'{count} galaxies degraded at {DEGRADATION.fwhm:g}" and {DEGRADATION.noise:g} sigma'
-    Console().print(terminal_table(summarise(scores), title, COLUMNS))
+    print_table(terminal_table(summarise(scores), title, COLUMNS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from pellucid.errors import InputError
 if TYPE_CHECKING:
     from astropy.io.fits import Header
     from astropy.nddata import CCDData
+    from astropy.units import UnitBase
     from astropy.wcs import WCS
     from numpy.typing import ArrayLike, NDArray
 
@@ -131,7 +133,7 @@ class SkyImage:
         from astropy import units
         from astropy.nddata import CCDData, VarianceUncertainty
 
-        unit = units.Unit(self.unit) if self.unit else units.dimensionless_unscaled
+        unit = _astropy_unit(self.unit) if self.unit else units.dimensionless_unscaled
         return [
             CCDData(
                 plane,
@@ -149,6 +151,8 @@ class SkyImage:
     @classmethod
     def from_ccddata(cls, planes: list[CCDData], bands: tuple[str, ...] = ()) -> SkyImage:
         """Collect `astropy.nddata.CCDData` planes of equal shape into one image."""
+        from astropy.nddata import VarianceUncertainty
+
         first = planes[0]
         unit = first.unit.to_string() if first.unit is not None else ""
         variances: list[Any] = [plane.uncertainty for plane in planes]
@@ -159,7 +163,7 @@ class SkyImage:
             unit=unit or None,
             variance=None
             if any(v is None for v in variances)
-            else np.stack([v.represent_as_variance().array for v in variances]),
+            else np.stack([v.represent_as(VarianceUncertainty).array for v in variances]),
             mask=None if any(m is None for m in masks) else np.stack(masks),
             wcs=first.wcs,
             header=first.header or None,
@@ -171,6 +175,15 @@ def pixel_scale_of(wcs: WCS) -> float:
     from astropy.wcs.utils import proj_plane_pixel_area
 
     return float(np.sqrt(proj_plane_pixel_area(wcs.celestial)) * 3600.0)
+
+
+@cache
+def _astropy_unit(text: str) -> UnitBase:
+    """The unit of a BUNIT, which is free text: what astropy does not know becomes a new unit."""
+    from astropy import units
+
+    unit = units.Unit(text, parse_strict="silent")
+    return units.def_unit(text) if isinstance(unit, units.UnrecognizedUnit) else unit
 
 
 def _as_cube(values: ArrayLike, dtype: Any, name: str) -> NDArray[Any]:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pellucid.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -24,8 +26,15 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 _CONDITION = re.compile(r"\s*(\w+)\s*(<=|>=|==|!=|<|>)\s*([-+.\w]+)\s*")
 
 
-def read_catalogue(path: str | Path) -> Table:
+def read_catalogue(path: str | Path, text: str | None = None) -> Table:
     """A table from CSV, ECSV, VOTable, FITS or Parquet.
+
+    Parameters
+    ----------
+    path
+        The catalogue's file.
+    text
+        A column to take from a CSV as it is written there, digits or not: an id.
 
     Raises
     ------
@@ -39,7 +48,7 @@ def read_catalogue(path: str | Path) -> Table:
         raise InputError(f"{path}: no such file")
     try:
         if path.suffix == ".csv":
-            return Table.read(path, format="ascii.csv")
+            return Table.read(path, format="ascii.csv", converters={text: str} if text else {})
         return Table.read(path)
     except Exception as error:  # each of the readers has errors of its own
         raise InputError(f"{path}: cannot be read as a table ({error})") from error
@@ -55,7 +64,7 @@ def select_ids(path: str | Path, conditions: Sequence[str] = (), column: str = "
     UsageError
         When a condition cannot be read.
     """
-    table: Any = read_catalogue(path)
+    table: Any = read_catalogue(path, text=column)
     _require(path, table, column)
     for condition in conditions:
         match = _CONDITION.fullmatch(condition)
@@ -64,9 +73,11 @@ def select_ids(path: str | Path, conditions: Sequence[str] = (), column: str = "
         name, compare, value = match.groups()
         _require(path, table, name)
         try:
-            table = table[_COMPARE[compare](table[name], float(value))]
+            meets = _COMPARE[compare](table[name], float(value))
         except (TypeError, ValueError):
             raise UsageError(f"--where {condition!r}: column {name} holds no numbers") from None
+        # A row without a value meets no condition.
+        table = table[np.ma.filled(meets, False)]
     return [str(value) for value in table[column]]
 
 

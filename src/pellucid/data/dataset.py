@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.data.pairs import PairStore
+from pellucid.errors import InputError
+from pellucid.image import SkyImage
 from pellucid.optics import Background, Degradation, robust_background
 from pellucid.stretch import GalaxyGANStretch, Stretch
 
@@ -69,8 +71,15 @@ class PairSampler:
     def _sample(self, position: int) -> Pair:
         epoch, place = divmod(position, len(self.indices))
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.indices))
-        rng = np.random.default_rng([self.seed, position, 1])
-        sharp = self.store.sharp(int(self.indices[order[place]]))
+        index = int(self.indices[order[place]])
+        sharp = self.store.sharp(index)
+        try:
+            return self._made(sharp, np.random.default_rng([self.seed, position, 1]))
+        except InputError as error:
+            name = self.store.ids[index]
+            raise InputError(f"{self.store.path}: object {name}: {error}") from error
+
+    def _made(self, sharp: SkyImage, rng: np.random.Generator) -> Pair:
         degradation = self.degradations[rng.integers(len(self.degradations))]
         blurred = degradation(sharp, rng)
         if rng.random() < self.composite:

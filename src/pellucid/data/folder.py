@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.display import is_composite, read_composite
+from pellucid.display import COMPOSITE_SUFFIXES, is_composite, read_composite
 from pellucid.errors import InputError, PellucidError
 from pellucid.fits import read_image
 from pellucid.image import SkyImage
@@ -61,9 +61,7 @@ def find_objects(folder: str | Path) -> dict[str, list[Path]]:
             if files:
                 objects.setdefault(entry.name, []).extend(files)
         elif _is_fits(entry) or is_composite(entry):
-            objects.setdefault(entry.name.split(".fit")[0].removesuffix(entry.suffix), []).append(
-                entry
-            )
+            objects.setdefault(_stem(entry), []).append(entry)
     if not objects:
         raise InputError(f"{folder}: holds no FITS file, PNG or JPEG")
     return objects
@@ -146,11 +144,18 @@ def _in_band_order(files: Sequence[Path], bands: Sequence[str] | None) -> list[P
     ordered = []
     for band in bands:
         ends = tuple(f"{mark}{band}" for mark in "-_.")
-        match = [file for file in files if file.name.split(".fit")[0].endswith(ends)]
+        match = [file for file in files if f"-{_stem(file)}".endswith(ends)]
         if len(match) != 1:
             raise InputError(f"{files[0].parent}: band {band} is missing or there twice")
         ordered.append(match[0])
     return ordered
+
+
+def _stem(path: Path) -> str:
+    """A file's name without the suffix that tells its format."""
+    name = path.name.lower()
+    suffix = next(s for s in (*FITS_SUFFIXES, *COMPOSITE_SUFFIXES) if name.endswith(s))
+    return path.name[: -len(suffix)]
 
 
 def _is_fits(path: Path) -> bool:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError, PellucidError
 from pellucid.files import write_atomically
 from pellucid.image import SkyImage
-from pellucid.optics import Degradation, object_rng
+from pellucid.optics import Degradation, is_nanomaggy, object_rng
 
 FORMAT = "pellucid-pairs-1"
 
@@ -44,12 +44,21 @@ class PairStore:
         return {**self.__dict__, "_file": None}
 
     def flux(self, index: int) -> NDArray[np.float32]:
-        """Sharp flux of one object, shape (band, y, x)."""
-        if self._file is None:
-            import h5py
+        """Sharp flux of one object, shape (band, y, x).
 
-            self._file = h5py.File(self.path, "r")
-        return self._file["sharp"][index]
+        Raises
+        ------
+        InputError
+            When the object's pixels are damaged; a checksum tells.
+        """
+        try:
+            if self._file is None:
+                import h5py
+
+                self._file = h5py.File(self.path, "r")
+            return self._file["sharp"][index]
+        except (OSError, KeyError, ValueError) as error:
+            raise InputError(f"{self.path}: object {index} is damaged ({error})") from error
 
     def sharp(self, index: int) -> SkyImage:
         """The sharp image of one object."""
@@ -181,6 +190,8 @@ def _objection(
         return f"is {image.shape}, the first object {first.shape} (bands, height, width)"
     if image.bands != first.bands:
         return f"has bands {','.join(image.bands)}, the first object {','.join(first.bands)}"
+    if image.unit != first.unit and not (is_nanomaggy(image.unit) and is_nanomaggy(first.unit)):
+        return f"is in {image.unit or 'no unit'}, the first object in {first.unit or 'no unit'}"
     assert first.pixel_scale is not None
     if abs(image.pixel_scale / first.pixel_scale - 1) > 0.02:
         return f'has {image.pixel_scale:.4g}" pixels, the first object {first.pixel_scale:.4g}"'
@@ -201,4 +212,5 @@ def _write_header(file: Any, image: SkyImage, degradations: Sequence[Degradation
         dtype="float32",
         compression="lzf",
         shuffle=True,
+        fletcher32=True,
     )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pellucid.errors import InputError
 
 FOLDS = 10
 #: The fold that is held back for validation unless a study rotates it.
@@ -28,6 +31,32 @@ def validation_mask(
 ) -> NDArray[np.bool_]:
     """True for each object that belongs to the held-back ``fold``, shape (object,)."""
     return np.array([fold_of(name, folds) == fold for name in identifiers], dtype=bool)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Positions in the store of what is trained on and of what is held back."""
+
+    training: NDArray[np.integer]
+    validation: NDArray[np.integer]
+
+
+def split_objects(identifiers: Sequence[str]) -> Split:
+    """The training and validation parts of a set of objects, by their ids.
+
+    Raises
+    ------
+    InputError
+        When either is empty.
+    """
+    held_back = validation_mask(identifiers)
+    split = Split(np.flatnonzero(~held_back), np.flatnonzero(held_back))
+    if not len(split.training) or not len(split.validation):
+        raise InputError(
+            f"{len(identifiers)} objects leave {len(split.training)} to train on and "
+            f"{len(split.validation)} to hold back; more are needed"
+        )
+    return split
 
 
 def fingerprint(identifiers: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
 from pellucid.evaluation.benchmark import Summary
@@ -26,12 +27,18 @@ Summaries = dict[str, dict[str, Summary]]
 def terminal_table(summaries: Summaries, title: str, columns: tuple[str, ...]) -> Table:
     """A table for `rich`, one row a restorer."""
     table = Table(title=title, title_justify="left")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for column in columns:
-        table.add_column(COLUMNS[column][0], justify="right")
+        table.add_column(COLUMNS[column][0], justify="right", no_wrap=True)
     for restorer, metrics in summaries.items():
         table.add_row(restorer, *(format_summary(metrics[name], name) for name in columns))
     return table
+
+
+def print_table(table: Table) -> None:
+    """Print a table to stdout, never narrower than it needs where nobody's terminal is there."""
+    console = Console()
+    Console(width=None if console.is_terminal else 160).print(table)
 
 
 def markdown_table(summaries: Summaries, columns: tuple[str, ...]) -> str:

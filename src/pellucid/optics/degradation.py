@@ -59,9 +59,13 @@ class Degradation:
             raise InputError(f"a blur of {self.fwhm} arcsec; it must be 0 or more")
         if not (np.isfinite(self.noise) and self.noise >= 0):
             raise InputError(f"a noise of {self.noise} σ; it must be 0 or more")
+        if not (np.isfinite(self.truncate) and self.truncate > 0):
+            raise InputError(f"a kernel cut at {self.truncate} σ; it must be positive")
 
     def __call__(self, image: SkyImage, rng: np.random.Generator) -> SkyImage:
         """Degrade ``image``; NaN pixels stay NaN and spread no further.
+
+        The blur makes the image's variance and PSF those of another image: they are dropped.
 
         Raises
         ------
@@ -78,11 +82,12 @@ class Degradation:
             sharp = image.with_flux(filled(image.flux, bad))
         flux = sharp.flux
         if self.fwhm > 0:
-            psf = gaussian_psf(self.fwhm, image.pixel_scale, self.truncate)
-            flux = convolve(flux, psf.for_bands(len(flux)), "nearest")
+            kernel = gaussian_psf(self.fwhm, image.pixel_scale, self.truncate)
+            flux = convolve(flux, kernel.for_bands(len(flux)), "nearest")
         if self.noise > 0:
             flux = flux + self._noise(sharp, flux, rng)
-        return image.with_flux(np.where(bad, np.nan, flux), variance=None)
+        psf = None if self.fwhm > 0 else image.psf
+        return image.with_flux(np.where(bad, np.nan, flux), variance=None, psf=psf)
 
     def _noise(self, image: SkyImage, blurred: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         in_nanomaggies = is_nanomaggy(image.unit)
@@ -105,7 +110,7 @@ def parse_degradation(text: str) -> Degradation:
     Raises
     ------
     UsageError
-        When a word is no field of `Degradation` or its value has the wrong type.
+        When a word is no field of `Degradation` or its value has the wrong type or range.
     """
     types = {each.name: type(each.default) for each in fields(Degradation)}
     settings: dict[str, Any] = {}
@@ -123,7 +128,10 @@ def parse_degradation(text: str) -> Degradation:
         raise UsageError(
             f"degradation {text!r}: noise-estimate is one of {', '.join(get_args(NoiseEstimate))}"
         )
-    return Degradation(**settings)
+    try:
+        return Degradation(**settings)
+    except InputError as error:
+        raise UsageError(f"degradation {text!r}: {error}") from None
 
 
 _FROM_TEXT: dict[type, Callable[[str], Any]] = {

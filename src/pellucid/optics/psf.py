@@ -118,13 +118,8 @@ def stamp_fwhm(stamp: ArrayLike) -> float:
 
     # A cubic spline between the samples: a narrow core is not a polygon.
     factor = 4
-    fine: NDArray[np.float64] = zoom(
-        np.pad(np.asarray(stamp, dtype=np.float64), 1),
-        factor,
-        order=3,
-        grid_mode=True,
-        mode="grid-constant",
-    )
+    padded = np.pad(np.asarray(stamp, dtype=np.float64), 1)
+    fine = np.asarray(zoom(padded, factor, order=3, grid_mode=True, mode="grid-constant"))
     contour = max(find_contours(fine, 0.5 * fine.max()), key=len)
     y, x = contour[:, 0], contour[:, 1]
     area = 0.5 * abs(np.dot(y[:-1], x[1:]) - np.dot(x[:-1], y[1:])) / factor**2

@@ -73,7 +73,7 @@ def _torch(bundle: Bundle, precision: Precision) -> Network:
     except ImportError:
         raise UsageError("--engine torch is not installed: pip install 'pellucid[train]'") from None
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    generator = read_generator(bundle).to(memory_format=torch.channels_last).to(device)
+    generator = read_generator(bundle).to(device)
 
     def run(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
         enabled = precision == "bf16"

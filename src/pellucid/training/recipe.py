@@ -75,7 +75,7 @@ def read_recipe(name: str | Path) -> Recipe:
     if not path.is_file():
         raise UsageError(f"{name}: neither a file nor a recipe ({', '.join(known)})")
     try:
-        fields = yaml.safe_load(path.read_text())
+        fields = yaml.safe_load(path.read_bytes())
         return Recipe.model_validate(fields)
     except yaml.YAMLError as error:
         raise InputError(f"{path}: is no YAML ({str(error).splitlines()[0]})") from error

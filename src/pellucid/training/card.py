@@ -1,0 +1,53 @@
+"""The card of a trained network: what it is, and what it was trained and measured on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.data.pairs import PairStore
+from pellucid.data.splits import FOLDS, VALIDATION_FOLD, Split, fingerprint
+from pellucid.models.bundle import Card
+from pellucid.models.galaxygan import GalaxyGANConfig
+from pellucid.stretch import Stretch, stretch_to_dict
+from pellucid.training.recipe import Recipe
+from pellucid.version import __version__
+
+
+def make_card(
+    recipe: Recipe,
+    config: GalaxyGANConfig,
+    stretch: Stretch,
+    store: PairStore,
+    split: Split,
+    measured: dict[str, Any],
+) -> Card:
+    """The card of what a recipe made of a store, with what was ``measured`` of it."""
+    return Card(
+        name=recipe.name,
+        model=recipe.model,
+        network=dict(vars(config)),
+        bands=store.bands,
+        single_band=recipe.grey > 0 or len(store.bands) == 1,
+        pixel_scale=store.pixel_scale,
+        stretch=stretch_to_dict(stretch),  # type: ignore[arg-type]
+        fwhm=_range([each.fwhm for each in store.degradations]),
+        noise=_range([each.noise for each in store.degradations]),
+        tile=recipe.size,
+        multiple=config.multiple,
+        description=recipe.description,
+        training={
+            "version": __version__,
+            "command": f"pellucid train {recipe.name} --data {store.path.name} --output RUN",
+            "recipe": recipe.model_dump(mode="json"),
+            "objects": len(split.training),
+            "held_back_objects": len(split.validation),
+            "held_back": f"fold {VALIDATION_FOLD} of {FOLDS} by SHA-256 of the object's id",
+            "data_fingerprint": fingerprint(store.ids),
+            "degradations": [vars(each) for each in store.degradations],
+            **measured,
+        },
+    )
+
+
+def _range(values: list[float]) -> tuple[float, float]:
+    return min(values), max(values)
