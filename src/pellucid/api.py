@@ -79,12 +79,12 @@ def write_image(
     Raises
     ------
     UsageError
-        When the file exists and ``overwrite`` is off.
+        When the file exists and ``overwrite`` is off, or a picture is to be other than PNG.
     TemporaryError
         When it cannot be written; nothing is left half done.
     """
     sky = image.image if isinstance(image, Restoration) else image
-    if Path(path).suffix.lower() == ".png":
+    if display.is_composite(path):
         return display.write_png(sky, path, overwrite=overwrite)
     if isinstance(image, SkyImage):
         return fits.write_image(sky, path, overwrite=overwrite, history=history)

@@ -7,6 +7,7 @@ failed, 2 usage, 3 bad input, 75 try again.
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 from enum import StrEnum
@@ -60,6 +61,7 @@ Png = Annotated[Path | None, typer.Option("--png", help="Also draw the result as
 
 @app.command()
 def restore(
+    context: typer.Context,
     inputs: Inputs,
     output: Output,
     model: Annotated[
@@ -92,6 +94,7 @@ def restore(
 
     started = time.perf_counter()
     _check_outputs([output, png], inputs, overwrite)
+    _check_pictures(output, png)
     image = read_image(*inputs, hdu=_hdu(hdu), bands=_band_names(bands), pixel_scale=pixel_scale)
     restorer = load_restorer(model, method, engine.value, precision.value)
     if samples > 1:
@@ -102,7 +105,7 @@ def restore(
         result = restorer(image, psf=_psf(psf, image.pixel_scale))
     except PellucidError as error:
         raise type(error)(f"{inputs[0]}: {error}") from error
-    write_image(result, output, overwrite, history=[_command()])
+    write_image(result, output, overwrite, history=[_command(context)])
     if png is not None:
         write_png(result.image, png, overwrite)
     for note in result.provenance["notes"]:
@@ -120,6 +123,7 @@ def restore(
 
 @app.command()
 def degrade(
+    context: typer.Context,
     inputs: Inputs,
     output: Output,
     fwhm: Annotated[float, typer.Option("--fwhm", min=0, help="Added blur, FWHM in arcsec.")],
@@ -154,6 +158,7 @@ def degrade(
     from pellucid.optics import parse_degradation
 
     _check_outputs([output, png], inputs, overwrite)
+    _check_pictures(output, png)
     image = read_image(*inputs, hdu=_hdu(hdu), bands=_band_names(bands), pixel_scale=pixel_scale)
     recipe = f"fwhm={fwhm} noise={noise} truncate={truncate} noise-estimate={noise_estimate}"
     degradation = parse_degradation(recipe + (" shared-noise" if shared_noise else ""))
@@ -162,7 +167,7 @@ def degrade(
     except PellucidError as error:
         raise type(error)(f"{inputs[0]}: {error}") from error
     write_image(
-        degraded, output, overwrite, history=[_command(), f"degraded: {recipe} seed={seed}"]
+        degraded, output, overwrite, history=[_command(context), f"degraded: {recipe} seed={seed}"]
     )
     if png is not None:
         write_png(degraded, png, overwrite)
@@ -302,12 +307,14 @@ def evaluate(
     assert data is not None
     from pellucid.data.pairs import open_pairs
     from pellucid.evaluation.benchmark import choose_objects, score_pairs, summarise
-    from pellucid.evaluation.report import write_report
+    from pellucid.evaluation.report import check_report_name, write_report
     from pellucid.evaluation.tables import COLUMNS, print_table, terminal_table
     from pellucid.evaluation.tables import as_json as table_as_json
     from pellucid.restoration import load_restorer
 
     _check_outputs([report], [data], overwrite)
+    if report is not None:
+        check_report_name(report)
     restorers = [load_restorer(model=name) for name in model or ()]
     restorers += [load_restorer(method=name) for name in method or ()]
     if not restorers:
@@ -386,13 +393,19 @@ def _root(
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code instead of leaving."""
+    words = sys.argv[1:] if argv is None else argv
     try:
-        app(args=argv, prog_name="pellucid")
+        app(args=words, prog_name="pellucid", obj=tuple(words))
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else int(left.code is not None)
     except PellucidError as error:
         _say(str(error))
         return error.exit_code
+    except OSError as error:
+        # What no writer or reader foresaw, e.g. a disk that fills up under the log.
+        where = f"{error.filename}: " if error.filename else ""
+        _say(f"{where}{error.strerror or error}")
+        return TemporaryError.exit_code
     except MemoryError:
         _say("not enough memory for this image")
         return TemporaryError.exit_code
@@ -449,6 +462,14 @@ def _check_outputs(outputs: list[Path | None], inputs: list[Path], overwrite: bo
         raise UsageError(f"{named[0]}: is named for two outputs")
 
 
+def _check_pictures(output: Path, png: Path | None) -> None:
+    from pellucid.display import check_picture_name, is_composite
+
+    for path in (output, png):
+        if path is not None and (path == png or is_composite(path)):
+            check_picture_name(path)
+
+
 def _hdu(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.isdigit() else text
 
@@ -470,7 +491,7 @@ def _psf(text: str | None, pixel_scale: float | None) -> Any:
     except ValueError:
         from pellucid.optics.psf_file import read_psf
 
-        return read_psf(text, pixel_scale)
+        return read_psf(text, default_scale=pixel_scale)
 
 
 def _progress(items: Any, total: int, what: str) -> Any:
@@ -483,8 +504,9 @@ def _progress(items: Any, total: int, what: str) -> Any:
     return track(items, description=what, total=total, console=Console(stderr=True))
 
 
-def _command() -> str:
-    return "pellucid " + " ".join(sys.argv[1:])
+def _command(context: typer.Context) -> str:
+    """What was typed, so that it can be typed again."""
+    return shlex.join(["pellucid", *context.obj])
 
 
 def _report(values: dict[str, Any], as_json: bool, line: str) -> None:

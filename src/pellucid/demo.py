@@ -16,6 +16,7 @@ from pellucid.display import to_rgb, write_png
 from pellucid.evaluation.benchmark import UNTOUCHED, Score, summarise
 from pellucid.evaluation.figures import Panel, draw_comparison
 from pellucid.evaluation.tables import print_table, terminal_table
+from pellucid.files import make_folder
 from pellucid.image import SkyImage
 from pellucid.metrics import compare
 from pellucid.optics import Degradation, object_rng
@@ -45,7 +46,7 @@ def run_demo(output: Path) -> None:
     Files of an earlier demo are replaced.
     """
     started = time.perf_counter()
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     galaxies = find_galaxies()
     restorers: list[Restorer] = [load_restorer(), *(load_restorer(method=name) for name in METHODS)]
     scores: list[Score] = []

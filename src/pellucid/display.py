@@ -135,14 +135,19 @@ def write_png(image: SkyImage, path: str | os.PathLike[str], overwrite: bool = F
     return write_picture(rgb[..., 0] if len(image.flux) == 1 else rgb, path, overwrite)
 
 
+def check_picture_name(path: str | os.PathLike[str]) -> None:
+    """Refuse a picture that would not be PNG, with `UsageError`."""
+    if Path(path).suffix.lower() != ".png":
+        raise UsageError(f"{path}: a picture is written as PNG; end its name in .png")
+
+
 def write_picture(
     pixels: NDArray[np.uint8], path: str | os.PathLike[str], overwrite: bool = False
 ) -> Path:
     """Write pixels, shape (y, x, 3) or (y, x), as PNG; raises as `write_png`."""
     from PIL import Image
 
-    if Path(path).suffix.lower() != ".png":
-        raise UsageError(f"{path}: a picture is written as PNG; end its name in .png")
+    check_picture_name(path)
     picture = Image.fromarray(pixels)
     return write_atomically(path, lambda stream: picture.save(stream, format="PNG"), overwrite)
 

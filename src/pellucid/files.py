@@ -30,6 +30,26 @@ def check_target(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
     return target
 
 
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """The folder of that name, made with those above it where it is not there yet.
+
+    Raises
+    ------
+    UsageError
+        When a file is in its place.
+    TemporaryError
+        When it cannot be made.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(f"{folder}: is a file, or lies below one; name a folder") from None
+    except OSError as error:
+        raise TemporaryError(f"{folder}: cannot be made ({error.strerror})") from error
+    return folder
+
+
 def write_atomically(
     path: str | os.PathLike[str], write: Callable[[BinaryIO], object], overwrite: bool = False
 ) -> Path:

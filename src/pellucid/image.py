@@ -182,8 +182,10 @@ def _astropy_unit(text: str) -> UnitBase:
     """The unit of a BUNIT, which is free text: what astropy does not know becomes a new unit."""
     from astropy import units
 
-    unit = units.Unit(text, parse_strict="silent")
-    return units.def_unit(text) if isinstance(unit, units.UnrecognizedUnit) else unit
+    try:
+        return units.Unit(text)
+    except ValueError:
+        return units.def_unit(text)
 
 
 def _as_cube(values: ArrayLike, dtype: Any, name: str) -> NDArray[Any]:

@@ -8,7 +8,7 @@ is not stored: it is a pure function of the sharp one, a degradation and a seed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -147,7 +147,14 @@ def write_pairs(
     ids: list[str] = []
     rejected: list[Rejection] = []
 
-    def fill(stream: BinaryIO) -> None:
+    def fill(disk: BinaryIO) -> None:
+        stream = _Stream(disk)
+        try:
+            fill_stream(stream)
+        finally:
+            stream.raise_error()
+
+    def fill_stream(stream: _Stream) -> None:
         first: SkyImage | None = None
         seen: set[str] = set()
         with h5py.File(stream, "w") as opened:
@@ -162,6 +169,7 @@ def write_pairs(
                     _write_header(file, image, degradations)
                 file["sharp"].resize(len(ids) + 1, axis=0)
                 file["sharp"][len(ids)] = image.flux
+                stream.raise_error()
                 ids.append(name)
                 seen.add(name)
             if not ids:
@@ -171,6 +179,48 @@ def write_pairs(
 
     write_atomically(path, fill, overwrite)
     return len(ids), rejected
+
+
+class _Stream:
+    """A file for h5py, which crashes where one of its calls raises (a full disk).
+
+    The first error is kept, nothing is done after it, and `raise_error` raises it from outside.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.read = file.read  # by which h5py knows a file; it reads with readinto
+        self._error: OSError | None = None
+
+    def raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _attempt(self, call: Callable[..., int], instead: int, *arguments: Any) -> int:
+        if self._error is None:
+            try:
+                return call(*arguments)
+            except OSError as error:
+                self._error = error
+        return instead
+
+    def write(self, data: Any) -> int:
+        return self._attempt(self._file.write, len(data), data)
+
+    def readinto(self, data: Any) -> int:
+        return self._attempt(self._file.readinto, len(data), data)  # type: ignore[attr-defined]
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._attempt(self._file.seek, offset, offset, whence)
+
+    def tell(self) -> int:
+        return self._attempt(self._file.tell, 0)
+
+    def truncate(self, size: int) -> int:
+        return self._attempt(self._file.truncate, size, size)
+
+    def flush(self) -> None:
+        self._attempt(self._file.flush, 0)  # type: ignore[arg-type]
 
 
 def _objection(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pellucid.data.pairs import PairStore
 from pellucid.data.splits import fingerprint, validation_mask
-from pellucid.errors import UsageError
+from pellucid.errors import PellucidError, UsageError
 from pellucid.metrics import compare
 from pellucid.models.bundle import Card
 from pellucid.restoration import NeuralRestorer, Restorer
@@ -61,7 +61,10 @@ def score_pairs(
         name = store.ids[int(index)]
         scores = [Score(UNTOUCHED, name, compare(sharp, blurred))]
         for restorer in restorers:
-            restored = restorer(blurred, psf=fwhm).image
+            try:
+                restored = restorer(blurred, psf=fwhm).image
+            except PellucidError as error:
+                raise type(error)(f"{store.path}: object {name}: {error}") from error
             scores.append(Score(restorer.name, name, compare(sharp, restored)))
         yield scores
 

@@ -33,6 +33,14 @@ footer { color: #5a6474; font-size: .85rem }
 """
 
 
+def check_report_name(path: str | Path) -> Path:
+    """The path of a report; `UsageError` when its name ends neither in .html nor in .md."""
+    path = Path(path)
+    if path.suffix not in (".html", ".md"):
+        raise UsageError(f"{path}: a report's name ends in .html or .md")
+    return path
+
+
 def write_report(
     path: str | Path,
     title: str,
@@ -50,13 +58,11 @@ def write_report(
     UsageError
         When the name ends neither in .html nor in .md.
     """
-    path = Path(path)
+    path = check_report_name(path)
     if path.suffix == ".md":
         text = f"# {title}\n\n{markdown_table(summaries, tuple(COLUMNS))}"
-    elif path.suffix == ".html":
-        text = _page(title, summaries, _gallery(store, shown, restorers, seed))
     else:
-        raise UsageError(f"{path}: a report's name ends in .html or .md")
+        text = _page(title, summaries, _gallery(store, shown, restorers, seed))
     return write_atomically(path, lambda stream: stream.write(text.encode()), overwrite)
 
 

@@ -132,7 +132,10 @@ def open_bundle(name: str | Path) -> Bundle:
         When the file is damaged, no bundle, or made by a later version.
     """
     path = find_bundle(name)
-    graph = path.read_bytes()
+    try:
+        graph = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     digest = stored_digest(graph)
     if digest is None:
         raise InputError(f"{path}: is no pellucid bundle, or a truncated one")

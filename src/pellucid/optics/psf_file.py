@@ -14,7 +14,11 @@ from pellucid.fits.layout import is_plane_or_cube, scale_card
 from pellucid.optics.psf import PSF
 
 
-def read_psf(path: str | os.PathLike[str], pixel_scale: float | None = None) -> PSF:
+def read_psf(
+    path: str | os.PathLike[str],
+    pixel_scale: float | None = None,
+    default_scale: float | None = None,
+) -> PSF:
     """Read a PSF: the first extension with PSF in its name, or else the first image.
 
     A stamp of even sides whose peak lies beside the middle loses the outer row or column that
@@ -26,6 +30,8 @@ def read_psf(path: str | os.PathLike[str], pixel_scale: float | None = None) -> 
         FITS with a stamp (y, x) or one stamp a band (band, y, x).
     pixel_scale
         Arcsec per pixel; wins over the file's WCS and PIXSCALE card.
+    default_scale
+        Arcsec per pixel where the file says nothing, e.g. that of the image it belongs to.
 
     Raises
     ------
@@ -46,7 +52,7 @@ def read_psf(path: str | os.PathLike[str], pixel_scale: float | None = None) -> 
 
         pixel_scale = pixel_scale_of(wcs)
     if pixel_scale is None:
-        pixel_scale = scale_card(hdu.header)
+        pixel_scale = scale_card(hdu.header) or default_scale
     if pixel_scale is None:
         raise InputError(
             f"{path}: the PSF has no pixel scale; give one, or add a PIXSCALE card in arcsec"

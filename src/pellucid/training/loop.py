@@ -15,7 +15,7 @@ from pellucid.data.dataset import PairSampler
 from pellucid.data.pairs import PairStore, open_pairs
 from pellucid.data.splits import split_objects
 from pellucid.errors import InputError, PellucidError, UsageError
-from pellucid.files import write_atomically
+from pellucid.files import make_folder, write_atomically
 from pellucid.models.export import write_bundle
 from pellucid.models.galaxygan import Discriminator, GalaxyGANConfig, Generator
 from pellucid.stretch import stretch_from_dict
@@ -61,6 +61,9 @@ def train(
         When a loss is no longer finite; the last good checkpoint stays.
     """
     started = time.monotonic()
+    # Numbers below 1e-38, which a processor handles a hundred times slower, count as zero. Threads
+    # inherit this, so it comes before the first of them.
+    torch.set_flush_denormal(True)
     run = Path(run)
     store = open_pairs(data)
     stretch = stretch_from_dict(dict(recipe.stretch))
@@ -78,7 +81,7 @@ def train(
         raise UsageError(
             f"{world} processes for batches of {recipe.batch}; one image each at least"
         )
-    run.mkdir(parents=True, exist_ok=True)
+    make_folder(run)
 
     torch.manual_seed(recipe.seed)
     networks = _build(config, recipe, device)
