@@ -1,0 +1,76 @@
+"""The command line: one verb, one file, one typed function.
+
+Results go to stdout, everything about them to stderr. Exit codes: 0 all done, 1 some objects
+failed, 2 usage, 3 bad input, 75 try again.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from pellucid.cli.degrade import degrade
+from pellucid.cli.demo import demo
+from pellucid.cli.evaluate import evaluate
+from pellucid.cli.models import models
+from pellucid.cli.options import say
+from pellucid.cli.pairs import pairs
+from pellucid.cli.restore import restore
+from pellucid.cli.train import train
+from pellucid.errors import PellucidError, TemporaryError
+from pellucid.version import __version__
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Restore what the atmosphere and the detector took from galaxy images.",
+)
+for verb in (restore, degrade, pairs, train, evaluate, models, demo):
+    app.command()(verb)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"pellucid {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code instead of leaving."""
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        app(args=words, prog_name="pellucid", obj=tuple(words))
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else int(left.code is not None)
+    except PellucidError as error:
+        say(str(error))
+        return error.exit_code
+    except OSError as error:
+        # What no writer or reader foresaw, e.g. a disk that fills up under the log.
+        where = f"{error.filename}: " if error.filename else ""
+        say(f"{where}{error.strerror or error}")
+        return TemporaryError.exit_code
+    except MemoryError:
+        say("not enough memory for this image")
+        return TemporaryError.exit_code
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+    return 0
+
+
+def run() -> None:
+    """Entry point of the ``pellucid`` command."""
+    sys.exit(main())

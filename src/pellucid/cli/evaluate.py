@@ -1,0 +1,108 @@
+"""evaluate: a restoration against the truth, or restorers against each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pellucid.cli.options import (
+    AsJson,
+    Bands,
+    Overwrite,
+    PixelScale,
+    SplitChoice,
+    band_names,
+    check_outputs,
+    print_json,
+    with_progress,
+)
+from pellucid.errors import PellucidError, UsageError
+
+
+def evaluate(
+    truth: Annotated[Path | None, typer.Option("--truth", help="The sharp image.")] = None,
+    restored: Annotated[Path | None, typer.Option("--restored", help="Its restoration.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Or a pair store, and what to compare:")
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", help="A model; may be repeated.")
+    ] = None,
+    method: Annotated[
+        list[str] | None, typer.Option("--method", help="A classical method; may be repeated.")
+    ] = None,
+    split: Annotated[
+        SplitChoice,
+        typer.Option("--split", help="auto: what no model was trained on."),
+    ] = SplitChoice.auto,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Score at most so many objects.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the pairs' noise.")] = 0,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write a page, .html or .md.")
+    ] = None,
+    pixel_scale: PixelScale = None,
+    bands: Bands = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a restoration with the truth, or restorers with each other on a pair store."""
+    if (truth is None) != (restored is None) or (truth is None) == (data is None):
+        raise UsageError("give --truth and --restored, or --data with --model and --method")
+    if truth is not None and restored is not None:
+        _evaluate_images(truth, restored, band_names(bands), pixel_scale, as_json)
+        return
+    assert data is not None
+    from pellucid.data.pairs import open_pairs
+    from pellucid.evaluation.benchmark import choose_objects, score_pairs, summarise
+    from pellucid.evaluation.report import check_report_name, write_report
+    from pellucid.evaluation.tables import COLUMNS, print_table, terminal_table
+    from pellucid.evaluation.tables import as_json as table_as_json
+    from pellucid.restoration import load_restorer
+
+    check_outputs([report], [data], overwrite)
+    if report is not None:
+        check_report_name(report)
+    restorers = [load_restorer(model=name) for name in model or ()]
+    restorers += [load_restorer(method=name) for name in method or ()]
+    if not restorers:
+        raise UsageError("--data needs something to compare: --model or --method")
+    store = open_pairs(data)
+    chosen = choose_objects(store, restorers, split.value)[:limit]
+    scoring = score_pairs(store, chosen, restorers, seed)
+    scores = [score for some in with_progress(scoring, len(chosen), "scoring") for score in some]
+    summaries = summarise(scores)
+    title = f"{len(chosen)} objects of {data.name} ({split.value})"
+    if report is not None:
+        write_report(report, title, summaries, store, chosen[:6], restorers, seed, overwrite)
+    if as_json:
+        print_json({"objects": len(chosen), "restorers": table_as_json(summaries)})
+        return
+    print_table(terminal_table(summaries, title, tuple(COLUMNS)))
+
+
+def _evaluate_images(
+    truth: Path,
+    restored: Path,
+    bands: tuple[str, ...] | None,
+    pixel_scale: float | None,
+    as_json: bool,
+) -> None:
+    import math
+
+    from pellucid.api import read_image
+    from pellucid.metrics import compare
+
+    images = [read_image(path, bands=bands, pixel_scale=pixel_scale) for path in (truth, restored)]
+    try:
+        numbers = compare(images[0], images[1])
+    except PellucidError as error:
+        raise type(error)(f"{restored}: {error}") from error
+    if as_json:
+        print_json({key: value if math.isfinite(value) else None for key, value in numbers.items()})
+        return
+    for key, value in numbers.items():
+        typer.echo(f"{key:26s}{value:10.4f}")

@@ -1,0 +1,37 @@
+"""models: what ships."""
+
+from __future__ import annotations
+
+import typer
+
+from pellucid.cli.options import AsJson, print_json
+
+
+def models(as_json: AsJson = False) -> None:
+    """List the shipped models with their cards and checksums."""
+    from dataclasses import asdict
+
+    from pellucid.models.bundle import open_bundle, shipped
+
+    bundles = [open_bundle(path) for path in shipped().values()]
+    if as_json:
+        print_json(
+            {each.card.name: {**asdict(each.card), "sha256": each.sha256} for each in bundles}
+        )
+        return
+    for each in bundles:
+        card, training = each.card, each.card.training
+        lines = [
+            card.name,
+            f"  {card.description}",
+            f"  bands {','.join(card.bands)}{' or one alone' if card.single_band else ''}, "
+            f'{card.pixel_scale:g}" pixels, {each.path.stat().st_size / 1e6:.1f} MB',
+            f"  trained on {training.get('objects')} objects, {training.get('steps')} steps, "
+            f"{training.get('wall_seconds', 0) / 60:.0f} min on {training.get('device')}",
+            f"  validation PSNR {training.get('validation_psnr')} dB "
+            f"(degraded {training.get('validation_psnr_blurred')} dB) "
+            f"on {training.get('held_back_objects')} objects held back",
+            f"  {training.get('command')}",
+            f"  sha256 {each.sha256}",
+        ]
+        typer.echo("\n".join(lines))

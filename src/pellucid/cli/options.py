@@ -1,0 +1,128 @@
+"""What the verbs share: their options, and how they say what they did."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pellucid.errors import UsageError
+
+
+class Engine(StrEnum):
+    onnx = "onnx"
+    openvino = "openvino"
+    torch = "torch"
+
+
+class Precision(StrEnum):
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+class SplitChoice(StrEnum):
+    auto = "auto"
+    validation = "validation"
+    all = "all"
+
+
+Inputs = Annotated[
+    list[Path],
+    typer.Argument(help="FITS (one file a band, a cube or extensions) or one PNG/JPEG composite."),
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Hdu = Annotated[str | None, typer.Option("--hdu", help="Extension to read, by number or name.")]
+Bands = Annotated[str | None, typer.Option("--bands", help="Names of the bands: g,r,i")]
+PixelScale = Annotated[
+    float | None, typer.Option("--pixel-scale", min=1e-6, help="Arcsec per pixel.")
+]
+Png = Annotated[Path | None, typer.Option("--png", help="Also draw the result as a picture.")]
+
+
+def print_json(value: Any) -> None:
+    """Print ``value`` to stdout as strict JSON."""
+    typer.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+def check_outputs(outputs: list[Path | None], inputs: list[Path], overwrite: bool) -> None:
+    """Refuse before any work is done: a target that exists, twice, or that is an input."""
+    from pellucid.files import check_target
+
+    named = [path for path in outputs if path is not None]
+    for path in named:
+        check_target(path, overwrite)
+        if any(path.resolve() == each.resolve() for each in inputs):
+            raise UsageError(f"{path}: is an input; name another output")
+    if len({path.resolve() for path in named}) < len(named):
+        raise UsageError(f"{named[0]}: is named for two outputs")
+
+
+def check_pictures(output: Path, png: Path | None) -> None:
+    """Refuse a picture whose name is of no kind that is written."""
+    from pellucid.display import check_picture_name, is_composite
+
+    for path in (output, png):
+        if path is not None and (path == png or is_composite(path)):
+            check_picture_name(path)
+
+
+def hdu_choice(text: str | None) -> int | str | None:
+    """The number or the name of an HDU."""
+    return int(text) if text is not None and text.isdigit() else text
+
+
+def band_names(text: str | None) -> tuple[str, ...] | None:
+    """The names in ``g,r,i``."""
+    if text is None:
+        return None
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise UsageError(f"--bands {text!r}: write it as g,r,i")
+    return names
+
+
+def psf_choice(text: str | None, pixel_scale: float | None) -> Any:
+    """A FWHM in arcsec, or the PSF in a file, which has the image's pixels unless it says."""
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        from pellucid.optics.psf_file import read_psf
+
+        return read_psf(text, default_scale=pixel_scale)
+
+
+def with_progress(items: Any, total: int, what: str) -> Any:
+    """The items, with a bar on stderr where that is a terminal."""
+    if not sys.stderr.isatty():
+        return items
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, description=what, total=total, console=Console(stderr=True))
+
+
+def command_line(context: typer.Context) -> str:
+    """What was typed, so that it can be typed again."""
+    return shlex.join(["pellucid", *context.obj])
+
+
+def report_result(values: dict[str, Any], as_json: bool, line: str) -> None:
+    """Say what was done: JSON on stdout for a program, a line on stderr for a person."""
+    if as_json:
+        print_json(values)
+    else:
+        say(line)
+
+
+def say(text: str) -> None:
+    """One line on stderr, whatever the text holds."""
+    typer.echo("pellucid: " + " ".join(text.split()), err=True)

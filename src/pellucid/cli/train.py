@@ -1,0 +1,34 @@
+"""train: a recipe and a pair store become a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pellucid.cli.options import say
+from pellucid.errors import UsageError
+
+
+def train(
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe's YAML file, or the name of a shipped one.")
+    ],
+    data: Annotated[Path, typer.Option("--data", help="Pair store.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Processes that prepare batches ahead.")
+    ] = 0,
+) -> None:
+    """Train a network; OUTPUT/bundle.onnx is what `restore --model` takes."""
+    try:
+        from pellucid.training.loop import train as run_training
+        from pellucid.training.recipe import read_recipe
+    except ImportError as error:
+        raise UsageError(
+            f"training needs {error.name}, which is not installed: pip install 'pellucid[train]'"
+        ) from error
+    bundle = run_training(read_recipe(recipe), data, output, resume, workers)
+    say(f"{bundle}: trained; `pellucid restore --model {bundle}` uses it")
