@@ -266,7 +266,7 @@ def test_a_flipped_byte_in_each_part_is_refused(tiny_bundle, tmp_path, part):
         changed = content.copy()
         changed[place] ^= 1 << bit
         (tmp_path / "b.onnx").write_bytes(changed)
-        with pytest.raises(InputError, match="damaged|no pellucid bundle"):
+        with pytest.raises(InputError, match=r"damaged|no pellucid bundle"):
             open_bundle(tmp_path / "b.onnx")
 
 

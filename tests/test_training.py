@@ -320,6 +320,15 @@ def test_a_finished_run_resumed_stays_as_it_is(trained, tiny_recipe, pair_store,
     assert after.keys() == before.keys()
 
 
+def test_a_run_gives_its_caller_the_smallest_numbers_back(pair_store, tiny_recipe, tmp_path):
+    """In training they count as zero; afterwards, and after a failure, they must not."""
+    tiny = np.array([1e-308])
+    assert train(tiny_recipe, pair_store, tmp_path / "run") == 0
+    assert tiny / 16 > 0
+    assert train(tiny_recipe, pair_store, tmp_path / "run") == 2
+    assert tiny / 16 > 0
+
+
 def test_a_run_is_not_overwritten(trained, tiny_recipe, pair_store, files_in, capsys):
     before = files_in(trained)
     assert train(tiny_recipe, pair_store, trained) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import sys
 from enum import StrEnum
@@ -93,11 +94,14 @@ def psf_choice(text: str | None, pixel_scale: float | None) -> Any:
     if text is None:
         return None
     try:
-        return float(text)
+        fwhm = float(text)
     except ValueError:
         from pellucid.optics.psf_file import read_psf
 
         return read_psf(text, default_scale=pixel_scale)
+    if not (math.isfinite(fwhm) and fwhm > 0):
+        raise UsageError(f"--psf {text}: a FWHM in arcsec is above 0")
+    return fwhm
 
 
 def with_progress(items: Any, total: int, what: str) -> Any:

@@ -6,6 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -30,6 +31,21 @@ from pellucid.training.validation import validate
 LOG_EVERY = 10
 
 
+@contextmanager
+def denormals_as_zero() -> Iterator[None]:
+    """Numbers below 1e-38, which a processor handles a hundred times slower, count as zero.
+
+    Threads inherit this, so it comes before the first of them; the caller's own thread gets its
+    numbers back.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+@denormals_as_zero()
 def train(
     recipe: Recipe, data: str | Path, run: str | Path, resume: bool = False, workers: int = 0
 ) -> Path:
@@ -61,9 +77,6 @@ def train(
         When a loss is no longer finite; the last good checkpoint stays.
     """
     started = time.monotonic()
-    # Numbers below 1e-38, which a processor handles a hundred times slower, count as zero. Threads
-    # inherit this, so it comes before the first of them.
-    torch.set_flush_denormal(True)
     run = Path(run)
     store = open_pairs(data)
     stretch = stretch_from_dict(dict(recipe.stretch))
