@@ -527,3 +527,9 @@ def test_more_processes_than_images_are_refused(pair_store, tmp_path, monkeypatc
     monkeypatch.setattr(loop, "join_processes", lambda: (0, 3))
     with pytest.raises(UsageError, match="3 processes for batches of 2"):
         loop.train(read_recipe(recipe_file(tmp_path, LONG)), pair_store, tmp_path / "run")
+
+
+def test_the_pixel_weight_changes_with_the_cool_down():
+    recipe = Recipe(name="x", steps=100, cool_down=0.4, pixel_weight=100, final_pixel_weight=500)
+    assert [recipe.pixel_weight_at(step) for step in (0, 60, 61, 99)] == [100, 100, 500, 500]
+    assert Recipe(name="x", steps=100, cool_down=0.4).pixel_weight_at(99) == 100

@@ -14,12 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from pellucid.errors import InputError, UsageError
 from pellucid.files import write_atomically
-from pellucid.image import SkyImage
+from pellucid.image import SkyImage, is_nanomaggy
 from pellucid.stretch import GalaxyGANStretch
 
 COMPOSITE_SUFFIXES = (".png", ".jpg", ".jpeg")
 COMPOSITE_BANDS = ("g", "r", "i")
-_NANOMAGGY = {"nanomaggy", "nanomaggies", "nmgy"}
 _WAVELENGTH_ORDER = "ugrizy"
 _MAD_TO_SIGMA = 1.482602218505602
 
@@ -153,7 +152,7 @@ def write_picture(
 
 
 def _values(image: SkyImage, sky: ArrayLike | None, sigma: float | None) -> NDArray[np.floating]:
-    if (image.unit or "").lower() in _NANOMAGGY and sky is None and sigma is None:
+    if is_nanomaggy(image.unit) and sky is None and sigma is None:
         return GalaxyGANStretch().forward(image.flux)
     flux = image.flux.astype(np.float64)
     finite = np.isfinite(flux)

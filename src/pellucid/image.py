@@ -170,6 +170,16 @@ class SkyImage:
         )
 
 
+def is_nanomaggy(unit: str | None) -> bool:
+    """Whether ``unit`` is the SDSS unit of flux, in one of its usual spellings."""
+    return unit is not None and unit.strip().lower() in {
+        "nanomaggy",
+        "nanomaggies",
+        "nmgy",
+        "nmaggy",
+    }
+
+
 def pixel_scale_of(wcs: WCS) -> float:
     """Arcsec per pixel of a celestial WCS: the square root of a pixel's area."""
     from astropy.wcs.utils import proj_plane_pixel_area

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError, PellucidError
 from pellucid.files import write_atomically
-from pellucid.image import SkyImage
-from pellucid.optics import Degradation, is_nanomaggy, object_rng
+from pellucid.image import SkyImage, is_nanomaggy
+from pellucid.optics import Degradation, object_rng
 
 FORMAT = "pellucid-pairs-1"
 

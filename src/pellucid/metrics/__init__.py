@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.image import is_nanomaggy
 from pellucid.metrics.photometry import (
     aperture_flux,
     centroid,
@@ -16,7 +17,6 @@ from pellucid.metrics.photometry import (
 from pellucid.metrics.psnr import check_pair, psnr, stretch_sky, stretched_psnr
 from pellucid.metrics.source import band_flux_ratios, find_source, flux_ratio, source_errors
 from pellucid.metrics.ssim import ssim
-from pellucid.optics.degradation import is_nanomaggy
 from pellucid.stretch import GalaxyGANStretch, NoiseStretch
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """How light becomes pixels: PSFs, blur, noise and the instruments that make them."""
 
 from pellucid.optics.convolution import Blur, convolve
-from pellucid.optics.degradation import Degradation, is_nanomaggy, object_rng, parse_degradation
+from pellucid.optics.degradation import Degradation, object_rng, parse_degradation
 from pellucid.optics.instruments import INSTRUMENTS, Instrument, instrument
 from pellucid.optics.noise import Background, galaxygan_noise, robust_background
 from pellucid.optics.psf import PSF, gaussian_psf, matching_kernel, moffat_psf
@@ -17,7 +17,6 @@ __all__ = [
     "galaxygan_noise",
     "gaussian_psf",
     "instrument",
-    "is_nanomaggy",
     "matching_kernel",
     "moffat_psf",
     "object_rng",

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from pellucid.errors import InputError, UsageError
-from pellucid.image import SkyImage
+from pellucid.image import SkyImage, is_nanomaggy
 from pellucid.optics.convolution import convolve
 from pellucid.optics.noise import galaxygan_noise, robust_background
 from pellucid.optics.psf import gaussian_psf
@@ -139,16 +139,6 @@ _FROM_TEXT: dict[type, Callable[[str], Any]] = {
     str: str,
     bool: lambda value: {"true": True, "false": False}[value.lower()],
 }
-
-
-def is_nanomaggy(unit: str | None) -> bool:
-    """Whether ``unit`` is the SDSS unit of flux, in one of its usual spellings."""
-    return unit is not None and unit.strip().lower() in {
-        "nanomaggy",
-        "nanomaggies",
-        "nmgy",
-        "nmaggy",
-    }
 
 
 def object_rng(seed: int, identifier: str) -> np.random.Generator:

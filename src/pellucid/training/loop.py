@@ -129,7 +129,7 @@ def train(
                 networks,
                 _to_device(blurred, device),
                 _to_device(sharp, device),
-                recipe.pixel_weight,
+                recipe.pixel_weight_at(step),
                 torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"),
                 recipe.decay_at(step),
             )

@@ -39,6 +39,8 @@ class Recipe(BaseModel):
     #: The last fraction of the steps over which the learning rate falls to zero.
     cool_down: Annotated[float, Field(ge=0, le=1)] = 0.0
     pixel_weight: Annotated[float, Field(ge=0)] = 100.0
+    #: The weight while the learning rate cools down; None keeps ``pixel_weight``.
+    final_pixel_weight: Annotated[float, Field(ge=0)] | None = None
     #: Of the averaged generator; 0 ships the last one, as the paper did.
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -49,8 +51,18 @@ class Recipe(BaseModel):
 
     def rate_at(self, step: int) -> float:
         """Learning rate of a step, 0-based."""
-        remaining = (self.steps - step) / max(self.cool_down * self.steps, 1.0)
-        return self.learning_rate * min(1.0, remaining) if self.cool_down else self.learning_rate
+        if not self._cools_at(step):
+            return self.learning_rate
+        return self.learning_rate * (self.steps - step) / (self.cool_down * self.steps)
+
+    def pixel_weight_at(self, step: int) -> float:
+        """Weight of the pixel loss at a step, 0-based."""
+        if self.final_pixel_weight is not None and self._cools_at(step):
+            return self.final_pixel_weight
+        return self.pixel_weight
+
+    def _cools_at(self, step: int) -> bool:
+        return self.steps - step < self.cool_down * self.steps
 
     def decay_at(self, step: int) -> float:
         """Decay of the averaged generator at a step, 0-based: short at first, so that the average
