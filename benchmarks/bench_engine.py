@@ -1,70 +1,78 @@
 """The generator through each engine against eager torch in single precision, in one run.
 
-    python benchmarks/bench_engine.py [--model galaxygan-sdss] [--tiles 8] [--rounds 15] [--json]
+    python benchmarks/bench_engine.py [--model galaxygan-sdss] [--rounds 5] [--json]
 
-All use the same number of threads and the same tiles, one after the other in each round.
+One tile is a galaxy of up to 128 pixels, eight are what a larger image is given in. The engines
+take turns, each in a process of its own: threads of one that wait for work would slow the next.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
+import subprocess
+import sys
 import time
 
 import numpy as np
-import torch
 
-from pellucid.errors import UsageError
 from pellucid.models.bundle import open_bundle
-from pellucid.models.export import read_generator
-from pellucid.restoration.engine import load_network
+from pellucid.restoration.engine import Engine, Precision, load_network
+
+ENGINES: dict[str, tuple[Engine, Precision]] = {
+    "torch fp32": ("torch", "fp32"),
+    "onnx fp32": ("onnx", "fp32"),
+    "openvino fp32": ("openvino", "fp32"),
+    "openvino bf16": ("openvino", "bf16"),
+}
+CALLS = 20
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", default="galaxygan-sdss")
-    parser.add_argument("--tiles", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--turn", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    torch.set_num_threads(os.cpu_count() or 1)
-    bundle = open_bundle(options.model)
-    generator = read_generator(bundle)
+    if options.turn:
+        print(json.dumps(turn(options.model, options.turn)))
+        return
+    turns: dict[str, list[dict[str, float]]] = {name: [] for name in ENGINES}
+    for _ in range(options.rounds):
+        for name in ENGINES:
+            command = [sys.executable, __file__, "--model", options.model, "--turn", name]
+            turns[name].append(json.loads(subprocess.check_output(command)))
+    medians = {
+        name: {tiles: statistics.median(each[tiles] for each in some) for tiles in some[0]}
+        for name, some in turns.items()
+    }
+    eager = medians["torch fp32"]
+    if options.json:
+        print(json.dumps(medians, indent=2))
+        return
+    for name, times in medians.items():
+        cells = (f"{tiles}: {ms:6.2f} ms {eager[tiles] / ms:5.2f}×" for tiles, ms in times.items())
+        print(f"{name:15s}" + "   ".join(cells))
 
-    def eager(tiles: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return generator(torch.from_numpy(tiles)).numpy()
 
-    networks = {"torch eager fp32": eager, "onnx fp32": load_network(bundle)}
-    for precision in ("fp32", "bf16"):
-        try:
-            networks[f"openvino {precision}"] = load_network(bundle, "openvino", precision)
-        except UsageError as absent:
-            print(absent)
+def turn(model: str, name: str) -> dict[str, float]:
+    """Median milliseconds a tile, called with one and with eight."""
+    bundle = open_bundle(model)
+    network = load_network(bundle, *ENGINES[name])
     side = bundle.card.tile
-    shape = (options.tiles, len(bundle.card.bands), side, side)
-    tiles = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
-    times: dict[str, list[float]] = {name: [] for name in networks}
-    for _ in range(options.rounds + 2):
-        for name, network in networks.items():
+    result = {}
+    for count in (1, 8):
+        shape = (count, len(bundle.card.bands), side, side)
+        tiles = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+        seconds = []
+        for _ in range(CALLS + 3):
             started = time.perf_counter()
             network(tiles)
-            times[name].append((time.perf_counter() - started) / options.tiles)
-    medians = {name: statistics.median(values[2:]) for name, values in times.items()}
-    result = {
-        name: {
-            "ms_per_tile": round(1e3 * median, 2),
-            "speedup": round(medians["torch eager fp32"] / median, 2),
-        }
-        for name, median in medians.items()
-    }
-    if options.json:
-        print(json.dumps(result, indent=2))
-        return
-    for name, numbers in result.items():
-        print(f"{name:18s}{numbers['ms_per_tile']:8.2f} ms/tile  {numbers['speedup']:5.2f}×")
+            seconds.append((time.perf_counter() - started) / count)
+        result[f"{count} tile{'s' * (count > 1)}"] = 1e3 * statistics.median(seconds[3:])
+    return result
 
 
 if __name__ == "__main__":

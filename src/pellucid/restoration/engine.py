@@ -37,8 +37,10 @@ def _onnx(bundle: Bundle, precision: Precision) -> Network:
         raise UsageError("--precision bf16 needs --engine openvino or torch")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    # One image a call: an arena that keeps the largest batch's memory buys nothing.
+    # Few calls a process: an arena that keeps the largest batch's memory buys nothing, and threads
+    # that spin while they wait take the cores from whatever else runs.
     options.enable_cpu_mem_arena = False
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(
             bundle.graph, options, providers=["CPUExecutionProvider"]
