@@ -57,7 +57,7 @@ def evaluate(
         return
     assert data is not None
     from pellucid.data.pairs import open_pairs
-    from pellucid.evaluation.benchmark import choose_objects, score_pairs, summarise
+    from pellucid.evaluation.benchmark import choose_part, objects_of, score_pairs, summarise
     from pellucid.evaluation.report import check_report_name, write_report
     from pellucid.evaluation.tables import COLUMNS, print_table, terminal_table
     from pellucid.evaluation.tables import as_json as table_as_json
@@ -71,11 +71,14 @@ def evaluate(
     if not restorers:
         raise UsageError("--data needs something to compare: --model or --method")
     store = open_pairs(data)
-    chosen = choose_objects(store, restorers, split.value)[:limit]
+    part = choose_part(store, restorers) if split is SplitChoice.auto else split.value
+    chosen = objects_of(store, part)[:limit]
     scoring = score_pairs(store, chosen, restorers, seed)
     scores = [score for some in with_progress(scoring, len(chosen), "scoring") for score in some]
     summaries = summarise(scores)
-    title = f"{len(chosen)} objects of {data.name} ({split.value})"
+    title = f"{len(chosen)} objects of {data.name}" + (
+        ", held back" if part == "validation" else ""
+    )
     if report is not None:
         write_report(report, title, summaries, store, chosen[:6], restorers, seed, overwrite)
     if as_json:

@@ -80,32 +80,26 @@ def summarise(scores: Sequence[Score]) -> dict[str, dict[str, Summary]]:
     return table
 
 
-def choose_objects(
-    store: PairStore, restorers: Sequence[Restorer], split: str
-) -> NDArray[np.integer]:
-    """Positions of the objects to score.
+def choose_part(store: PairStore, restorers: Sequence[Restorer]) -> str:
+    """``"all"`` objects, unless a model was trained on this very store: then ``"validation"``."""
+    seen = fingerprint(store.ids)
+    cards: list[Card] = [each.card for each in restorers if isinstance(each, NeuralRestorer)]
+    trained_here = any(card.training.get("data_fingerprint") == seen for card in cards)
+    return "validation" if trained_here else "all"
 
-    ``"auto"`` takes all objects, unless one of the models was trained on this very store: then
-    only those that were held back from it.
+
+def objects_of(store: PairStore, part: str) -> NDArray[np.integer]:
+    """Positions of the objects of a part: ``"all"``, or those held back for ``"validation"``.
 
     Raises
     ------
     UsageError
-        When no object is left.
+        When it holds no object.
     """
     held_back = validation_mask(store.ids)
-    if split == "auto":
-        seen = fingerprint(store.ids)
-        cards: list[Card] = [each.card for each in restorers if isinstance(each, NeuralRestorer)]
-        trained_here = any(card.training.get("data_fingerprint") == seen for card in cards)
-        split = "validation" if trained_here else "all"
-    chosen = {
-        "all": np.arange(len(store)),
-        "validation": np.flatnonzero(held_back),
-        "training": np.flatnonzero(~held_back),
-    }[split]
+    chosen = np.flatnonzero(held_back) if part == "validation" else np.arange(len(store))
     if not len(chosen):
-        raise UsageError(f"{store.path}: the {split} part holds no object")
+        raise UsageError(f"{store.path}: the {part} part holds no object")
     return chosen
 
 

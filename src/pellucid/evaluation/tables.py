@@ -18,7 +18,7 @@ COLUMNS: dict[str, tuple[str, int]] = {
     "flux_ratio": ("flux ratio", 3),
     "half_light_radius_ratio": ("radius ratio", 3),
     "centroid_error": ("centroid [pix]", 2),
-    "ellipticity_error": ("|Δe|", 3),
+    "ellipticity_error": ("Δe", 3),
 }
 
 Summaries = dict[str, dict[str, Summary]]
