@@ -24,7 +24,7 @@ GOOD = np.random.default_rng(0).normal(3, 1, (40, 44)).astype("f4")
 def refused(tmp_path, files_in, capsys):
     """Runs a command that must fail; returns the one line it says."""
 
-    def run(code: int, *words: object, naming: Path) -> str:
+    def run(code: int, *words: object, naming: Path | str) -> str:
         before = files_in(tmp_path)
         capsys.readouterr()
         assert main([str(word) for word in words]) == code
@@ -214,7 +214,7 @@ def test_a_missing_psf(refused, save, tmp_path):
 def test_a_psf_of_impossible_width(refused, save, tmp_path, fwhm):
     path = save("galaxy.fits")
     command = ["restore", path, "--method", "wiener", "--output", tmp_path / "out.fits"]
-    assert "must be positive" in refused(INPUT, *command, "--psf", fwhm, naming=path)
+    assert "above 0" in refused(USAGE, *command, "--psf", fwhm, naming=f"--psf {fwhm}")
 
 
 def test_a_psf_of_other_pixels(refused, save, tmp_path):

@@ -15,12 +15,11 @@ from skimage.data import hubble_deep_field
 from pellucid.cli import main
 from pellucid.errors import InputError, UsageError
 from pellucid.fits import read_image, write_image
-from pellucid.image import SkyImage
+from pellucid.image import SkyImage, is_nanomaggy
 from pellucid.optics import (
     Degradation,
     galaxygan_noise,
     gaussian_psf,
-    is_nanomaggy,
     object_rng,
     parse_degradation,
     robust_background,

@@ -208,7 +208,32 @@ def test_one_band_stands_for_all(card):
     stretch, sky = card.build_stretch(), robust_background(one.flux)
     channels = [stretch.inverse(0.5 * (seen[0][0] * k + 1.0), sky) for k in (0.9, 1.0, 0.8)]
     expected = np.mean([channel[1] for channel in channels], axis=0)
+    expected += one.flux.mean() - expected.mean()
     np.testing.assert_allclose(result.image.flux[0], expected, rtol=2e-4)
+
+
+def test_each_band_keeps_its_total(card):
+    image = noisy(50, 70)
+    result = NeuralRestorer(card, lambda tiles: 0.8 * tiles - 0.1, "")(image)
+    totals = image.flux.sum(axis=(1, 2)), result.image.flux.sum(axis=(1, 2))
+    np.testing.assert_allclose(*totals, rtol=1e-5)
+    assert np.abs(result.image.flux - image.flux).max() > 1
+
+
+def test_what_is_brighter_than_in_training_passes_by(card):
+    """A network that dims what it does not know takes nothing from a star."""
+    image = noisy(64, 64)
+    flux = image.flux.copy()
+    flux[:, 30:34, 30:34] += 3000.0
+    star = image.with_flux(flux)
+
+    def dims(tiles: np.ndarray) -> np.ndarray:
+        return np.where(tiles > 0.31, 0.3, tiles).astype("f4")
+
+    result = NeuralRestorer(replace(card, ceiling=0.3), dims, "")(star)
+    np.testing.assert_allclose(result.image.flux, flux, rtol=1e-4)
+    assert any("brighter than any in training" in note for note in result.provenance["notes"])
+    assert np.abs(NeuralRestorer(card, dims, "")(star).image.flux - flux).max() > 100
 
 
 @pytest.mark.parametrize(

@@ -97,13 +97,15 @@ class NoiseStretch:
 
     def forward(self, flux: NDArray[np.floating], sky: Sky) -> NDArray[np.float32]:
         bottom, span = self._range()
-        depth = (flux - sky.sky[:, None, None]) / (self._sigma(sky) * self.softening)
+        # In double precision: asinh, and the difference to a sky far above it, lose digits.
+        above = np.subtract(flux, sky.sky[:, None, None], dtype=np.float64)
+        depth = above / (self._sigma(sky) * self.softening)
         return ((np.arcsinh(depth) - bottom) / span).astype(np.float32)
 
     def inverse(self, value: NDArray[np.floating], sky: Sky) -> NDArray[np.float32]:
         bottom, span = self._range()
-        depth = np.sinh(value * np.float32(span) + np.float32(bottom))
-        flux = depth * np.float32(self._sigma(sky) * self.softening) + sky.sky[:, None, None]
+        depth = np.sinh(np.multiply(value, span, dtype=np.float64) + bottom)
+        flux = depth * (self._sigma(sky) * self.softening) + sky.sky[:, None, None]
         return flux.astype(np.float32)
 
     def _range(self) -> tuple[float, float]:

@@ -52,6 +52,8 @@ def evaluate(
     """Compare a restoration with the truth, or restorers with each other on a pair store."""
     if (truth is None) != (restored is None) or (truth is None) == (data is None):
         raise UsageError("give --truth and --restored, or --data with --model and --method")
+    if truth is not None and report is not None:
+        raise UsageError("--report is for --data; use --json for one image")
     if truth is not None and restored is not None:
         _evaluate_images(truth, restored, band_names(bands), pixel_scale, as_json)
         return

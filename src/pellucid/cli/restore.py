@@ -40,7 +40,10 @@ def restore(
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option("--method", help="wiener, richardson-lucy or blind, instead of a model."),
+        typer.Option(
+            "--method",
+            help="Instead of a model: wiener, richardson-lucy, blind (and -paper forms).",
+        ),
     ] = None,
     psf: Annotated[
         str | None, typer.Option("--psf", help="FWHM of the blur in arcsec, or a PSF's FITS file.")
@@ -74,8 +77,9 @@ def restore(
         raise UsageError(
             f"--samples {samples}: {restorer.name} gives one restoration, it does not sample"
         )
+    known_psf = psf_choice(psf, image.pixel_scale)
     try:
-        result = restorer(image, psf=psf_choice(psf, image.pixel_scale))
+        result = restorer(image, psf=known_psf)
     except PellucidError as error:
         raise type(error)(f"{inputs[0]}: {error}") from error
     write_image(result, output, overwrite, history=[command_line(context)])

@@ -46,6 +46,9 @@ class Card:
         Smallest and largest blur, in arcsec, that it was trained to undo.
     noise
         Smallest and largest noise, in units of the original's, that it was trained to undo.
+    ceiling
+        Largest value that the network was given in training, of at most 1; what is brighter
+        passes by it.
     tile, multiple
         Side of the squares it was trained on, in pixels, and what sides must be a multiple of.
     description
@@ -65,6 +68,7 @@ class Card:
     noise: tuple[float, float]
     tile: int
     multiple: int
+    ceiling: float = 1.0
     description: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT

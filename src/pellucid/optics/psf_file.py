@@ -55,7 +55,7 @@ def read_psf(
         pixel_scale = scale_card(hdu.header) or default_scale
     if pixel_scale is None:
         raise InputError(
-            f"{path}: the PSF has no pixel scale; give one, or add a PIXSCALE card in arcsec"
+            f"{path}: the PSF has no pixel scale; state --pixel-scale, or add a PIXSCALE card"
         )
     try:
         return PSF(_odd(stamps).astype(np.float32), pixel_scale)

@@ -184,14 +184,23 @@ class NeuralRestorer:
         sky = robust_background(flux)
         if not sky.sigma > 0:
             raise InputError("the image's sky is constant: without noise there is no scale")
-        value = np.clip(2.0 * stretch.forward(flux, sky) - 1.0, -1.0, 1.0)
-        # What lies beyond the network's range passes by it, so that no flux is lost.
+        given = 2.0 * stretch.forward(flux, sky) - 1.0
+        value = np.clip(given, -1.0, self.card.ceiling)
+        # What lies beyond what the network was trained on passes by it, so that no flux is lost.
         beyond = flux - stretch.inverse(0.5 * (value + 1.0), sky)
+        bright = int(np.count_nonzero(given > self.card.ceiling))
+        if bright:
+            notes.append(
+                f"{bright} pixels are brighter than any in training; their excess was left as it is"
+            )
         size = self.card.tile
         tiling = plan_tiles(flux.shape[1:], size, int(OVERLAP * size))  # type: ignore[arg-type]
         network = self._checked(value, stretch, sky, notes)
         restored = map_tiles(network, value, tiling)
-        return np.add(stretch.inverse(0.5 * (restored + 1.0), sky), beyond, dtype=np.float32)
+        result = stretch.inverse(0.5 * (restored + 1.0), sky) + beyond
+        # Seeing moves light but makes none: each band keeps its total.
+        change = (flux - result).mean(axis=(1, 2), keepdims=True, dtype=np.float64)
+        return np.add(result, change, dtype=np.float32)
 
     def _checked(
         self, value: NDArray[np.float32], stretch: Stretch, sky: Sky, notes: list[str]
@@ -226,12 +235,14 @@ def _brightest_tile(value: NDArray[np.float32], size: int) -> NDArray[np.float32
 
 def _channels(image: SkyImage, card: Card) -> list[int]:
     """Which of the image's bands goes to each of the network's channels."""
-    if image.bands == card.bands or (
+    bands = [band.lower() for band in image.bands]  # FITS keeps extension names in capitals
+    wanted = [band.lower() for band in card.bands]
+    if bands == wanted or (
         len(image.bands) == len(card.bands) and all(band.startswith("band") for band in image.bands)
     ):
         return list(range(len(card.bands)))
-    if set(image.bands) == set(card.bands):
-        return [image.bands.index(band) for band in card.bands]
+    if set(bands) == set(wanted):
+        return [bands.index(band) for band in wanted]
     if len(image.bands) == 1 and card.single_band:
         return [0] * len(card.bands)
     takes = ",".join(card.bands) + (" or one band alone" if card.single_band else "")
@@ -267,7 +278,10 @@ def _psf_notes(image: SkyImage, psf: PSF | float | None, card: Card) -> list[str
 def _psf_for(image: SkyImage, psf: PSF | float | None) -> PSF:
     known = image.psf if psf is None else psf
     if known is None:
-        raise InputError("a classical method needs the PSF: --psf FWHM_ARCSEC or --psf PSF.fits")
+        raise InputError(
+            "a classical method needs the PSF: --psf FWHM_ARCSEC or --psf PSF.fits, "
+            "from Python restorer(image, psf=FWHM_ARCSEC)"
+        )
     if isinstance(known, PSF):
         if image.pixel_scale and abs(known.pixel_scale / image.pixel_scale - 1) > SCALE_TOLERANCE:
             raise InputError(

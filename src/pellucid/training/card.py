@@ -19,6 +19,7 @@ def make_card(
     stretch: Stretch,
     store: PairStore,
     split: Split,
+    ceiling: float,
     measured: dict[str, Any],
 ) -> Card:
     """The card of what a recipe made of a store, with what was ``measured`` of it."""
@@ -34,6 +35,7 @@ def make_card(
         noise=_range([each.noise for each in store.degradations]),
         tile=recipe.size,
         multiple=config.multiple,
+        ceiling=min(ceiling, 1.0),
         description=recipe.description,
         training={
             "version": __version__,

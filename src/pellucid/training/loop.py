@@ -29,6 +29,8 @@ from pellucid.training.step import Adversaries, gan_step
 from pellucid.training.validation import validate
 
 LOG_EVERY = 10
+#: Batches in which the brightest pixel of training is looked for.
+CEILING_BATCHES = 64
 
 
 @contextmanager
@@ -152,6 +154,7 @@ def train(
     if log is not None:
         score = validate(networks.average, store, split.validation, stretch, config.multiple)
         elapsed = seconds + time.monotonic() - started
+        ceiling = max(float(sampler[k][0].max()) for k in range(CEILING_BATCHES))
         measured = {
             "steps": step,
             "wall_seconds": round(elapsed),
@@ -159,7 +162,7 @@ def train(
             "validation_psnr": round(score["psnr"], 3),
             "validation_psnr_blurred": round(score["psnr_blurred"], 3),
         }
-        card = make_card(recipe, config, stretch, store, split, measured)
+        card = make_card(recipe, config, stretch, store, split, ceiling, measured)
         weights = {
             name: value.contiguous() for name, value in networks.average.state_dict().items()
         }
