@@ -365,7 +365,6 @@ def test_a_bundle_is_found_by_its_file_and_by_its_run(tiny_bundle):
         find_bundle("no-such-model")
 
 
-@pytest.mark.skipif(not shipped(), reason="no model ships yet")
 def test_shipped_models_are_whole_and_restore(galaxy, capsys):
     from pellucid.restoration import load_restorer
 

@@ -14,7 +14,6 @@ from scipy.ndimage import gaussian_filter
 import pellucid
 from pellucid.errors import InputError, UsageError
 from pellucid.image import SkyImage
-from pellucid.models.bundle import shipped
 from pellucid.optics import PSF, gaussian_psf, robust_background
 from pellucid.restoration import ClassicalRestorer, NeuralRestorer
 
@@ -390,7 +389,6 @@ def test_names_that_do_not_fit_are_refused(tiny_bundle):
         pellucid.load_restorer("no-such-model")
 
 
-@pytest.mark.skipif(not shipped(), reason="no model ships yet")
 def test_the_default_model_brings_a_degraded_galaxy_nearer_to_the_truth(deep_field):
     from pellucid.metrics import compare
     from pellucid.optics import Degradation

@@ -35,7 +35,7 @@ def evaluate(
     ] = None,
     split: Annotated[
         SplitChoice,
-        typer.Option("--split", help="auto: what no model was trained on."),
+        typer.Option("--split", help="auto: held back, where a model was trained on this store."),
     ] = SplitChoice.auto,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Score at most so many objects.")
