@@ -35,7 +35,7 @@ def evaluate(
     ] = None,
     split: Annotated[
         SplitChoice,
-        typer.Option("--split", help="auto: held back, where a model was trained on this store."),
+        typer.Option("--split", help="auto: held back, if a model was trained on any of these."),
     ] = SplitChoice.auto,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Score at most so many objects.")

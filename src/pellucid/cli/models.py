@@ -15,9 +15,10 @@ def models(as_json: AsJson = False) -> None:
 
     bundles = [open_bundle(path) for path in shipped().values()]
     if as_json:
-        print_json(
-            {each.card.name: {**asdict(each.card), "sha256": each.sha256} for each in bundles}
-        )
+        cards = {each.card.name: {**asdict(each.card), "sha256": each.sha256} for each in bundles}
+        for card in cards.values():
+            card["training"].pop("trained_ids", None)  # thousands of hashes, for evaluate alone
+        print_json(cards)
         return
     for each in bundles:
         card, training = each.card, each.card.training

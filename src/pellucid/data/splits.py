@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,8 +23,7 @@ def fold_of(identifier: str, folds: int = FOLDS) -> int:
     Adding or removing other objects moves nothing, and an object seen through another PSF or
     cut at another size stays on its side.
     """
-    digest = hashlib.sha256(identifier.encode()).digest()
-    return int.from_bytes(digest[:8], "big") % folds
+    return _hash(identifier) % folds
 
 
 def validation_mask(
@@ -59,6 +59,17 @@ def split_objects(identifiers: Sequence[str]) -> Split:
     return split
 
 
-def fingerprint(identifiers: Sequence[str]) -> str:
-    """A checksum of a set of objects, whatever their order: tells whether two stores are one."""
-    return hashlib.sha256("\n".join(sorted(identifiers)).encode()).hexdigest()[:16]
+def pack_ids(identifiers: Sequence[str]) -> str:
+    """The hashes of a set of objects as text, so that a model knows them again; see `knows_any`."""
+    hashes = np.array(sorted(_hash(name) for name in identifiers), dtype=">u8")
+    return base64.b64encode(hashes.tobytes()).decode()
+
+
+def knows_any(packed: str, identifiers: Sequence[str]) -> bool:
+    """Whether one of these objects is in the set that `pack_ids` packed."""
+    hashes = np.frombuffer(base64.b64decode(packed), dtype=">u8")
+    return bool(np.isin([_hash(name) for name in identifiers], hashes).any())
+
+
+def _hash(identifier: str) -> int:
+    return int.from_bytes(hashlib.sha256(identifier.encode()).digest()[:8], "big")

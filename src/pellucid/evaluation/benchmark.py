@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.data.pairs import PairStore
-from pellucid.data.splits import fingerprint, validation_mask
+from pellucid.data.splits import knows_any, validation_mask
 from pellucid.errors import PellucidError, UsageError
 from pellucid.metrics import compare
 from pellucid.models.bundle import Card
@@ -81,10 +81,9 @@ def summarise(scores: Sequence[Score]) -> dict[str, dict[str, Summary]]:
 
 
 def choose_part(store: PairStore, restorers: Sequence[Restorer]) -> str:
-    """``"all"`` objects, unless a model was trained on this very store: then ``"validation"``."""
-    seen = fingerprint(store.ids)
+    """``"all"`` objects, unless a model was trained on one of them: then ``"validation"``."""
     cards: list[Card] = [each.card for each in restorers if isinstance(each, NeuralRestorer)]
-    trained_here = any(card.training.get("data_fingerprint") == seen for card in cards)
+    trained_here = any(knows_any(card.training.get("trained_ids", ""), store.ids) for card in cards)
     return "validation" if trained_here else "all"
 
 
