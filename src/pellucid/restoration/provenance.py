@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.restoration.restorer import Restoration
+from pellucid.restoration.result import Restoration
 from pellucid.version import __version__
 
 

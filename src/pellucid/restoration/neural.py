@@ -1,0 +1,180 @@
+"""A network with its card as a restorer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import InputError
+from pellucid.image import SkyImage
+from pellucid.models.bundle import Card
+from pellucid.optics import PSF, robust_background
+from pellucid.optics.inpaint import filled
+from pellucid.restoration.engine import Network
+from pellucid.restoration.result import (
+    SCALE_TOLERANCE,
+    Restoration,
+    bad_pixels,
+    with_restored,
+)
+from pellucid.stretch import Sky, Stretch
+from pellucid.tiling import map_tiles, plan_tiles
+
+#: Neighbouring tiles share this fraction of their side.
+OVERLAP = 0.25
+#: bf16 may change a tile's summed flux by this fraction of the light in it.
+FLUX_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class NeuralRestorer:
+    """A network with its card: noise → stretch → network → stretch back → flux.
+
+    Parameters
+    ----------
+    card
+        Of the bundle.
+    network
+        From `load_network`.
+    sha256
+        Of the bundle.
+    engine
+        What runs the network, for the record.
+    reference
+        The network in single precision, which a faster one is checked against once an image.
+    """
+
+    card: Card
+    network: Network
+    sha256: str
+    engine: str = "onnx fp32"
+    reference: Network | None = None
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+    def __call__(self, image: SkyImage, psf: PSF | float | None = None) -> Restoration:
+        """Restore ``image``; ``psf`` (FWHM in arcsec or a PSF) is checked against the card.
+
+        Raises
+        ------
+        InputError
+            When the image's bands or pixel scale are not the model's.
+        """
+        order = _channels(image, self.card)
+        notes = _scale_notes(image, self.card) + _psf_notes(image, psf, self.card)
+        if len(image.flux) == 1 < len(order):
+            notes.append(f"one band stood for all {len(order)} of the model's")
+        bad = bad_pixels(image)
+        flux = (filled(image.flux, bad) if bad.any() else image.flux)[order]
+        restored = self._restore(flux, notes)
+        bands = [
+            restored[[k for k, source in enumerate(order) if source == band]].mean(axis=0)
+            for band in range(len(image.flux))
+        ]
+        provenance = {
+            "model": self.card.name,
+            "sha256": self.sha256,
+            "psf_fwhm": self.card.fwhm[1],
+            "engine": self.engine,
+            "notes": notes,
+        }
+        return Restoration(with_restored(image, np.stack(bands), bad), provenance=provenance)
+
+    def _restore(self, flux: NDArray[np.float32], notes: list[str]) -> NDArray[np.float32]:
+        stretch = self.card.build_stretch()
+        sky = robust_background(flux)
+        if not sky.sigma > 0:
+            raise InputError("the image's sky is constant: without noise there is no scale")
+        given = 2.0 * stretch.forward(flux, sky) - 1.0
+        value = np.clip(given, -1.0, self.card.ceiling)
+        # What lies beyond what the network was trained on passes by it, so that no flux is lost.
+        beyond = flux - stretch.inverse(0.5 * (value + 1.0), sky)
+        bright = int(np.count_nonzero(given > self.card.ceiling))
+        if bright:
+            notes.append(
+                f"{bright} pixels are brighter than any in training; their excess was left as it is"
+            )
+        size = self.card.tile
+        tiling = plan_tiles(flux.shape[1:], size, int(OVERLAP * size))  # type: ignore[arg-type]
+        network = self._checked(value, stretch, sky, notes)
+        restored = map_tiles(network, value, tiling)
+        result = stretch.inverse(0.5 * (restored + 1.0), sky) + beyond
+        # Seeing moves light but makes none: each band keeps its total.
+        change = (flux - result).mean(axis=(1, 2), keepdims=True, dtype=np.float64)
+        return np.add(result, change, dtype=np.float32)
+
+    def _checked(
+        self, value: NDArray[np.float32], stretch: Stretch, sky: Sky, notes: list[str]
+    ) -> Network:
+        """The fast network if it keeps the flux of the brightest tile, else the reference."""
+        if self.reference is None:
+            return self.network
+        size = self.card.tile
+        tile = _brightest_tile(value, size)
+        fluxes = [
+            stretch.inverse(0.5 * (network(tile[None])[0] + 1.0), sky) - sky.sky[:, None, None]
+            for network in (self.network, self.reference)
+        ]
+        light = np.abs(fluxes[1]).sum()
+        change = abs(float(fluxes[0].sum() - fluxes[1].sum()) / float(light))
+        if change <= FLUX_TOLERANCE:
+            return self.network
+        notes.append(f"bf16 changed the flux by {change:.1%}, so single precision was used")
+        return self.reference
+
+
+def _brightest_tile(value: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    widths = [(0, max(0, size - side)) for side in value.shape[1:]]
+    value = np.pad(value, [(0, 0), *widths], mode="symmetric")
+    row, column = np.unravel_index(int(value.sum(axis=0).argmax()), value.shape[1:])
+    y, x = (
+        int(np.clip(centre - size // 2, 0, side - size))
+        for centre, side in zip((row, column), value.shape[1:], strict=True)
+    )
+    return value[:, y : y + size, x : x + size]
+
+
+def _channels(image: SkyImage, card: Card) -> list[int]:
+    """Which of the image's bands goes to each of the network's channels."""
+    bands = [band.lower() for band in image.bands]  # FITS keeps extension names in capitals
+    wanted = [band.lower() for band in card.bands]
+    if bands == wanted or (
+        len(image.bands) == len(card.bands) and all(band.startswith("band") for band in image.bands)
+    ):
+        return list(range(len(card.bands)))
+    if set(bands) == set(wanted):
+        return [bands.index(band) for band in wanted]
+    if len(image.bands) == 1 and card.single_band:
+        return [0] * len(card.bands)
+    takes = ",".join(card.bands) + (" or one band alone" if card.single_band else "")
+    raise InputError(
+        f"the image has bands {','.join(image.bands)}; model {card.name} takes {takes} "
+        "(--bands names the image's bands)"
+    )
+
+
+def _scale_notes(image: SkyImage, card: Card) -> list[str]:
+    if image.pixel_scale is None:
+        return [f"no pixel scale in the image; the model's {card.pixel_scale:g}\" was assumed"]
+    if abs(image.pixel_scale / card.pixel_scale - 1.0) > SCALE_TOLERANCE:
+        raise InputError(
+            f'the image has {image.pixel_scale:.4g}" pixels, model {card.name} takes '
+            f'{card.pixel_scale:g}"; resample it, or name another model'
+        )
+    return []
+
+
+def _psf_notes(image: SkyImage, psf: PSF | float | None, card: Card) -> list[str]:
+    known = image.psf if psf is None else psf
+    if known is None:
+        return []
+    fwhm = known.fwhm if isinstance(known, PSF) else float(known)
+    low, high = card.fwhm
+    if 0.8 * low <= fwhm <= 1.25 * high:
+        return []
+    trained = f'{low:g}"' if low == high else f'{low:g}" to {high:g}"'
+    return [f'a blur of {fwhm:.2f}" is outside what the model was trained on ({trained})']

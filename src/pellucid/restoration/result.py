@@ -1,0 +1,58 @@
+"""What a restorer is, and what it returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.image import SkyImage
+from pellucid.optics import PSF
+
+#: A model's pixel scale and an image's may differ by this fraction.
+SCALE_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """A restored image and what is known of it.
+
+    Parameters
+    ----------
+    image
+        Same unit, bands, shape and sky coordinates as the input.
+    uncertainty
+        Standard deviation of each pixel in the image's unit, or None where the restorer has none.
+    doubt
+        From 0 (sure) to 1 for each pixel, or None where the restorer has none.
+    provenance
+        What made it: method or model, checksum, PSF, version; ``notes`` lists what to know.
+    """
+
+    image: SkyImage
+    uncertainty: NDArray[np.float32] | None = None
+    doubt: NDArray[np.float32] | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+class Restorer(Protocol):
+    """From a degraded image to a restored one."""
+
+    @property
+    def name(self) -> str: ...
+
+    def __call__(self, image: SkyImage, psf: PSF | float | None = None) -> Restoration: ...
+
+
+def bad_pixels(image: SkyImage) -> NDArray[np.bool_]:
+    bad = ~np.isfinite(image.flux)
+    return bad if image.mask is None else bad | image.mask
+
+
+def with_restored(
+    image: SkyImage, restored: NDArray[np.float32], bad: NDArray[np.bool_]
+) -> SkyImage:
+    """Masked pixels keep their input value, NaN stays NaN."""
+    return image.with_flux(np.where(bad, image.flux, restored))
