@@ -39,6 +39,7 @@ KEYS = {
     "centroid_error",
     "ellipticity_error",
 }
+KEYS_OF_THREE_BANDS = KEYS | {"colour_error_band1_band2", "colour_error_band2_band3"}
 
 
 def gaussian(
@@ -279,6 +280,16 @@ def test_flux_ratios_show_a_lost_colour():
     )
 
 
+def test_colour_errors_are_the_change_of_magnitudes_between_bands():
+    truth = SkyImage(cube(gaussian()), bands=("g", "r", "i"), unit="nanomaggy")
+    factors = np.array([1.0, 0.5, 1.2], dtype=np.float32)[:, None, None]
+    errors = compare(truth, truth.with_flux(truth.flux * factors))
+    assert errors["colour_error_g_r"] == pytest.approx(2.5 * np.log10(1 / 0.5), abs=2e-3)
+    assert errors["colour_error_r_i"] == pytest.approx(2.5 * np.log10(1.2 / 0.5), abs=2e-3)
+    grey = compare(truth, truth.with_flux(truth.flux * np.float32(0.7)))
+    assert max(grey["colour_error_g_r"], grey["colour_error_r_i"]) < 1e-3
+
+
 def test_blur_lowers_every_number_of_compare():
     truth = SkyImage(galaxies(), unit="nanomaggy")
     values = []
@@ -286,7 +297,7 @@ def test_blur_lowers_every_number_of_compare():
         blurred = convolve(truth.flux, gaussian_psf(fwhm, 1.0).for_bands(3))
         values.append(compare(truth, truth.with_flux(blurred)))
     sharp, soft = values
-    assert set(sharp) == KEYS
+    assert set(sharp) == KEYS_OF_THREE_BANDS
     assert all(np.isfinite(list(sharp.values())))
     for key in ("psnr", "psnr_linear", "ssim", "ssim_linear"):
         assert sharp[key] > soft[key]
@@ -325,7 +336,7 @@ def test_compare_of_a_noiseless_truth_and_of_an_empty_sky():
     noise = np.random.default_rng(7).normal(0, 1, (2, 3, 32, 32))
     empty = compare(SkyImage(noise[0]), SkyImage(noise[1]))
     assert np.isfinite(empty["psnr"])
-    assert set(empty) == KEYS
+    assert set(empty) == KEYS_OF_THREE_BANDS
 
 
 def test_shapes_that_disagree_are_refused():

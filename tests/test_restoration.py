@@ -84,9 +84,20 @@ def test_flux_beyond_the_networks_range_is_not_lost(same, relative_difference, v
 def test_a_clipped_stretch_loses_no_flux_either(card, galaxy, relative_difference):
     card = replace(card, stretch={"name": "galaxygan"})
     flux = galaxy.flux.copy()
-    flux[:, 5, 5], flux[:, 6, 6] = 300.0, -7.0
+    flux[:, 5, 5], flux[:, 6, 6] = 300.0, -700.0
     result = NeuralRestorer(card, identity, "")(galaxy.with_flux(flux)).image.flux
     assert relative_difference(result, flux, 0.02) < 2e-5
+
+
+@pytest.mark.parametrize("clip", [True, False])
+def test_noise_below_the_clipped_range_is_not_put_back(card, clip):
+    """What a network smoothed stays smooth, however noisy the image was."""
+    card = replace(card, stretch={"name": "galaxygan", "clip": clip})
+    flux = np.random.default_rng(0).normal(0.0, 0.5, (3, 64, 64)).astype(np.float32)
+    image = SkyImage(flux, bands=("g", "r", "i"), unit="nanomaggy", pixel_scale=0.396)
+    smooth = NeuralRestorer(card, lambda tiles: np.full_like(tiles, -0.9), "")(image).image.flux
+    assert smooth.std(axis=(1, 2)).max() < 1e-5
+    np.testing.assert_allclose(smooth.mean(axis=(1, 2)), flux.mean(axis=(1, 2)), atol=1e-5)
 
 
 def test_holes_and_masked_pixels_stay_as_they_are(same, relative_difference):

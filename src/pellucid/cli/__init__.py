@@ -14,10 +14,12 @@ import typer
 from pellucid.cli.degrade import degrade
 from pellucid.cli.demo import demo
 from pellucid.cli.evaluate import evaluate
+from pellucid.cli.fetch import fetch
 from pellucid.cli.models import models
 from pellucid.cli.options import say
 from pellucid.cli.pairs import pairs
 from pellucid.cli.restore import restore
+from pellucid.cli.study import study
 from pellucid.cli.train import train
 from pellucid.errors import PellucidError, TemporaryError
 from pellucid.version import __version__
@@ -30,6 +32,8 @@ app = typer.Typer(
 )
 for verb in (restore, degrade, pairs, train, evaluate, models, demo):
     app.command()(verb)
+app.add_typer(study, name="study")
+app.add_typer(fetch, name="fetch")
 
 
 def _version(value: bool) -> None:

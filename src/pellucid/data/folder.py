@@ -56,6 +56,8 @@ def find_objects(folder: str | Path) -> dict[str, list[Path]]:
         raise InputError(f"{folder}: no such folder")
     objects: dict[str, list[Path]] = {}
     for entry in sorted(folder.iterdir()):
+        if entry.name.startswith("."):
+            continue
         if entry.is_dir():
             files = sorted(file for file in entry.iterdir() if _is_fits(file))
             if files:
@@ -86,6 +88,9 @@ def read_object(files: Sequence[Path], cut: Cut) -> SkyImage:
     InputError
         When a file is bad, a band is missing or the image is smaller than the cut.
     """
+    if is_composite(files[0]) and len(files) > 1:
+        also = ", ".join(file.name for file in files[1:])
+        raise InputError(f"{files[0]}: shares its id with {also}")
     native_scale = None if cut.pixel_scale is None else cut.pixel_scale / cut.shrink
     if is_composite(files[0]):
         image = read_composite(files[0], pixel_scale=native_scale)

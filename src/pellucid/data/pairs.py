@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -42,6 +42,10 @@ class PairStore:
     def __getstate__(self) -> dict[str, Any]:
         # An open HDF5 handle does not survive a fork or a pickle; each process opens its own.
         return {**self.__dict__, "_file": None}
+
+    def through(self, degradation: Degradation) -> PairStore:
+        """The same objects, their blurred partners made by another degradation."""
+        return replace(self, degradations=[degradation], _file=None)
 
     def flux(self, index: int) -> NDArray[np.float32]:
         """Sharp flux of one object, shape (band, y, x).

@@ -35,10 +35,11 @@ def validation_mask(
 
 @dataclass(frozen=True)
 class Split:
-    """Positions in the store of what is trained on and of what is held back."""
+    """Positions in the store of what is trained on and of what is held back, and by which rule."""
 
     training: NDArray[np.integer]
     validation: NDArray[np.integer]
+    rule: str = f"fold {VALIDATION_FOLD} of {FOLDS} by SHA-256 of the object's id"
 
 
 def split_objects(identifiers: Sequence[str]) -> Split:

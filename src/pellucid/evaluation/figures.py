@@ -54,10 +54,11 @@ def draw_comparison(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    height = PANEL * len(rows) + (0.55 if title else 0.3)
+    heading = 0.12 + 0.14 * max(text.count("\n") + 1 for text in headings)
+    height = PANEL * len(rows) + heading + (0.25 if title else 0.04)
     figure = Figure(figsize=(PANEL * len(headings) + 0.25, height), dpi=150)
     FigureCanvasAgg(figure)
-    top = 1.0 - (0.5 if title else 0.25) / height
+    top = 1.0 - (heading + (0.22 if title else 0.0)) / height
     grid = figure.subplots(len(rows), len(headings), squeeze=False)
     figure.subplots_adjust(0.025, 0.002, 0.998, top, wspace=0.03, hspace=0.03)
     for name, row, axes in zip(names, rows, grid, strict=True):

@@ -71,7 +71,7 @@ def compare(
         "psnr_linear": psnr(expected, found, brightest),
         "ssim": ssim(stretch.forward(expected, sky), stretch.forward(found, sky), 1.0),
         "ssim_linear": ssim(expected, found, brightest),
-        **source_errors(expected, found),
+        **source_errors(expected, found, truth.bands),
     }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -117,7 +119,9 @@ def band_flux_ratios(
     return np.array([_ratio(*pair) for pair in _fluxes(truth, restored).T])
 
 
-def source_errors(truth: NDArray[np.floating], restored: NDArray[np.floating]) -> dict[str, float]:
+def source_errors(
+    truth: NDArray[np.floating], restored: NDArray[np.floating], bands: Sequence[str] = ()
+) -> dict[str, float]:
     """What became of the source nearest the middle: flux, size, place and shape.
 
     Aperture, window and neighbours are taken from the truth and used on both images, each above
@@ -129,23 +133,29 @@ def source_errors(truth: NDArray[np.floating], restored: NDArray[np.floating]) -
     truth, restored
         Flux, shape (band, y, x), one unit. Pixels that are not finite in either are filled from
         their surroundings in both.
+    bands
+        Their names, for the colours; none leaves colours out.
 
     Returns
     -------
     dict
         ``flux_ratio`` and ``half_light_radius_ratio`` (restored over truth, 1 is right),
-        ``centroid_error`` (pixels), ``ellipticity_error`` (|Δe|); NaN for what cannot be measured.
+        ``centroid_error`` (pixels), ``ellipticity_error`` (|Δe|), and for each band and the next
+        ``colour_error_g_r`` (|Δ(g − r)| of the aperture, magnitudes); NaN for what cannot be
+        measured.
 
     Raises
     ------
     InputError
         When shapes disagree or no pixel is finite in both.
     """
-    errors: dict[str, float] = {name: float("nan") for name in SOURCE_ERRORS}
+    colours = [f"colour_error_{blue}_{red}" for blue, red in pairwise(bands)]
+    errors: dict[str, float] = {name: float("nan") for name in (*SOURCE_ERRORS, *colours)}
     measured = _prepared(truth, restored)
     if measured is None:
         return errors
     pair, source = measured
+    errors |= zip(colours, _colour_errors(_aperture_fluxes(pair, source)), strict=False)
     planes = [flux.mean(axis=0) for flux in pair]
     fluxes = [aperture_flux(plane, source.center, source.radius) for plane in planes]
     errors["flux_ratio"] = _ratio(*fluxes)
@@ -199,10 +209,19 @@ def _fluxes(truth: NDArray[np.floating], restored: NDArray[np.floating]) -> NDAr
     measured = _prepared(truth, restored)
     if measured is None:
         return np.full((2, len(truth)), np.nan)
-    pair, source = measured
+    return _aperture_fluxes(*measured)
+
+
+def _aperture_fluxes(pair: Sequence[NDArray[np.float32]], source: Source) -> NDArray[np.float64]:
     return np.array(
         [[aperture_flux(plane, source.center, source.radius) for plane in flux] for flux in pair]
     )
+
+
+def _colour_errors(fluxes: NDArray[np.float64]) -> list[float]:
+    """|Δ colour| of each band and the next in magnitudes from aperture fluxes (2, band)."""
+    magnitudes = -2.5 * np.log10(np.where(fluxes > 0, fluxes, np.nan))
+    return [float(error) for error in np.abs(np.diff(np.diff(magnitudes, axis=1), axis=0))[0]]
 
 
 def _ratio(truth: float, restored: float) -> float:

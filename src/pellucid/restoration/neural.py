@@ -24,6 +24,8 @@ from pellucid.tiling import map_tiles, plan_tiles
 
 #: Neighbouring tiles share this fraction of their side.
 OVERLAP = 0.25
+#: Pixels further than this below the sky pass by the network.
+OUTLIER_SIGMAS = 10.0
 #: bf16 may change a tile's summed flux by this fraction of the light in it.
 FLUX_TOLERANCE = 0.01
 
@@ -89,10 +91,14 @@ class NeuralRestorer:
         sky = robust_background(flux)
         if not sky.sigma > 0:
             raise InputError("the image's sky is constant: without noise there is no scale")
-        given = 2.0 * stretch.forward(flux, sky) - 1.0
-        value = np.clip(given, -1.0, self.card.ceiling)
+        # Noise does not reach so deep: what does (a bad pixel) is none of the network's business.
+        level = sky.sky[:, None, None]
+        taken = np.where(flux < level - np.float32(OUTLIER_SIGMAS * sky.sigma), level, flux)
+        given = 2.0 * stretch.forward(taken, sky) - 1.0
+        value = np.minimum(given, np.float32(self.card.ceiling))
         # What lies beyond what the network was trained on passes by it, so that no flux is lost.
-        beyond = flux - stretch.inverse(0.5 * (value + 1.0), sky)
+        above = np.maximum(taken - stretch.inverse(0.5 * (value + 1.0), sky), 0.0)
+        beyond = flux - taken + above
         bright = int(np.count_nonzero(given > self.card.ceiling))
         if bright:
             notes.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.data.pairs import PairStore
-from pellucid.data.splits import FOLDS, VALIDATION_FOLD, Split, pack_ids
+from pellucid.data.splits import Split, pack_ids
 from pellucid.models.bundle import Card
 from pellucid.models.galaxygan import GalaxyGANConfig
 from pellucid.stretch import Stretch, stretch_to_dict
@@ -43,7 +43,7 @@ def make_card(
             "recipe": recipe.model_dump(mode="json"),
             "objects": len(split.training),
             "held_back_objects": len(split.validation),
-            "held_back": f"fold {VALIDATION_FOLD} of {FOLDS} by SHA-256 of the object's id",
+            "held_back": split.rule,
             "trained_ids": pack_ids([store.ids[k] for k in split.training]),
             "degradations": [vars(each) for each in store.degradations],
             **measured,

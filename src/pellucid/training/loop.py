@@ -14,7 +14,7 @@ from safetensors.torch import save as to_bytes
 
 from pellucid.data.dataset import PairSampler
 from pellucid.data.pairs import PairStore, open_pairs
-from pellucid.data.splits import split_objects
+from pellucid.data.splits import Split, split_objects
 from pellucid.errors import InputError, PellucidError, UsageError
 from pellucid.files import make_folder, write_atomically
 from pellucid.models.export import write_bundle
@@ -49,7 +49,12 @@ def denormals_as_zero() -> Iterator[None]:
 
 @denormals_as_zero()
 def train(
-    recipe: Recipe, data: str | Path, run: str | Path, resume: bool = False, workers: int = 0
+    recipe: Recipe,
+    data: str | Path | PairStore,
+    run: str | Path,
+    resume: bool = False,
+    workers: int = 0,
+    split: Split | None = None,
 ) -> Path:
     """Train a network; returns the path of the bundle, ``RUN/bundle.onnx``.
 
@@ -61,13 +66,15 @@ def train(
     recipe
         What to train, and how.
     data
-        The pair store.
+        The pair store, or its path.
     run
         Folder of the checkpoint, the log (JSON lines), sample panels and the bundle.
     resume
         Go on from the folder's checkpoint, or begin where there is none.
     workers
         Processes that prepare batches ahead; 0 prepares them in between.
+    split
+        What to train on and what to hold back; None holds back one fold.
 
     Raises
     ------
@@ -80,13 +87,13 @@ def train(
     """
     started = time.monotonic()
     run = Path(run)
-    store = open_pairs(data)
+    store = data if isinstance(data, PairStore) else open_pairs(data)
     stretch = stretch_from_dict(dict(recipe.stretch))
     config = _network_config(recipe, store)
     try:
-        split = split_objects(store.ids)
+        split = split or split_objects(store.ids)
     except InputError as error:
-        raise InputError(f"{data}: {error}") from None
+        raise InputError(f"{store.path}: {error}") from None
     rank, world = join_processes()
     device = torch.device("cuda", rank) if torch.cuda.is_available() else torch.device("cpu")
     checkpoint = run / "checkpoint.safetensors"

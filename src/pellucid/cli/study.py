@@ -1,0 +1,104 @@
+"""study: a paper's experiment, end to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pellucid.cli.options import AsJson, PixelScale, report_result, say, with_progress
+from pellucid.errors import UsageError
+
+study = typer.Typer(no_args_is_help=True, help="Run a paper's experiment, end to end.")
+
+
+@study.callback()
+def _study() -> None:
+    pass
+
+
+@study.command()
+def galaxygan(
+    data: Annotated[
+        Path, typer.Option("--data", help="Folder of <id>/<id>-{g,r,i}.fits, or of composites.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the study.")],
+    preset: Annotated[
+        str, typer.Option("--preset", help="smoke, quick, paper, or a YAML file.")
+    ] = "quick",
+    catalogue: Annotated[
+        Path | None,
+        typer.Option("--catalogue", help="Table of ids and redshifts; by default DATA's own."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where", help='Which of its rows; may be repeated. FITS: "z > 0.01", "z < 0.02".'
+        ),
+    ] = None,
+    shrink: Annotated[
+        int, typer.Option("--shrink", min=1, help="Average so many pixels a side into one.")
+    ] = 1,
+    size: Annotated[
+        int | None, typer.Option("--size", min=8, help="Keep the central square of so many pixels.")
+    ] = None,
+    pixel_scale: PixelScale = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a study.")] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes; by default one a core.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help="Dask scheduler, e.g. tcp://HOST:8786.")
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option("--shard", help="Do the i-th of N shares of the jobs: i/N.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """GalaxyGAN against deconvolution over the grid of Schawinski et al. 2017."""
+    if scheduler is not None and (shard is not None or workers is not None):
+        raise UsageError("--scheduler leaves no choice of --shard or --workers; the cluster has it")
+    from pellucid.data.folder import Cut
+    from pellucid.studies.galaxygan.preset import read_preset
+    from pellucid.studies.galaxygan.report import write_results
+    from pellucid.studies.galaxygan.study import run_study
+    from pellucid.studies.sample import SampleRecipe
+
+    cut = Cut(("g", "r", "i"), pixel_scale, shrink, size)
+    sample = SampleRecipe(data, catalogue, None if where is None else tuple(where), cut)
+    outcome = run_study(
+        read_preset(preset),
+        sample,
+        output,
+        resume,
+        workers,
+        scheduler,
+        shard,
+        lambda jobs, total: with_progress(jobs, total, "jobs"),
+    )
+    for each in outcome.sample.skipped[:20]:
+        say(f"skipped {each.id}: {each.reason}")
+    if len(outcome.sample.skipped) > 20:
+        say(f"skipped {len(outcome.sample.skipped) - 20} more; {output / 'sample.json'} has all")
+    for failure in outcome.failures:
+        say(f"{failure.job}: {failure.reason}")
+    written = write_results(output) if outcome.complete else None
+    report = {
+        "output": str(output),
+        "objects": outcome.sample.objects,
+        "skipped": {each.id: each.reason for each in outcome.sample.skipped},
+        "jobs_done": outcome.done,
+        "jobs_planned": outcome.planned,
+        "failed": {each.job: each.reason for each in outcome.failures},
+        "report": None if written is None else str(written),
+    }
+    report_result(
+        report,
+        as_json,
+        f"{written}: the tables and figures"
+        if written
+        else f"{outcome.done} of {outcome.planned} jobs done; --resume goes on",
+    )
+    if outcome.failures or outcome.sample.skipped:
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""The sample of GalaxyGAN from the SDSS archive: query, frames, cutouts."""

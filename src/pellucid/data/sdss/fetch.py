@@ -1,0 +1,113 @@
+"""A folder that fills with the galaxies of a sample, field by field, and goes on where it stopped.
+
+A galaxy is there once its three files stand the check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+from pellucid.data.sdss.cutouts import (
+    BANDS,
+    REFERENCE,
+    check_cutouts,
+    cut_window,
+    middle,
+    write_cutouts,
+)
+from pellucid.data.sdss.frames import FieldFrames, RejectedError, clear_frames
+from pellucid.data.sdss.query import ArchiveError, Galaxy, Patience, UnreachableError
+from pellucid.data.sdss.tables import Sample
+from pellucid.errors import InputError
+from pellucid.image import SkyImage
+
+#: After so many fields in a row without an answer the archive counts as gone.
+_GONE = 5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a galaxy, and why where it is not there."""
+
+    id: str
+    status: Literal["fetched", "present", "rejected", "failed"]
+    reason: str = ""
+
+
+def fetch_objects(sample: Sample, size: int, patience: Patience) -> Iterator[Outcome]:
+    """Bring the galaxies of a sample into its folder, field by field.
+
+    Parameters
+    ----------
+    sample
+        From `open_sample`; gains the reasons of the galaxies that are rejected.
+    size
+        Pixels a side.
+    patience
+        For each frame.
+
+    Raises
+    ------
+    TemporaryError
+        When the disk is full, or when the archive does not answer at all any more.
+    """
+    frames = sample.folder / ".frames"
+    silent, answered, last = 0, False, ""
+    ordered = sorted(sample.galaxies, key=lambda galaxy: (galaxy.field, int(galaxy.id)))
+    for field, group in groupby(ordered, key=lambda galaxy: galaxy.field):
+        held = FieldFrames(frames, field, patience)
+        wanted: list[Galaxy] = []
+        for galaxy in group:
+            if _is_there(sample.folder, galaxy, size):
+                yield Outcome(galaxy.id, "present")
+            else:
+                wanted.append(galaxy)
+        if not wanted:
+            continue
+        reasons = len(sample.rejected)
+        unanswered = 0
+        for galaxy in wanted:
+            try:
+                _fetch(sample.folder, galaxy, size, held)
+                yield Outcome(galaxy.id, "fetched")
+            except RejectedError as error:
+                sample.rejected[galaxy.id] = str(error)
+                yield Outcome(galaxy.id, "rejected", str(error))
+            except (ArchiveError, InputError) as error:
+                if isinstance(error, UnreachableError):
+                    last, unanswered = str(error), unanswered + 1
+                yield Outcome(galaxy.id, "failed", str(error))
+        clear_frames(frames)
+        if len(sample.rejected) > reasons:
+            sample.save()
+        silent = silent + 1 if unanswered == len(wanted) else 0
+        answered = answered or not silent
+        if silent == _GONE:
+            raise UnreachableError(last)
+    clear_frames(frames)
+    if last and not answered:
+        raise UnreachableError(last)
+
+
+def _fetch(folder: Path, galaxy: Galaxy, size: int, frames: FieldFrames) -> None:
+    def cut(band: str, ra: float, dec: float) -> SkyImage:
+        return cut_window(lambda step: frames.frame(step, band), ra, dec, size)
+
+    reference = cut(REFERENCE, galaxy.ra, galaxy.dec)
+    # The others follow its pixels, not the object: half a pixel between bands at most.
+    ra, dec = middle(reference)
+    others = {band: cut(band, ra, dec) for band in BANDS if band != REFERENCE}
+    write_cutouts(folder, galaxy, {REFERENCE: reference, **others})
+    check_cutouts(folder, galaxy, size)
+
+
+def _is_there(folder: Path, galaxy: Galaxy, size: int) -> bool:
+    try:
+        check_cutouts(folder, galaxy, size)
+    except InputError:
+        return False
+    return True

@@ -1,0 +1,122 @@
+"""What a run of the GalaxyGAN study computes: one YAML file, one typed object."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from pellucid.errors import InputError, UsageError
+from pellucid.optics import Degradation
+from pellucid.training.recipe import Recipe
+
+Count = Annotated[int, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0)]
+#: FWHM of the added blur in arcsec, and noise in units of the original's.
+Cell = tuple[Positive, Positive]
+T = TypeVar("T")
+
+
+def _each_once(values: tuple[T, ...]) -> tuple[T, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("holds a value twice")
+    return values
+
+
+Axis = Annotated[tuple[Positive, ...], Field(min_length=1), AfterValidator(_each_once)]
+
+
+class LearningCurve(BaseModel):
+    """Table 1d: one cell, trained on fewer and fewer images."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cell: Cell = (1.8, 2.0)
+    images: Annotated[tuple[Count, ...], AfterValidator(_each_once)] = (5, 10, 100, 2000)
+    folds: Count = 1
+
+
+class Preset(BaseModel):
+    """Everything that decides what the study computes; an unknown key is an error.
+
+    The grid, the folds and the learning curve are the paper's where nothing is said.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    description: str = ""
+    #: Of the added blur, arcsec, and of the noise, in units of the original's.
+    fwhm: Axis = (1.4, 1.8, 2.2, 2.5)
+    noise: Axis = (1.0, 1.2, 2.0, 5.0, 10.0)
+    #: So many of the ten folds are tested on, the lowest first: by deconvolution, by the GAN.
+    folds: Annotated[int, Field(ge=1, le=10)] = 10
+    gan_folds: Annotated[int, Field(ge=1, le=10)] = 10
+    #: Cells the GAN is trained for; None is the whole grid.
+    gan_cells: Annotated[tuple[Cell, ...], AfterValidator(_each_once)] | None = None
+    learning_curve: LearningCurve | None = LearningCurve()
+    #: Objects tested on in each fold; None takes all of it.
+    test_objects: Count | None = None
+    #: Training objects on which the iterations of the fair deconvolutions are chosen.
+    tuning_objects: Count = 16
+    seed: int = 2017
+    #: How each cell's network is trained.
+    recipe: Recipe
+
+    def cells(self) -> list[Cell]:
+        """The grid, row by row as Table 1 prints it: every FWHM of a noise level in turn."""
+        return [(fwhm, noise) for noise in self.noise for fwhm in self.fwhm]
+
+    def cells_of_gan(self) -> list[Cell]:
+        """The part of the grid that networks are trained for."""
+        return self.cells() if self.gan_cells is None else list(self.gan_cells)
+
+
+def degradation(cell: Cell) -> Degradation:
+    """What the authors' code did to an image: a kernel cut at 2 σ, one noise field for all bands.
+
+    Schawinski et al. 2017, doi:10.1093/mnrasl/slx008, and their published code.
+    """
+    fwhm, noise = cell
+    return Degradation(fwhm, noise, truncate=2.0, shared_noise=True, noise_estimate="galaxygan")
+
+
+def read_preset(name: str | Path) -> Preset:
+    """A preset that comes with pellucid, by name, or a YAML file.
+
+    Raises
+    ------
+    UsageError
+        When there is neither.
+    InputError
+        When the file is no YAML, has an unknown key or a value out of range.
+    """
+    known = shipped_presets()
+    path = known.get(str(name), Path(name))
+    if not path.is_file():
+        raise UsageError(f"{name}: neither a file nor a preset ({', '.join(known)})")
+    try:
+        preset = Preset.model_validate(yaml.safe_load(path.read_bytes()))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: is no YAML ({str(error).splitlines()[0]})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "preset"
+        raise InputError(f"{path}: {where}: {first['msg']}") from error
+    grid = set(preset.cells())
+    curve = preset.learning_curve
+    asked = [("gan_cells", cell) for cell in preset.cells_of_gan()]
+    asked += [("learning_curve.cell", curve.cell)] if curve else []
+    for key, cell in asked:
+        if cell not in grid:
+            raise InputError(f"{path}: {key}: {list(cell)} lies outside the grid")
+    return preset
+
+
+def shipped_presets() -> dict[str, Path]:
+    """The presets that come with pellucid, by name."""
+    folder = Path(str(resources.files("pellucid") / "studies" / "galaxygan" / "presets"))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}

@@ -1,0 +1,126 @@
+"""What the finished jobs measured, averaged within folds and then over them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import InputError
+from pellucid.studies.galaxygan.jobs import GAN, Job, score_file
+from pellucid.studies.galaxygan.preset import Cell
+
+
+@dataclass(frozen=True)
+class Key:
+    """A row of the results: who restored what.
+
+    Parameters
+    ----------
+    restorer
+        ``"gan"``, ``"degraded"`` or a deconvolution.
+    fwhm, noise
+        The cell: arcsec, and units of the original's noise.
+    images
+        How many images the network was trained on; None is all.
+    """
+
+    restorer: str
+    fwhm: float
+    noise: float
+    images: int | None = None
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A metric over folds: the mean of the folds' means, and its standard error.
+
+    Parameters
+    ----------
+    error
+        NaN for a single fold.
+    """
+
+    mean: float
+    error: float
+    folds: int
+    objects: int
+
+
+#: Fold to metric to the values of its objects, NaN where there is none.
+Folds = dict[int, dict[str, np.ndarray]]
+
+
+class Scores:
+    """The scores of every finished job of a study."""
+
+    def __init__(self, folder: Path, jobs: Iterable[Job]) -> None:
+        self.folds: dict[Key, Folds] = {}
+        self.ids: dict[int, list[str]] = {}
+        self.records: list[dict[str, Any]] = []
+        for job in jobs:
+            path = score_file(folder, job)
+            if not path.exists():
+                continue
+            record = _read(path)
+            self.records.append(record)
+            self.ids[job.fold] = record["ids"]
+            for restorer, metrics in record["scores"].items():
+                key = Key(restorer, job.fwhm, job.noise, job.images)
+                self.folds.setdefault(key, {})[job.fold] = {
+                    name: np.array(values, dtype=float) for name, values in metrics.items()
+                }
+
+    def metrics(self) -> list[str]:
+        """Names of all metrics."""
+        return list(dict.fromkeys(name for folds in self.folds.values()
+                                  for some in folds.values() for name in some))  # fmt: skip
+
+    def mean(self, key: Key, metric: str, folds: Iterable[int] | None = None) -> Mean | None:
+        """A metric over all folds scored, or some of them; None where nothing was scored."""
+        scored = self.folds.get(key, {})
+        chosen = [fold for fold in (scored if folds is None else folds) if fold in scored]
+        values = [scored[fold][metric] for fold in chosen if metric in scored[fold]]
+        good = [some[np.isfinite(some)] for some in values]
+        means = [float(some.mean()) for some in good if some.size]
+        if not means:
+            return None
+        spread = float(np.std(means, ddof=1)) if len(means) > 1 else math.nan
+        return Mean(
+            float(np.mean(means)),
+            spread / math.sqrt(len(means)),
+            len(means),
+            sum(some.size for some in good),
+        )
+
+    def margin(self, cell: Cell, metric: str = "psnr") -> tuple[str, Mean] | None:
+        """The best deconvolution of a cell on the GAN's folds, and the GAN's lead over it."""
+        gan = self.folds.get(Key(GAN, *cell), {})
+        rivals = {
+            key.restorer: self.mean(key, metric, gan)
+            for key in self.folds
+            if (key.fwhm, key.noise) == cell and key.restorer not in (GAN, "degraded")
+        }
+        means = {name: each.mean for name, each in rivals.items() if each is not None}
+        if not means:
+            return None
+        best = max(means, key=lambda name: means[name])
+        rival = self.folds[Key(best, *cell)]
+        both = [fold for fold in gan if fold in rival]
+        leads = [float(np.nanmean(gan[fold][metric] - rival[fold][metric])) for fold in both]
+        spread = float(np.std(leads, ddof=1)) if len(leads) > 1 else math.nan
+        objects = sum(len(gan[fold][metric]) for fold in both)
+        lead = Mean(float(np.mean(leads)), spread / math.sqrt(len(leads)), len(leads), objects)
+        return best, lead
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: is damaged ({error}); delete it, and --resume") from error

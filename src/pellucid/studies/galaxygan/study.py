@@ -1,0 +1,124 @@
+"""The GalaxyGAN study from a folder of galaxies to tables and figures (Schawinski et al. 2017)."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pellucid.errors import PellucidError, UsageError
+from pellucid.files import make_folder, write_atomically
+from pellucid.studies.galaxygan.jobs import Job, plan, run_job, score_file
+from pellucid.studies.galaxygan.preset import Preset
+from pellucid.studies.sample import Sample, SampleRecipe, prepare_sample
+from pellucid.studies.schedule import Failure, run_here, run_on_dask, share
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call did: the sample, jobs done and to do, and those that failed."""
+
+    sample: Sample
+    done: int
+    planned: int
+    failures: list[Failure]
+
+    @property
+    def complete(self) -> bool:
+        return self.done == self.planned
+
+
+def run_study(
+    preset: Preset,
+    sample: SampleRecipe,
+    output: Path,
+    resume: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    shard: str | None = None,
+    progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, _: items,
+) -> Outcome:
+    """Do every job that is not done yet, wherever it is to be done.
+
+    Parameters
+    ----------
+    output
+        Folder of the study; members of a cluster or of a job array must see it, too.
+    resume
+        Go on with a study that was begun there.
+    workers
+        Processes on this machine; None takes one a core.
+    scheduler
+        Address of a Dask scheduler that takes the jobs instead.
+    shard
+        Do only the i-th of N shares, as ``"i/N"``; implies ``resume``.
+    progress
+        Wraps the finished jobs, e.g. to draw a bar, given their number.
+
+    Raises
+    ------
+    UsageError
+        When the folder holds a study already, or another one than asked for, or torch is not
+        installed.
+    InputError
+        When the sample is bad.
+    """
+    jobs = share(plan(preset), shard)
+    _require_torch()
+    output = make_folder(output).resolve()  # workers elsewhere have another working directory
+    begun = _begin(preset, sample, output, resume or shard is not None)
+    try:
+        taken = prepare_sample(sample, output / "sample.h5")
+    except PellucidError:
+        if begun:
+            (output / "study.json").unlink()  # nothing to resume
+        raise
+    todo = [job for job in jobs if not score_file(output, job).exists()]
+    task = partial(_task, output, preset)
+    ended = run_on_dask(task, todo, scheduler) if scheduler else run_here(task, todo, workers)
+    failures = [each for each in progress(ended, len(todo)) if each is not None]
+    planned = plan(preset)
+    done = sum(score_file(output, job).exists() for job in planned)
+    return Outcome(taken, done, len(planned), failures)
+
+
+def _task(output: Path, preset: Preset, job: Job, threads: int | None) -> None:
+    run_job(output, preset, job, threads)
+
+
+def _require_torch() -> None:
+    """Say before anything is done what would stop every network."""
+    for name in ("torch", "filelock"):
+        if importlib.util.find_spec(name) is None:
+            raise UsageError(
+                f"a study needs {name}, which is not installed: pip install 'pellucid[train]'"
+            )
+
+
+def _begin(preset: Preset, sample: SampleRecipe, output: Path, resume: bool) -> bool:
+    """Write down what the folder computes (True), or see that it is the same as before."""
+    record = output / "study.json"
+    content = {
+        "preset": preset.model_dump(mode="json"),
+        "sample": {
+            "data": sample.data.name,
+            "catalogue": None if sample.catalogue is None else sample.catalogue.name,
+            "where": sample.where,
+            "cut": vars(sample.cut),
+        },
+    }
+    text = json.dumps(content, indent=1)
+    if not record.exists():
+        write_atomically(record, lambda stream: stream.write(text.encode()))
+        return True
+    if not resume:
+        raise UsageError(f"{output}: holds a study already; --resume goes on with it")
+    if json.loads(record.read_text()) != json.loads(text):
+        raise UsageError(
+            f"{output}: was begun with another preset or sample; name another --output"
+        )
+    return False

@@ -1,0 +1,204 @@
+"""Tables 1a to 1d beside the paper's, and every other metric, as Markdown, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from typing import Any
+
+from pellucid.studies.galaxygan.jobs import DEGRADED, GAN
+from pellucid.studies.galaxygan.paper import LEARNING_CURVE, published
+from pellucid.studies.galaxygan.preset import Preset
+from pellucid.studies.galaxygan.scores import Key, Mean, Scores
+
+#: Restorers in the order of a table's columns, and what a reader calls them.
+NAMES = {
+    DEGRADED: "degraded",
+    GAN: "GAN",
+    "wiener": "Wiener",
+    "richardson-lucy": "Lucy–Richardson",
+    "blind": "blind",
+    "richardson-lucy-paper": "Lucy–Richardson, as the paper",
+    "blind-paper": "blind, as the paper",
+}
+#: The metrics printed in Markdown, with their headings and decimals; CSV and JSON have all.
+METRICS = {
+    "psnr": ("PSNR after the stretch, dB", 2),
+    "ssim": ("SSIM after the stretch", 3),
+    "psnr_linear": ("PSNR of the linear flux, dB", 2),
+    "flux_ratio": ("Flux, restored over true", 3),
+    "colour_error_g_r": ("Error of the colour g − r, magnitudes", 3),
+    "colour_error_r_i": ("Error of the colour r − i, magnitudes", 3),
+    "ellipticity_error": ("Error of the ellipticity", 3),
+}
+PAPER_TABLES = (
+    (GAN, "Table 1a: PSNR (dB) of the GAN"),
+    ("blind-paper", "Table 1b: PSNR (dB) of blind deconvolution, as the paper ran it"),
+    ("richardson-lucy-paper", "Table 1c: PSNR (dB) of Lucy–Richardson, as the paper ran it"),
+)
+
+
+def markdown(preset: Preset, scores: Scores) -> str:
+    """All tables for a reader."""
+    parts = [
+        "# GalaxyGAN: the tables",
+        "Each entry is the mean over folds ± its standard error. Tables 1a to 1d give ours, and in "
+        "brackets the paper's and ours less the paper's. A dash was not computed.",
+    ]
+    parts += [_paper_table(preset, scores, *each) for each in PAPER_TABLES]
+    parts += [_curve_table(preset, scores), _margin_table(preset, scores)]
+    parts += [
+        "# Beside it",
+        "Deconvolutions without “as the paper” have a sky pedestal and the iterations that were "
+        "best on training images; Wiener takes its noise from the image.",
+    ]
+    parts += [_metric_table(preset, scores, metric) for metric in METRICS]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def rows(preset: Preset, scores: Scores) -> list[dict[str, Any]]:
+    """Every mean as a row of plain values; None where there is no number."""
+    found = []
+    for key in scores.folds:
+        for metric in scores.metrics():
+            mean = scores.mean(key, metric)
+            if mean is None:
+                continue
+            paper = _published(preset, key) if metric == "psnr" else None
+            found.append(
+                {
+                    "restorer": key.restorer,
+                    "fwhm": key.fwhm,
+                    "noise": key.noise,
+                    "training_images": key.images,
+                    "metric": metric,
+                    "mean": round(mean.mean, 6),
+                    "error": round(mean.error, 6) if math.isfinite(mean.error) else None,
+                    "folds": mean.folds,
+                    "objects": mean.objects,
+                    "paper": paper,
+                    "difference": None if paper is None else round(mean.mean - paper, 6),
+                }
+            )
+    return found
+
+
+def as_csv(table: list[dict[str, Any]]) -> str:
+    """The rows as CSV; an empty field is no number."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(table[0]) if table else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    return text.getvalue()
+
+
+def as_json(table: list[dict[str, Any]]) -> str:
+    """The rows as JSON, one a line."""
+    return "[\n" + ",\n".join(json.dumps(row, allow_nan=False) for row in table) + "\n]\n"
+
+
+def _published(preset: Preset, key: Key) -> float | None:
+    curve = preset.learning_curve
+    if key.images is None:
+        return published(key.restorer, key.fwhm, key.noise)
+    return LEARNING_CURVE.get(key.images) if curve is not None else None
+
+
+def _paper_table(preset: Preset, scores: Scores, restorer: str, title: str) -> str:
+    lines = [
+        f"## {title}",
+        "",
+        "| noise | " + " | ".join(f"{fwhm:g}″" for fwhm in preset.fwhm) + " |",
+        "|---:|" + "---:|" * len(preset.fwhm),
+    ]
+    for noise in preset.noise:
+        keys = [Key(restorer, fwhm, noise) for fwhm in preset.fwhm]
+        cells = [
+            _beside(scores.mean(key, "psnr"), published(restorer, key.fwhm, noise)) for key in keys
+        ]
+        lines.append(f"| {noise:g} σ | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _curve_table(preset: Preset, scores: Scores) -> str:
+    curve = preset.learning_curve
+    if curve is None:
+        return ""
+    fwhm, noise = curve.cell
+    folds = range(curve.folds)
+    whole = scores.mean(Key(GAN, fwhm, noise), "psnr", folds)
+    cells = [
+        _beside(scores.mean(Key(GAN, fwhm, noise, images), "psnr"), LEARNING_CURVE.get(images))
+        for images in curve.images
+    ]
+    headings = [*(str(images) for images in curve.images), "all"]
+    return "\n".join(
+        [
+            f"## Table 1d: PSNR (dB) of the GAN by the number of training images "
+            f"({fwhm:g}″, {noise:g} σ; folds: {curve.folds})",
+            "",
+            "| images | " + " | ".join(headings) + " |",
+            "|---|" + "---:|" * len(headings),
+            "| PSNR | " + " | ".join([*cells, _number(whole, 2)]) + " |",
+        ]
+    )
+
+
+def _margin_table(preset: Preset, scores: Scores) -> str:
+    lines = [
+        "## The GAN's lead over the best deconvolution of its cell",
+        "",
+        "PSNR in dB on the same objects of the same folds.",
+        "",
+        "| cell | best deconvolution | lead | objects |",
+        "|---|---|---:|---:|",
+    ]
+    for fwhm, noise in preset.cells():
+        found = scores.margin((fwhm, noise))
+        if found is not None:
+            best, lead = found
+            lines.append(
+                f"| {fwhm:g}″, {noise:g} σ | {NAMES[best]} | {_signed(lead)} | {lead.objects} |"
+            )
+    return "\n".join(lines)
+
+
+def _metric_table(preset: Preset, scores: Scores, metric: str) -> str:
+    heading, digits = METRICS[metric]
+    lines = [
+        f"## {heading}",
+        "",
+        "| cell | " + " | ".join(NAMES.values()) + " |",
+        "|---|" + "---:|" * len(NAMES),
+    ]
+    for fwhm, noise in preset.cells():
+        means = (scores.mean(Key(restorer, fwhm, noise), metric) for restorer in NAMES)
+        cells = " | ".join(_number(mean, digits) for mean in means)
+        lines.append(f"| {fwhm:g}″, {noise:g} σ | {cells} |")
+    return "\n".join(lines)
+
+
+def _beside(mean: Mean | None, paper: float | None) -> str:
+    if mean is None:
+        return "–" if paper is None else f"– ({paper:.1f})"
+    if paper is None:
+        return _number(mean, 2)
+    return f"{_number(mean, 2)} ({paper:.1f}, {_minus(f'{mean.mean - paper:+.1f}')})"
+
+
+def _number(mean: Mean | None, digits: int) -> str:
+    if mean is None:
+        return "–"
+    error = f" ± {mean.error:.{digits}f}" if math.isfinite(mean.error) else ""
+    return _minus(f"{mean.mean:.{digits}f}") + error
+
+
+def _signed(mean: Mean) -> str:
+    error = f" ± {mean.error:.2f}" if math.isfinite(mean.error) else ""
+    return _minus(f"{mean.mean:+.2f}") + error
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "−")

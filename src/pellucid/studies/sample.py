@@ -1,0 +1,146 @@
+"""A study's sample: which objects of a folder take part, cut and stored once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pellucid.data.catalogue import read_catalogue, select_ids
+from pellucid.data.folder import Cut, find_objects, read_objects
+from pellucid.data.pairs import Rejection, open_pairs, write_pairs
+from pellucid.display import is_composite
+from pellucid.errors import InputError
+from pellucid.files import write_atomically
+
+#: What tables call a redshift, and its range in Schawinski et al. 2017, §2.
+REDSHIFT_COLUMNS = ("z", "redshift")
+REDSHIFTS = (0.01, 0.02)
+ID_COLUMNS = ("id", "objid")
+TABLE_SUFFIXES = (".ecsv", ".csv", ".vot", ".parquet")
+#: More than this fraction skipped is a fault of the sample, not of some objects.
+MOST_SKIPPED = 0.05
+
+
+@dataclass(frozen=True)
+class SampleRecipe:
+    """Where a sample comes from and how it is cut.
+
+    Parameters
+    ----------
+    data
+        Folder of ``<id>/<id>-{g,r,i}.fits`` or of 8-bit composites.
+    catalogue
+        Its table; None looks for one in the folder, then for ``<folder>.csv`` beside it.
+    where
+        Which rows, e.g. ``"z < 0.02"``. None takes 0.01 < z < 0.02 of FITS files, and every row
+        of composites.
+    cut
+        What is done to each image.
+    """
+
+    data: Path
+    catalogue: Path | None
+    where: tuple[str, ...] | None
+    cut: Cut
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How many objects take part, and which do not, with the reason."""
+
+    objects: int
+    skipped: list[Rejection]
+
+
+def prepare_sample(recipe: SampleRecipe, store: Path) -> Sample:
+    """Cut the sample and write it to ``store`` (HDF5), or take what an earlier run wrote.
+
+    An object with a fault is skipped and named, beside the store, in ``<store>.json``.
+
+    Raises
+    ------
+    InputError
+        When more than 5 % of the objects had to be skipped, or the catalogue lacks a column.
+    """
+    note = store.with_suffix(".json")
+    if store.exists() and note.exists():
+        skipped = [Rejection(**each) for each in json.loads(note.read_text())["skipped"]]
+        return Sample(len(open_pairs(store)), skipped)
+    objects = find_objects(recipe.data)
+    composites = all(is_composite(files[0]) for files in objects.values())
+    wanted, skipped = _selected(recipe, objects, composites)
+    chosen = {name: objects[name] for name in wanted}
+    count, rejected = write_pairs(store, read_objects(chosen, recipe.cut), [], overwrite=True)
+    skipped += rejected
+    if len(skipped) > MOST_SKIPPED * (count + len(skipped)):
+        store.unlink()
+        first = skipped[0]
+        raise InputError(
+            f"{recipe.data}: {len(skipped)} of {count + len(skipped)} objects had to be skipped, "
+            f"more than {MOST_SKIPPED:.0%} (first: {first.id}: {first.reason})"
+        )
+    text = json.dumps({"objects": count, "skipped": [asdict(each) for each in skipped]}, indent=1)
+    write_atomically(note, lambda stream: stream.write(text.encode()), overwrite=True)
+    return Sample(count, skipped)
+
+
+def _selected(
+    recipe: SampleRecipe, objects: dict[str, list[Path]], composites: bool
+) -> tuple[list[str], list[Rejection]]:
+    """The ids to take, and the rows of the catalogue that cannot be."""
+    catalogue = recipe.catalogue or _found_catalogue(recipe.data)
+    if catalogue is None:
+        if recipe.where or not composites:
+            raise InputError(
+                f"{recipe.data}: has no catalogue; --catalogue names a table of ids and redshifts"
+            )
+        return list(objects), []
+    table = read_catalogue(catalogue)
+    column = _column(catalogue, table.colnames, ID_COLUMNS, "ids")
+    where, without = recipe.where, set[str]()
+    if where is None and composites:
+        where = ()
+    elif where is None:
+        redshift = _column(catalogue, table.colnames, REDSHIFT_COLUMNS, "redshifts")
+        where = tuple(
+            f"{redshift} {sign} {limit}" for sign, limit in zip("><", REDSHIFTS, strict=True)
+        )
+        try:
+            known = np.isfinite(np.ma.filled(np.ma.asarray(table[redshift], dtype=float), np.nan))
+        except ValueError as error:
+            raise InputError(
+                f"{catalogue}: column {redshift} holds no numbers ({error})"
+            ) from error
+        ids = select_ids(catalogue, (), column)
+        without = {name for name, good in zip(ids, known, strict=True) if not good}
+    wanted: dict[str, None] = {}
+    skipped = [Rejection(name, f"has no redshift in {catalogue.name}") for name in sorted(without)]
+    for name in select_ids(catalogue, where, column):
+        if name in wanted:
+            skipped.append(
+                Rejection(name, f"stands twice in {catalogue.name}; its first row counts")
+            )
+        elif name not in objects:
+            skipped.append(Rejection(name, f"has no files in {recipe.data.name}"))
+        else:
+            wanted[name] = None
+    return list(wanted), skipped
+
+
+def _found_catalogue(data: Path) -> Path | None:
+    inside = [path for path in sorted(data.iterdir()) if path.suffix in TABLE_SUFFIXES]
+    named = [path for path in inside if path.stem == "catalogue"]
+    beside = [data.with_name(data.name + suffix) for suffix in TABLE_SUFFIXES]
+    found = named or inside or [path for path in beside if path.is_file()]
+    return found[0] if found else None
+
+
+def _column(catalogue: Path, names: Sequence[str], known: Sequence[str], what: str) -> str:
+    found = [name for name in names if name.lower() in known]
+    if not found:
+        raise InputError(f"{catalogue}: has no {what} (a column named {' or '.join(known)})")
+    return found[0]

@@ -1,0 +1,128 @@
+"""Independent jobs on this machine's cores, on a Dask cluster, or as a share of a job array."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any
+
+from pellucid.errors import PellucidError, TemporaryError, UsageError
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job that did not end well, and why."""
+
+    job: str
+    reason: str
+
+
+def share(jobs: Sequence[Any], shard: str | None) -> list[Any]:
+    """The jobs of one member of a job array: ``"2/8"`` takes every eighth, from the second.
+
+    Raises
+    ------
+    UsageError
+        When the text is not i/N with 1 ≤ i ≤ N.
+    """
+    if shard is None:
+        return list(jobs)
+    match = re.fullmatch(r"(\d+)/(\d+)", shard)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise UsageError(f"--shard {shard}: write it as i/N, from 1/N to N/N")
+    return list(jobs[int(match[1]) - 1 :: int(match[2])])
+
+
+def run_here(
+    task: Callable[..., None], jobs: Sequence[Any], workers: int | None = None
+) -> Iterator[Failure | None]:
+    """Do ``task(job, threads=n)`` for each job in a pool of processes; yields as they end.
+
+    Each worker has its share of the cores. Workers end with the process that started them, even
+    where that was killed.
+
+    Raises
+    ------
+    TemporaryError
+        When a worker is killed, e.g. for want of memory.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    workers = min(workers or cores or 1, max(len(jobs), 1))
+    threads = max(1, (cores or 1) // workers)
+    # Forked children would inherit the parent's threads in whatever state they are.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, _end_with_parent, (os.getpid(),))
+    try:
+        futures = {pool.submit(_attempt, task, job, threads): job for job in jobs}
+        for future in as_completed(futures):
+            yield future.result()
+    except BrokenProcessPool:
+        raise TemporaryError(
+            "a worker was killed (out of memory?); --resume goes on, --workers 1 needs less"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def run_on_dask(
+    task: Callable[..., None], jobs: Iterable[Any], address: str
+) -> Iterator[Failure | None]:
+    """The same on a running Dask cluster whose workers see the study's folder.
+
+    A job whose worker dies goes to another one.
+
+    Raises
+    ------
+    UsageError
+        When dask is not installed.
+    TemporaryError
+        When no scheduler answers, or it goes away.
+    """
+    try:
+        from distributed import Client
+        from distributed import as_completed as dask_completed
+    except ImportError:
+        raise UsageError(
+            "--scheduler needs dask, which is not installed: pip install 'pellucid[cluster]'"
+        ) from None
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise TemporaryError(f"{address}: no Dask scheduler answers there ({error})") from error
+    with client:
+        names = {
+            client.submit(_attempt, task, job, None, key=f"{job.name}-{time.time_ns()}"): job.name
+            for job in jobs
+        }
+        for future in dask_completed(names):
+            if future.cancelled():
+                raise TemporaryError(f"{address}: the Dask scheduler went away; --resume goes on")
+            error = future.exception() if future.status == "error" else None
+            yield Failure(names[future], str(error)) if error else future.result()
+
+
+def _attempt(task: Callable[..., None], job: Any, threads: int | None) -> Failure | None:
+    """What goes wrong in one job does not stop the others."""
+    try:
+        task(job, threads=threads)
+    except PellucidError as error:
+        return Failure(job.name, str(error))
+    except Exception as error:  # a fault of ours, or of a library: said, and the others go on
+        return Failure(job.name, f"{type(error).__name__}: {error}")
+    return None
+
+
+def _end_with_parent(parent: int) -> None:
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
