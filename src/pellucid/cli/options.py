@@ -44,6 +44,12 @@ Bands = Annotated[str | None, typer.Option("--bands", help="Names of the bands: 
 PixelScale = Annotated[
     float | None, typer.Option("--pixel-scale", min=1e-6, help="Arcsec per pixel.")
 ]
+Shrink = Annotated[
+    int, typer.Option("--shrink", min=1, help="Average so many pixels a side into one.")
+]
+Size = Annotated[
+    int | None, typer.Option("--size", min=8, help="Keep the central square of so many pixels.")
+]
 Png = Annotated[Path | None, typer.Option("--png", help="Also draw the result as a picture.")]
 
 

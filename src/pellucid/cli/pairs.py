@@ -13,6 +13,8 @@ from pellucid.cli.options import (
     Output,
     Overwrite,
     PixelScale,
+    Shrink,
+    Size,
     band_names,
     report_result,
     say,
@@ -38,12 +40,8 @@ def pairs(
         list[str] | None,
         typer.Option("--where", help='Which of its rows, e.g. "redshift < 0.02"; may be repeated.'),
     ] = None,
-    shrink: Annotated[
-        int, typer.Option("--shrink", min=1, help="Average so many pixels a side into one.")
-    ] = 1,
-    size: Annotated[
-        int | None, typer.Option("--size", min=8, help="Keep the central square of so many pixels.")
-    ] = None,
+    shrink: Shrink = 1,
+    size: Size = None,
     pixel_scale: PixelScale = None,
     bands: Bands = None,
     overwrite: Overwrite = False,

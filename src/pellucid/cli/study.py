@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli.options import AsJson, PixelScale, report_result, say, with_progress
+from pellucid.cli.options import (
+    AsJson,
+    PixelScale,
+    Shrink,
+    Size,
+    report_result,
+    say,
+    with_progress,
+)
 from pellucid.errors import UsageError
 
 study = typer.Typer(no_args_is_help=True, help="Run a paper's experiment, end to end.")
@@ -37,12 +45,8 @@ def galaxygan(
             "--where", help='Which of its rows; may be repeated. FITS: "z > 0.01", "z < 0.02".'
         ),
     ] = None,
-    shrink: Annotated[
-        int, typer.Option("--shrink", min=1, help="Average so many pixels a side into one.")
-    ] = 1,
-    size: Annotated[
-        int | None, typer.Option("--size", min=8, help="Keep the central square of so many pixels.")
-    ] = None,
+    shrink: Shrink = 1,
+    size: Size = None,
     pixel_scale: PixelScale = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a study.")] = False,
     workers: Annotated[

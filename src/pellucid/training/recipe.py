@@ -6,10 +6,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from pellucid.errors import InputError, UsageError
+from pellucid.errors import UsageError
+from pellucid.settings import read_settings
 
 
 class Recipe(BaseModel):
@@ -86,15 +86,7 @@ def read_recipe(name: str | Path) -> Recipe:
         path = known[str(name)]
     if not path.is_file():
         raise UsageError(f"{name}: neither a file nor a recipe ({', '.join(known)})")
-    try:
-        fields = yaml.safe_load(path.read_bytes())
-        return Recipe.model_validate(fields)
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: is no YAML ({str(error).splitlines()[0]})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "recipe"
-        raise InputError(f"{path}: {where}: {first['msg']}") from error
+    return read_settings(path, Recipe)
 
 
 def shipped_recipes() -> dict[str, Path]:

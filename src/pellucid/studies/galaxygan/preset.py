@@ -6,11 +6,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pellucid.errors import InputError, UsageError
 from pellucid.optics import Degradation
+from pellucid.settings import read_settings
 from pellucid.training.recipe import Recipe
 
 Count = Annotated[int, Field(gt=0)]
@@ -98,14 +98,7 @@ def read_preset(name: str | Path) -> Preset:
     path = known.get(str(name), Path(name))
     if not path.is_file():
         raise UsageError(f"{name}: neither a file nor a preset ({', '.join(known)})")
-    try:
-        preset = Preset.model_validate(yaml.safe_load(path.read_bytes()))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: is no YAML ({str(error).splitlines()[0]})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "preset"
-        raise InputError(f"{path}: {where}: {first['msg']}") from error
+    preset = read_settings(path, Preset)
     grid = set(preset.cells())
     curve = preset.learning_curve
     asked = [("gan_cells", cell) for cell in preset.cells_of_gan()]

@@ -1,0 +1,31 @@
+"""YAML files that become typed objects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from pellucid.errors import InputError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_settings(path: Path, model: type[Model]) -> Model:
+    """The object that a YAML file describes.
+
+    Raises
+    ------
+    InputError
+        When the file is no YAML, has an unknown key or a value out of range.
+    """
+    try:
+        return model.model_validate(yaml.safe_load(path.read_bytes()))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: is no YAML ({str(error).splitlines()[0]})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or model.__name__.lower()
+        raise InputError(f"{path}: {where}: {first['msg']}") from error
