@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+
+from pellucid.data.pairs import open_pairs
 from pellucid.errors import InputError
 from pellucid.files import make_folder, write_atomically
+from pellucid.optics import galaxygan_noise, robust_background
 from pellucid.studies.galaxygan.figures import draw_figures
 from pellucid.studies.galaxygan.jobs import plan
 from pellucid.studies.galaxygan.preset import Preset
 from pellucid.studies.galaxygan.scores import Scores
 from pellucid.studies.galaxygan.tables import as_csv, as_json, markdown, rows
+
+#: Objects on which the sample's noise is measured.
+MEASURED = 200
 
 
 def write_results(folder: Path) -> Path:
@@ -35,12 +42,26 @@ def write_results(folder: Path) -> Path:
         "tables.md": markdown(preset, scores),
         "tables.csv": as_csv(table),
         "tables.json": as_json(table),
-        "run.json": json.dumps(_run(preset, record, sample, scores), indent=1) + "\n",
+        "run.json": json.dumps(
+            _run(preset, record, sample, scores) | {"noise": _noise(folder)}, indent=1
+        )
+        + "\n",
     }
     for name, text in texts.items():
         write_atomically(output / name, lambda file, text=text: file.write(text.encode()), True)
     draw_figures(folder, preset, scores, output)
     return output
+
+
+def _noise(folder: Path) -> dict[str, float]:
+    """Median noise of the originals in their unit: by the authors' rule, and of the sky alone."""
+    store = open_pairs(folder / "sample.h5")
+    places = np.unique(np.linspace(0, len(store) - 1, MEASURED).astype(int))
+    images = [store.flux(int(place)) for place in places]
+    return {
+        "authors_rule": round(float(np.median([galaxygan_noise(each) for each in images])), 5),
+        "sky": round(float(np.median([robust_background(each).sigma for each in images])), 5),
+    }
 
 
 def _run(preset: Preset, record: dict, sample: dict, scores: Scores) -> dict:

@@ -48,7 +48,11 @@ def markdown(preset: Preset, scores: Scores) -> str:
         "brackets the paper's and ours less the paper's. A dash was not computed.",
     ]
     parts += [_paper_table(preset, scores, *each) for each in PAPER_TABLES]
-    parts += [_curve_table(preset, scores), _margin_table(preset, scores)]
+    parts += [
+        _curve_table(preset, scores),
+        _lead_table(preset, scores),
+        _margin_table(preset, scores),
+    ]
     parts += [
         "# Beside it",
         "Deconvolutions without “as the paper” have a sky pedestal and the iterations that were "
@@ -144,6 +148,30 @@ def _curve_table(preset: Preset, scores: Scores) -> str:
             "| PSNR | " + " | ".join([*cells, _number(whole, 2)]) + " |",
         ]
     )
+
+
+def _lead_table(preset: Preset, scores: Scores) -> str:
+    lines = [
+        "## The GAN's lead over the deconvolutions of the paper",
+        "",
+        "PSNR in dB, ours less ours, and in brackets the paper's less the paper's.",
+        "",
+        "| cell | over Lucy–Richardson | over blind |",
+        "|---|---:|---:|",
+    ]
+    for cell in preset.cells_of_gan():
+        gan = scores.mean(Key(GAN, *cell), "psnr")
+        cells = []
+        for rival in ("richardson-lucy-paper", "blind-paper"):
+            other = scores.mean(Key(rival, *cell), "psnr", scores.folds.get(Key(GAN, *cell)))
+            if gan is None or other is None:
+                cells.append("–")
+                continue
+            paper, paper_rival = published(GAN, *cell), published(rival, *cell)
+            beside = f" ({paper - paper_rival:+.1f})" if paper and paper_rival else ""
+            cells.append(_minus(f"{gan.mean - other.mean:+.1f}{beside}"))
+        lines.append(f"| {cell[0]:g}″, {cell[1]:g} σ | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def _margin_table(preset: Preset, scores: Scores) -> str:
