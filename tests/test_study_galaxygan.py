@@ -36,17 +36,15 @@ from pellucid.image import SkyImage
 from pellucid.metrics import stretched_psnr
 from pellucid.models.bundle import open_bundle
 from pellucid.studies.galaxygan import jobs
+from pellucid.studies.galaxygan.comparison import ITERATIONS, deconvolutions
 from pellucid.studies.galaxygan.jobs import (
-    ITERATIONS,
     WATCHED,
     Job,
-    deconvolutions,
+    fold_for,
     model_file,
-    pair,
     plan,
     run_job,
     score_file,
-    split_for,
 )
 from pellucid.studies.galaxygan.preset import (
     Cell,
@@ -248,34 +246,21 @@ def test_no_object_stands_on_both_sides_and_each_is_tested_once(store):
     preset = read_preset("paper")
     tested = []
     for fold in range(FOLDS):
-        split = split_for(store, preset, Job("gan", 1.4, 1.0, fold))
-        both = np.concatenate([split.training, split.validation])
+        part = fold_for(store, preset, fold)
+        both = np.concatenate([part.training, part.tested])
         assert_array_equal(np.sort(both), np.arange(len(store)))
-        assert {fold_of(store.ids[index]) for index in split.validation} == {fold}
-        tested += list(split.validation)
+        assert {fold_of(store.ids[index]) for index in part.tested} == {fold}
+        tested += list(part.tested)
     assert_array_equal(np.sort(tested), np.arange(len(store)))
-
-
-def test_folds_are_the_same_for_every_cell_kind_and_number_of_images(store):
-    preset = read_preset("paper")
-    first, *others = [
-        split_for(store, preset, Job(kind, *cell, 3, images))
-        for cell in CELLS
-        for kind, images in (("deconvolution", None), ("gan", None), ("gan", 5))
-    ]
-    for other in others:
-        assert_array_equal(other.training, first.training)
-        assert_array_equal(other.validation, first.validation)
 
 
 def test_fewer_tested_objects_are_a_part_of_all(store):
     preset = read_preset("paper")
-    job = Job("gan", 1.4, 1.0, 0)
-    all_of_them = split_for(store, preset, job).validation
-    few = split_for(store, preset.model_copy(update={"test_objects": 3}), job)
-    assert len(few.validation) == 3 < len(all_of_them)
-    assert set(few.validation) < set(all_of_them)
-    assert_array_equal(few.training, split_for(store, preset, job).training)
+    whole = fold_for(store, preset, 0)
+    few = fold_for(store, preset.model_copy(update={"test_objects": 3}), 0)
+    assert len(few.tested) == 3 < len(whole.tested)
+    assert set(few.tested) < set(whole.tested)
+    assert_array_equal(few.training, whole.training)
 
 
 def test_a_sample_that_is_too_small_is_refused(store, deep_field, tmp_path, tiny):
@@ -283,12 +268,12 @@ def test_a_sample_that_is_too_small_is_refused(store, deep_field, tmp_path, tiny
     alone = replace(store, ids=[store.ids[1]] * 3)  # of fold 5
     for fold in (0, 5):
         with pytest.raises(InputError, match="too small"):
-            split_for(alone, preset, Job("gan", 1.8, 2.0, fold))
+            fold_for(alone, preset, fold)
     patches = [
         (f"{587722981736120347 + k}", deep_field.cutout(9 * k, 0, 32, 32)) for k in range(12)
     ]
     write_pairs(tmp_path / "sample.h5", patches, [])
-    with pytest.raises(InputError, match="too few to train on"):
+    with pytest.raises(InputError, match="the sample is too small"):
         run_job(tmp_path, preset, Job("gan", 1.8, 2.0, 0), threads=1)
     assert not (tmp_path / "jobs").exists()
 
@@ -351,8 +336,8 @@ def test_iterations_are_those_that_were_best_on_training_images(whole, tiny):
     preset, job = read_preset(tiny), Job("deconvolution", 1.8, 2.0, 1)
     settings = json.loads(score_file(whole, job).read_text())["settings"]
     store = open_pairs(whole / "sample.h5").through(degradation(job.cell))
-    training = split_for(store, preset, job).training[: preset.tuning_objects]
-    pairs = [pair(store, index, preset.seed) for index in training]
+    training = fold_for(store, preset, job.fold).training[: preset.tuning_objects]
+    pairs = [store.pair(int(index), preset.seed) for index in training]
     assert settings["tuned_on"] == len(pairs) == 2
     assert set(settings["iterations"]) == {"richardson-lucy", "blind"}
     for method, chosen in settings["iterations"].items():

@@ -39,7 +39,7 @@ def pristine(deep_field, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("survey") / "galaxies"
     for k, name in enumerate([*NEAR, *FAR]):
         (folder / name).mkdir(parents=True)
-        cut = deep_field.cutout(38 * k, 40 * k, 16, 16)
+        cut = deep_field.cutout(38 * k + 6, 40 * k + 26, 16, 16)
         for band, plane in zip("gri", cut.flux, strict=True):
             fits.PrimaryHDU(plane, HEADER).writeto(folder / name / f"{name}-{band}.fits")
     rows = [f"{name},{z:.4f}" for name, z in zip([*NEAR, *FAR], REDSHIFTS, strict=True)]
@@ -59,7 +59,7 @@ def composites(deep_field, tmp_path) -> Path:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for k, name in enumerate(NEAR):
-        flux = deep_field.cutout(38 * k, 40 * k, 16, 16).flux
+        flux = deep_field.cutout(38 * k + 6, 40 * k + 26, 16, 16).flux
         value = np.rint(255 * GalaxyGANStretch().forward(flux)).astype(np.uint8)
         Image.fromarray(np.moveaxis(value[::-1], 0, -1)).save(folder / f"{name}.png")
     return folder
@@ -160,6 +160,17 @@ def frame_of_another_shape(folder: Path, name: str) -> None:
     fits.writeto(path, fits.getdata(path)[:12], fits.getheader(path), overwrite=True)
 
 
+def blank(folder: Path, name: str) -> None:
+    for path in (folder / name).iterdir():
+        frame = fits.getdata(path)
+        fits.writeto(path, np.zeros_like(frame), fits.getheader(path), overwrite=True)
+
+
+def in_another_unit(folder: Path, name: str) -> None:
+    for path in (folder / name).iterdir():
+        fits.setval(path, "BUNIT", value="adu")
+
+
 def object_of_another_shape(folder: Path, name: str) -> None:
     for path in (folder / name).iterdir():
         fits.writeto(path, fits.getdata(path)[:12], fits.getheader(path), overwrite=True)
@@ -189,6 +200,8 @@ def twice_in_the_catalogue(folder: Path, name: str) -> None:
         (band_twice, "band r is missing or there twice"),
         (frame_of_another_shape, "12"),
         (object_of_another_shape, "12"),
+        (blank, "is blank"),
+        (in_another_unit, "is in adu; the study needs nanomaggies"),
         (file_cut_short, "-g.fits"),
         (no_files, "has no files"),
         (no_redshift, "has no redshift"),

@@ -87,7 +87,9 @@ def galaxygan(
         say(f"skipped {len(outcome.sample.skipped) - 20} more; {output / 'sample.json'} has all")
     for failure in outcome.failures:
         say(f"{failure.job}: {failure.reason}")
-    written = write_results(output) if outcome.complete else None
+    # Members of a job array would all draw the same figures.
+    ready = outcome.complete or (shard is None and outcome.done > 0)
+    written = write_results(output) if ready else None
     report = {
         "output": str(output),
         "objects": outcome.sample.objects,
@@ -101,7 +103,7 @@ def galaxygan(
         report,
         as_json,
         f"{written}: the tables and figures"
-        if written
+        if outcome.complete
         else f"{outcome.done} of {outcome.planned} jobs done; --resume goes on",
     )
     if outcome.failures or outcome.sample.skipped:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,10 @@ from pellucid.data.catalogue import read_catalogue, select_ids
 from pellucid.data.folder import Cut, find_objects, read_objects
 from pellucid.data.pairs import Rejection, open_pairs, write_pairs
 from pellucid.display import is_composite
-from pellucid.errors import InputError
+from pellucid.errors import InputError, PellucidError
 from pellucid.files import write_atomically
+from pellucid.image import SkyImage, is_nanomaggy
+from pellucid.optics import robust_background
 
 #: What tables call a redshift, and its range in Schawinski et al. 2017, §2.
 REDSHIFT_COLUMNS = ("z", "redshift")
@@ -71,10 +73,11 @@ def prepare_sample(recipe: SampleRecipe, store: Path) -> Sample:
         skipped = [Rejection(**each) for each in json.loads(note.read_text())["skipped"]]
         return Sample(len(open_pairs(store)), skipped)
     objects = find_objects(recipe.data)
-    composites = all(is_composite(files[0]) for files in objects.values())
+    composites = any(is_composite(files[0]) for files in objects.values())
     wanted, skipped = _selected(recipe, objects, composites)
     chosen = {name: objects[name] for name in wanted}
-    count, rejected = write_pairs(store, read_objects(chosen, recipe.cut), [], overwrite=True)
+    images = ((name, _usable(image)) for name, image in read_objects(chosen, recipe.cut))
+    count, rejected = write_pairs(store, images, [], overwrite=True)
     skipped += rejected
     if len(skipped) > MOST_SKIPPED * (count + len(skipped)):
         store.unlink()
@@ -86,6 +89,17 @@ def prepare_sample(recipe: SampleRecipe, store: Path) -> Sample:
     text = json.dumps({"objects": count, "skipped": [asdict(each) for each in skipped]}, indent=1)
     write_atomically(note, lambda stream: stream.write(text.encode()), overwrite=True)
     return Sample(count, skipped)
+
+
+def _usable(image: SkyImage | PellucidError) -> SkyImage | PellucidError:
+    """The image in nanomaggies, which the authors' noise and stretch are defined in, or why not."""
+    if isinstance(image, PellucidError):
+        return image
+    if image.unit is not None and not is_nanomaggy(image.unit):
+        return InputError(f"is in {image.unit}; the study needs nanomaggies")
+    if not image.flux.max() > 0 or not robust_background(image.flux).sigma > 0:
+        return InputError("is blank")
+    return image if image.unit else replace(image, unit="nanomaggy")
 
 
 def _selected(
@@ -116,7 +130,7 @@ def _selected(
                 f"{catalogue}: column {redshift} holds no numbers ({error})"
             ) from error
         ids = select_ids(catalogue, (), column)
-        without = {name for name, good in zip(ids, known, strict=True) if not good}
+        without = {name for name, good in zip(ids, known, strict=True) if not good} & set(objects)
     wanted: dict[str, None] = {}
     skipped = [Rejection(name, f"has no redshift in {catalogue.name}") for name in sorted(without)]
     for name in select_ids(catalogue, where, column):
@@ -136,6 +150,9 @@ def _found_catalogue(data: Path) -> Path | None:
     named = [path for path in inside if path.stem == "catalogue"]
     beside = [data.with_name(data.name + suffix) for suffix in TABLE_SUFFIXES]
     found = named or inside or [path for path in beside if path.is_file()]
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise InputError(f"{data}: has several tables ({names}); --catalogue names one")
     return found[0] if found else None
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
+import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pellucid.errors import PellucidError, TemporaryError, UsageError
@@ -51,7 +54,7 @@ def run_here(
     Raises
     ------
     TemporaryError
-        When a worker is killed, e.g. for want of memory.
+        When a worker is killed, e.g. for want of memory, or the disk is full.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     workers = min(workers or cores or 1, max(len(jobs), 1))
@@ -105,21 +108,31 @@ def run_on_dask(
             if future.cancelled():
                 raise TemporaryError(f"{address}: the Dask scheduler went away; --resume goes on")
             error = future.exception() if future.status == "error" else None
+            if isinstance(error, (TemporaryError, OSError, MemoryError)):
+                raise error
             yield Failure(names[future], str(error)) if error else future.result()
 
 
 def _attempt(task: Callable[..., None], job: Any, threads: int | None) -> Failure | None:
-    """What goes wrong in one job does not stop the others."""
+    """What goes wrong in one job does not stop the others, unless it is the machine's doing."""
     try:
         task(job, threads=threads)
+    except (TemporaryError, OSError, MemoryError):
+        raise
     except PellucidError as error:
         return Failure(job.name, str(error))
     except Exception as error:  # a fault of ours, or of a library: said, and the others go on
-        return Failure(job.name, f"{type(error).__name__}: {error}")
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        return Failure(job.name, f"{type(error).__name__}: {error} ({where})")
     return None
 
 
 def _end_with_parent(parent: int) -> None:
+    # Ctrl-C reaches the workers, too: it ends them, where Python's handler would end one job and
+    # begin the next.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(1.0)

@@ -34,7 +34,7 @@ class Log:
             file.write(json.dumps(entry) + "\n")
 
 
-def progress_bar(rank: int) -> Progress:
+def progress_bar(wanted: bool) -> Progress:
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
@@ -43,7 +43,7 @@ def progress_bar(rank: int) -> Progress:
         TimeRemainingColumn(),
         TextColumn("{task.fields[psnr]}"),
         console=console,
-        disable=rank > 0 or not sys.stderr.isatty(),
+        disable=not (wanted and sys.stderr.isatty()),
     )
 
 

@@ -55,6 +55,7 @@ def train(
     resume: bool = False,
     workers: int = 0,
     split: Split | None = None,
+    progress: bool = True,
 ) -> Path:
     """Train a network; returns the path of the bundle, ``RUN/bundle.onnx``.
 
@@ -75,6 +76,8 @@ def train(
         Processes that prepare batches ahead; 0 prepares them in between.
     split
         What to train on and what to hold back; None holds back one fold.
+    progress
+        Draw a bar where stderr is a terminal.
 
     Raises
     ------
@@ -130,8 +133,8 @@ def train(
     log = Log(run / "log.jsonl", step) if rank == 0 else None
     seen = split.validation[: recipe.validation_images]
     seconds = log.seconds if log else 0.0
-    with progress_bar(rank) as progress:
-        task = progress.add_task(recipe.name, total=recipe.steps, completed=step, psnr="")
+    with progress_bar(progress and rank == 0) as bar:
+        task = bar.add_task(recipe.name, total=recipe.steps, completed=step, psnr="")
         for blurred, sharp in _batches(sampler, range(step, recipe.steps), workers):
             _set_rate(networks, recipe.rate_at(step))
             losses = gan_step(
@@ -144,7 +147,7 @@ def train(
             )
             step += 1
             _refuse_divergence(losses, step, checkpoint)
-            progress.update(task, completed=step)
+            bar.update(task, completed=step)
             if log is None:
                 continue
             if step % LOG_EVERY == 0 or step == recipe.steps:
@@ -154,7 +157,7 @@ def train(
                 score = validate(networks.average, store, seen, stretch, config.multiple, panel)
                 elapsed = seconds + time.monotonic() - started
                 log.write({"step": step, **rounded(score), "seconds": round(elapsed, 1)})
-                progress.update(task, psnr=f"{score['psnr']:.2f} dB")
+                bar.update(task, psnr=f"{score['psnr']:.2f} dB")
             if step % recipe.checkpoint_every == 0 or step == recipe.steps:
                 save_checkpoint(checkpoint, networks, step, recipe.model_dump_json())
     bundle = run / "bundle.onnx"

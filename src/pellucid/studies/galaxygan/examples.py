@@ -115,14 +115,15 @@ def unlikeness(images: NDArray[np.float32], training: NDArray[np.float32]) -> ND
     NDArray
         Shape (object,).
     """
+    from scipy.spatial import KDTree
+
     middle = training.mean(axis=0)
     _, spread, axes = np.linalg.svd(training - middle, full_matrices=False)
     used = min(COMPONENTS, int(np.count_nonzero(spread > 1e-6 * spread[0])))
     scale = spread[:used] / np.sqrt(len(training))
     known, asked = (((some - middle) @ axes[:used].T) / scale for some in (training, images))
-    distance = np.sqrt(((asked[:, None] - known[None]) ** 2).sum(axis=-1))
-    distance.sort(axis=1)
-    return distance[:, :NEIGHBOURS].mean(axis=1)
+    distance, _ = KDTree(known).query(asked, k=min(NEIGHBOURS, len(known)))
+    return np.asarray(distance).reshape(len(asked), -1).mean(axis=1)
 
 
 def coarse(image: SkyImage) -> NDArray[np.float32]:

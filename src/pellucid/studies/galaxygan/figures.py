@@ -16,15 +16,9 @@ from pellucid.evaluation.figures import Panel, draw_comparison
 from pellucid.image import SkyImage
 from pellucid.metrics.psnr import stretched_psnr
 from pellucid.restoration import Restorer, load_restorer
+from pellucid.studies.galaxygan.comparison import Restore, deconvolutions
 from pellucid.studies.galaxygan.examples import by_kind, coarse, structure, unlikeness
-from pellucid.studies.galaxygan.jobs import (
-    GAN,
-    Job,
-    deconvolutions,
-    model_file,
-    pair,
-    split_for,
-)
+from pellucid.studies.galaxygan.jobs import GAN, Job, fold_for, model_file
 from pellucid.studies.galaxygan.preset import Cell, Preset, degradation
 from pellucid.studies.galaxygan.scores import Key, Scores
 
@@ -63,9 +57,7 @@ class Atlas:
         """Original, degraded, restored and twice deconvolved; none restored without a network."""
         sharp, blurred = self.pair(name, cell)
         fwhm, noise = cell
-        iterations = self._iterations(cell, fold)
-        assert sharp.pixel_scale is not None
-        restore = deconvolutions(cell, sharp.pixel_scale, len(sharp.flux), iterations)
+        restore = self._deconvolutions(cell, fold)
         gan = self.restored(name, fold, cell)
         images = [gan] + [
             restore[key](blurred) for key in ("richardson-lucy", "richardson-lucy-paper")
@@ -79,7 +71,7 @@ class Atlas:
     def pair(self, name: str, cell: Cell) -> tuple[SkyImage, SkyImage]:
         """(sharp, degraded), as the cell's scores saw them."""
         through = self.store.through(degradation(cell))
-        return pair(through, self.place[name], self.preset.seed)
+        return through.pair(self.place[name], self.preset.seed)
 
     def restored(self, name: str, fold: int, cell: Cell) -> SkyImage | None:
         """What the network of the object's own fold made of it; None where none was trained."""
@@ -91,23 +83,17 @@ class Atlas:
 
     def deconvolved(self, name: str, fold: int, cell: Cell) -> SkyImage:
         """Fair Lucy–Richardson."""
-        sharp, blurred = self.pair(name, cell)
-        assert sharp.pixel_scale is not None
-        iterations = self._iterations(cell, fold)
-        restore = deconvolutions(cell, sharp.pixel_scale, len(sharp.flux), iterations)
-        return restore["richardson-lucy"](blurred)
+        return self._deconvolutions(cell, fold)["richardson-lucy"](self.pair(name, cell)[1])
 
     def tested(self, cell: Cell) -> list[tuple[str, int]]:
         """(id, fold) of every object that a network of this cell was tested on."""
         folds = self.scores.folds.get(Key(GAN, *cell), {})
         return [(name, fold) for fold in sorted(folds) for name in self.scores.ids[fold]]
 
-    def _iterations(self, cell: Cell, fold: int) -> dict[str, int]:
-        job = Job("deconvolution", *cell, fold)
-        for record in self.scores.records:
-            if record["job"] == vars(job):
-                return record["settings"]["iterations"]
-        return {}
+    def _deconvolutions(self, cell: Cell, fold: int) -> dict[str, Restore]:
+        settings = self.scores.settings.get(Job("deconvolution", *cell, fold), {})
+        iterations = settings.get("iterations", {})
+        return deconvolutions(cell, self.store.pixel_scale, len(self.store.bands), iterations)
 
 
 def draw_figures(folder: Path, preset: Preset, scores: Scores, output: Path) -> list[Path]:
@@ -147,9 +133,9 @@ def _failures(atlas: Atlas, cell: Cell) -> list[tuple[str, tuple[str, int]]]:
     for fold, metrics in sorted(atlas.scores.folds[Key(GAN, *cell)].items()):
         names = atlas.scores.ids[fold]
         worst += [(psnr, (name, fold)) for psnr, name in zip(metrics["psnr"], names, strict=True)]
-        split = split_for(atlas.store, atlas.preset, Job("gan", *cell, fold))
+        objects = fold_for(atlas.store, atlas.preset, fold)
         training, tested = (
-            _coarse(atlas, some) for some in (split.training[:COMPARED], split.validation)
+            _coarse(atlas, some) for some in (objects.training[:COMPARED], objects.tested)
         )
         distances = unlikeness(tested, training)
         unlike += [(-each, (name, fold)) for each, name in zip(distances, names, strict=True)]

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pellucid.errors import InputError
-from pellucid.studies.galaxygan.jobs import GAN, Job, score_file
+from pellucid.studies.galaxygan.jobs import DEGRADED, GAN, Job, score_file
 from pellucid.studies.galaxygan.preset import Cell
 
 
@@ -53,7 +54,7 @@ class Mean:
 
 
 #: Fold to metric to the values of its objects, NaN where there is none.
-Folds = dict[int, dict[str, np.ndarray]]
+Folds = dict[int, dict[str, NDArray[np.float64]]]
 
 
 class Scores:
@@ -62,31 +63,51 @@ class Scores:
     def __init__(self, folder: Path, jobs: Iterable[Job]) -> None:
         self.folds: dict[Key, Folds] = {}
         self.ids: dict[int, list[str]] = {}
+        #: What each finished job chose or was given.
+        self.settings: dict[Job, dict[str, Any]] = {}
+        #: Where, when and for how long it ran.
         self.records: list[dict[str, Any]] = []
         for job in jobs:
             path = score_file(folder, job)
             if not path.exists():
                 continue
             record = _read(path)
-            self.records.append(record)
-            self.ids[job.fold] = record["ids"]
-            for restorer, metrics in record["scores"].items():
+            self.ids[job.fold] = record.pop("ids")
+            self.settings[job] = record.pop("settings")
+            for restorer, metrics in record.pop("scores").items():
                 key = Key(restorer, job.fwhm, job.noise, job.images)
                 self.folds.setdefault(key, {})[job.fold] = {
                     name: np.array(values, dtype=float) for name, values in metrics.items()
                 }
+            self.records.append(record)
 
     def metrics(self) -> list[str]:
         """Names of all metrics."""
-        return list(dict.fromkeys(name for folds in self.folds.values()
-                                  for some in folds.values() for name in some))  # fmt: skip
+        every = (name for folds in self.folds.values() for some in folds.values() for name in some)
+        return list(dict.fromkeys(every))
+
+    def of_cell(self, cell: Cell) -> dict[str, Folds]:
+        """Each restorer of a cell, the GAN as trained on all images."""
+        return {
+            key.restorer: folds
+            for key, folds in self.folds.items()
+            if (key.fwhm, key.noise) == cell and key.images is None
+        }
+
+    def shared_folds(self, cell: Cell) -> list[int]:
+        """The folds on which every restorer of a cell was scored."""
+        scored = [set(folds) for folds in self.of_cell(cell).values()]
+        return sorted(set.intersection(*scored)) if scored else []
 
     def mean(self, key: Key, metric: str, folds: Iterable[int] | None = None) -> Mean | None:
-        """A metric over all folds scored, or some of them; None where nothing was scored."""
+        """A metric over all folds scored, or some of them; None where nothing was scored.
+
+        An object counts where the metric could be measured for every restorer of its cell, so
+        that a failure does not make its method look better.
+        """
         scored = self.folds.get(key, {})
         chosen = [fold for fold in (scored if folds is None else folds) if fold in scored]
-        values = [scored[fold][metric] for fold in chosen if metric in scored[fold]]
-        good = [some[np.isfinite(some)] for some in values]
+        good = [scored[fold][metric][self._measured(key, metric, fold)] for fold in chosen]
         means = [float(some.mean()) for some in good if some.size]
         if not means:
             return None
@@ -98,15 +119,20 @@ class Scores:
             sum(some.size for some in good),
         )
 
+    def _measured(self, key: Key, metric: str, fold: int) -> NDArray[np.bool_]:
+        rivals = [self.folds[key], *self.of_cell((key.fwhm, key.noise)).values()]
+        values = [folds[fold][metric] for folds in rivals if fold in folds]
+        return np.asarray(np.isfinite(values).all(axis=0))
+
     def margin(self, cell: Cell, metric: str = "psnr") -> tuple[str, Mean] | None:
         """The best deconvolution of a cell on the GAN's folds, and the GAN's lead over it."""
         gan = self.folds.get(Key(GAN, *cell), {})
-        rivals = {
-            key.restorer: self.mean(key, metric, gan)
-            for key in self.folds
-            if (key.fwhm, key.noise) == cell and key.restorer not in (GAN, "degraded")
+        rivals = [name for name in self.of_cell(cell) if name not in (GAN, DEGRADED)]
+        means = {
+            name: mean.mean
+            for name in rivals
+            if (mean := self.mean(Key(name, *cell), metric, gan)) is not None
         }
-        means = {name: each.mean for name, each in rivals.items() if each is not None}
         if not means:
             return None
         best = max(means, key=lambda name: means[name])

@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pellucid.errors import PellucidError, UsageError
+from pellucid.data.pairs import open_pairs
+from pellucid.errors import InputError, PellucidError, UsageError
 from pellucid.files import make_folder, write_atomically
-from pellucid.studies.galaxygan.jobs import Job, plan, run_job, score_file
+from pellucid.studies.galaxygan.jobs import fold_for, plan, run_job, score_file
 from pellucid.studies.galaxygan.preset import Preset
 from pellucid.studies.sample import Sample, SampleRecipe, prepare_sample
 from pellucid.studies.schedule import Failure, run_here, run_on_dask, share
@@ -68,17 +69,11 @@ def run_study(
         When the sample is bad.
     """
     jobs = share(plan(preset), shard)
-    _require_torch()
+    _require_training()
     output = make_folder(output).resolve()  # workers elsewhere have another working directory
-    begun = _begin(preset, sample, output, resume or shard is not None)
-    try:
-        taken = prepare_sample(sample, output / "sample.h5")
-    except PellucidError:
-        if begun:
-            (output / "study.json").unlink()  # nothing to resume
-        raise
+    taken = _prepare(preset, sample, output, resume or shard is not None)
     todo = [job for job in jobs if not score_file(output, job).exists()]
-    task = partial(_task, output, preset)
+    task = partial(run_job, output, preset)
     ended = run_on_dask(task, todo, scheduler) if scheduler else run_here(task, todo, workers)
     failures = [each for each in progress(ended, len(todo)) if each is not None]
     planned = plan(preset)
@@ -86,11 +81,26 @@ def run_study(
     return Outcome(taken, done, len(planned), failures)
 
 
-def _task(output: Path, preset: Preset, job: Job, threads: int | None) -> None:
-    run_job(output, preset, job, threads)
+def _prepare(preset: Preset, sample: SampleRecipe, output: Path, resume: bool) -> Sample:
+    """Begin the study or join it; members of a job array that start together take turns."""
+    from filelock import FileLock
+
+    with FileLock(make_folder(output / "work") / "sample.lock"):
+        begun = _begin(preset, sample, output, resume)
+        try:
+            taken = prepare_sample(sample, output / "sample.h5")
+            store = open_pairs(output / "sample.h5")
+            for fold in sorted({job.fold for job in plan(preset)}):
+                fold_for(store, preset, fold)
+        except PellucidError:
+            if begun:  # nothing to resume
+                for name in ("study.json", "sample.h5", "sample.json"):
+                    (output / name).unlink(missing_ok=True)
+            raise
+    return taken
 
 
-def _require_torch() -> None:
+def _require_training() -> None:
     """Say before anything is done what would stop every network."""
     for name in ("torch", "filelock"):
         if importlib.util.find_spec(name) is None:
@@ -117,7 +127,11 @@ def _begin(preset: Preset, sample: SampleRecipe, output: Path, resume: bool) -> 
         return True
     if not resume:
         raise UsageError(f"{output}: holds a study already; --resume goes on with it")
-    if json.loads(record.read_text()) != json.loads(text):
+    try:
+        same = json.loads(record.read_text()) == json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{record}: is damaged ({error}); name another --output") from error
+    if not same:
         raise UsageError(
             f"{output}: was begun with another preset or sample; name another --output"
         )

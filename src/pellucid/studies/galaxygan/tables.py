@@ -8,7 +8,7 @@ import json
 import math
 from typing import Any
 
-from pellucid.studies.galaxygan.jobs import DEGRADED, GAN
+from pellucid.studies.galaxygan.jobs import DEGRADED, GAN, Job, plan
 from pellucid.studies.galaxygan.paper import LEARNING_CURVE, published
 from pellucid.studies.galaxygan.preset import Preset
 from pellucid.studies.galaxygan.scores import Key, Mean, Scores
@@ -44,6 +44,7 @@ def markdown(preset: Preset, scores: Scores) -> str:
     """All tables for a reader."""
     parts = [
         "# GalaxyGAN: the tables",
+        _what(preset, scores),
         "Each entry is the mean over folds ± its standard error. Tables 1a to 1d give ours, and in "
         "brackets the paper's and ours less the paper's. A dash was not computed.",
     ]
@@ -56,7 +57,9 @@ def markdown(preset: Preset, scores: Scores) -> str:
     parts += [
         "# Beside it",
         "Deconvolutions without “as the paper” have a sky pedestal and the iterations that were "
-        "best on training images; Wiener takes its noise from the image.",
+        "best on training images; Wiener takes its noise from the image. All are told the exact "
+        "kernel, the blind ones as their start. A row is over the objects of the folds that all of "
+        "its entries were scored on.",
     ]
     parts += [_metric_table(preset, scores, metric) for metric in METRICS]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -103,6 +106,25 @@ def as_json(table: list[dict[str, Any]]) -> str:
     return "[\n" + ",\n".join(json.dumps(row, allow_nan=False) for row in table) + "\n]\n"
 
 
+def _what(preset: Preset, scores: Scores) -> str:
+    """What was computed, in a sentence or two: numbers alone would be taken for the paper's GAN."""
+    recipe = preset.recipe
+    stretch = "clipped" if recipe.stretch.get("clip", True) else "not clipped"
+    weights = f"{recipe.pixel_weight:g}"
+    if recipe.final_pixel_weight is not None:
+        weights += f", then {recipe.final_pixel_weight:g}"
+    shape = ", ".join(f"{name} {value}" for name, value in recipe.network.items())
+    objects = "all" if preset.test_objects is None else f"at most {preset.test_objects}"
+    return (
+        f"Preset `{preset.name}`: {preset.description}. Deconvolution on {preset.folds} of the ten "
+        f"folds, the GAN on {preset.gan_folds} and in {len(preset.cells_of_gan())} of "
+        f"{len(preset.cells())} cells; {objects} objects of a fold are tested. The GAN: {shape}; "
+        f"{recipe.steps:,} steps of {recipe.batch}; pixel weight {weights} (the paper's: width 64, "
+        f"levels 8; 82,100 steps of 1; 100); stretch {stretch}. "
+        f"{len(scores.records)} of {len(plan(preset))} jobs are done."
+    )
+
+
 def _published(preset: Preset, key: Key) -> float | None:
     curve = preset.learning_curve
     if key.images is None:
@@ -133,15 +155,22 @@ def _curve_table(preset: Preset, scores: Scores) -> str:
     fwhm, noise = curve.cell
     folds = range(curve.folds)
     whole = scores.mean(Key(GAN, fwhm, noise), "psnr", folds)
-    cells = [
-        _beside(scores.mean(Key(GAN, fwhm, noise, images), "psnr"), LEARNING_CURVE.get(images))
-        for images in curve.images
-    ]
-    headings = [*(str(images) for images in curve.images), "all"]
+    headings, cells = [], []
+    for images in curve.images:
+        given = scores.settings.get(Job("gan", fwhm, noise, 0, images), {}).get(
+            "trained_on", images
+        )
+        enough = given == images
+        headings.append(str(images) if enough else f"{images} (there were {given})")
+        mean = scores.mean(Key(GAN, fwhm, noise, images), "psnr")
+        cells.append(_beside(mean, LEARNING_CURVE.get(images) if enough else None))
+    headings.append("all")
     return "\n".join(
         [
-            f"## Table 1d: PSNR (dB) of the GAN by the number of training images "
-            f"({fwhm:g}″, {noise:g} σ; folds: {curve.folds})",
+            "## Table 1d: PSNR (dB) of the GAN by the number of training images",
+            "",
+            f"At {fwhm:g}″ and {noise:g} σ, folds: {curve.folds}. The paper does not say at which "
+            "cell its own was made.",
             "",
             "| images | " + " | ".join(headings) + " |",
             "|---|" + "---:|" * len(headings),
@@ -198,13 +227,15 @@ def _metric_table(preset: Preset, scores: Scores, metric: str) -> str:
     lines = [
         f"## {heading}",
         "",
-        "| cell | " + " | ".join(NAMES.values()) + " |",
-        "|---|" + "---:|" * len(NAMES),
+        "| cell | " + " | ".join(NAMES.values()) + " | objects |",
+        "|---|" + "---:|" * (len(NAMES) + 1),
     ]
-    for fwhm, noise in preset.cells():
-        means = (scores.mean(Key(restorer, fwhm, noise), metric) for restorer in NAMES)
+    for cell in preset.cells():
+        folds = scores.shared_folds(cell)
+        means = [scores.mean(Key(restorer, *cell), metric, folds) for restorer in NAMES]
         cells = " | ".join(_number(mean, digits) for mean in means)
-        lines.append(f"| {fwhm:g}″, {noise:g} σ | {cells} |")
+        objects = max((mean.objects for mean in means if mean is not None), default=0)
+        lines.append(f"| {cell[0]:g}″, {cell[1]:g} σ | {cells} | {objects} |")
     return "\n".join(lines)
 
 
