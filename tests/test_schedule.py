@@ -139,6 +139,33 @@ def test_workers_end_with_a_parent_that_was_killed():
             pytest.fail("the worker outlived its parent")
 
 
+def test_ctrl_c_ends_the_workers_and_begins_nothing_new():
+    code = (
+        "from test_schedule import Errand, run_here, sleep_in\n"
+        "list(run_here(sleep_in, [Errand(str(k)) for k in range(6)], workers=1))"
+    )
+    here, pipe = Path(__file__).parent, subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=here,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        start_new_session=True,
+    ) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        os.killpg(parent.pid, signal.SIGINT)  # as a terminal does
+        try:
+            begun_after, said = parent.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(parent.pid, signal.SIGKILL)
+            pytest.fail("Ctrl-C did not end it")
+    assert begun_after == ""
+    assert parent.returncode
+    assert "KeyboardInterrupt" in said or "TemporaryError" in said
+
+
 # --- a Dask cluster --------------------------------------------------------------------------
 
 
