@@ -30,32 +30,31 @@ class Errand:
     name: str
 
 
-def write_square(folder: Path, errand: Errand, threads: int | None) -> None:
+def write_square(folder: Path, errand: Errand) -> None:
     """A job whose result file can be written but once."""
     with (folder / errand.name).open("x") as file:
         file.write(str(int(errand.name) ** 2))
 
 
-def fail_at_three(folder: Path, errand: Errand, threads: int | None) -> None:
-    (folder / f"on-{threads}-threads").touch()
+def fail_at_three(folder: Path, errand: Errand) -> None:
     if errand.name == "3":
         raise InputError("three is bad")
-    write_square(folder, errand, threads)
+    write_square(folder, errand)
 
 
-def die_at_three(folder: Path, errand: Errand, threads: int | None) -> None:
+def die_at_three(folder: Path, errand: Errand) -> None:
     if errand.name == "3":
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def wait_for_go(folder: Path, errand: Errand, threads: int | None) -> None:
+def wait_for_go(folder: Path, errand: Errand) -> None:
     """Say who does the job, and do it once ``go`` is there."""
     (folder / f"{errand.name}.by-{os.getpid()}").touch()
     wait_until(lambda: (folder / "go").exists())
-    write_square(folder, errand, threads)
+    write_square(folder, errand)
 
 
-def sleep_in(errand: Errand, threads: int | None) -> None:
+def sleep_in(errand: Errand) -> None:
     print(os.getpid(), flush=True)  # noqa: T201
     time.sleep(10 * PATIENCE)
 
@@ -107,9 +106,6 @@ def test_every_job_is_done_and_a_failing_one_stops_no_other(tmp_path):
     assert len(ended) == 6
     assert [(each.job, each.reason) for each in ended if each] == [("3", "three is bad")]
     assert results(tmp_path) == {name: value for name, value in SQUARES.items() if name != "3"}
-    # Two workers share the cores that this process may use.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    assert {path.name for path in tmp_path.glob("on-*")} == {f"on-{max(1, cores // 2)}-threads"}
 
 
 def test_no_jobs_are_no_work():

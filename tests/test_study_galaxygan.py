@@ -274,7 +274,7 @@ def test_a_sample_that_is_too_small_is_refused(store, deep_field, tmp_path, tiny
     ]
     write_pairs(tmp_path / "sample.h5", patches, [])
     with pytest.raises(InputError, match="the sample is too small"):
-        run_job(tmp_path, preset, Job("gan", 1.8, 2.0, 0), threads=1)
+        run_job(tmp_path, preset, Job("gan", 1.8, 2.0, 0))
     assert not (tmp_path / "jobs").exists()
 
 
@@ -518,10 +518,16 @@ def test_another_preset_or_sample_does_not_go_into_the_same_folder(whole, galaxi
     other = preset.model_copy(update={"seed": preset.seed + 1})
     before = times(whole)
     smaller = replace(recipe(galaxies), cut=Cut(("g", "r", "i"), size=32))
-    for changed, sample in ((other, recipe(galaxies)), (preset, smaller)):
-        with pytest.raises(UsageError, match="another preset or sample"):
+    for changed, sample, what in (
+        (other, recipe(galaxies), "preset"),
+        (preset, smaller, "sample"),
+    ):
+        with pytest.raises(UsageError, match=f"begun with another {what}"):
             run_study(changed, sample, whole, resume=True)
     with pytest.raises(UsageError, match="--resume"):
         run_study(preset, recipe(galaxies), whole)
     assert times(whole) == before
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UsageError, match=r"holds no study but notes\.txt"):
+        run_study(preset, recipe(galaxies), tmp_path)
     assert Preset.model_validate(json.loads((whole / "study.json").read_text())["preset"]) == preset

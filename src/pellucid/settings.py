@@ -26,6 +26,9 @@ def read_settings(path: Path, model: type[Model]) -> Model:
     except yaml.YAMLError as error:
         raise InputError(f"{path}: is no YAML ({str(error).splitlines()[0]})") from error
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt key is also a missing one: name what was written.
+        unknown = [each for each in error.errors() if each["type"] == "extra_forbidden"]
+        first = (unknown or error.errors())[0]
         where = ".".join(str(part) for part in first["loc"]) or model.__name__.lower()
-        raise InputError(f"{path}: {where}: {first['msg']}") from error
+        what = "unknown key" if unknown else first["msg"]
+        raise InputError(f"{path}: {where}: {what}") from error

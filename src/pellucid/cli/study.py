@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -71,16 +73,16 @@ def galaxygan(
 
     cut = Cut(("g", "r", "i"), pixel_scale, shrink, size)
     sample = SampleRecipe(data, catalogue, None if where is None else tuple(where), cut)
-    outcome = run_study(
-        read_preset(preset),
-        sample,
-        output,
-        resume,
-        workers,
-        scheduler,
-        shard,
-        lambda jobs, total: with_progress(jobs, total, "jobs"),
-    )
+    chosen = read_preset(preset)
+    try:
+        outcome = run_study(
+            chosen, sample, output, resume, workers, scheduler, shard, progress=_progress
+        )
+    except KeyboardInterrupt:
+        say(f"interrupted; --resume goes on with {output}")
+        raise
+    if outcome.sample.missing:
+        say(f"{outcome.sample.missing} rows of the catalogue have no files in {data}")
     for each in outcome.sample.skipped[:20]:
         say(f"skipped {each.id}: {each.reason}")
     if len(outcome.sample.skipped) > 20:
@@ -94,6 +96,7 @@ def galaxygan(
         "output": str(output),
         "objects": outcome.sample.objects,
         "skipped": {each.id: each.reason for each in outcome.sample.skipped},
+        "missing": outcome.sample.missing,
         "jobs_done": outcome.done,
         "jobs_planned": outcome.planned,
         "failed": {each.job: each.reason for each in outcome.failures},
@@ -108,3 +111,13 @@ def galaxygan(
     )
     if outcome.failures or outcome.sample.skipped:
         raise typer.Exit(1)
+
+
+def _progress(jobs: Iterable[Any], total: int) -> Iterator[Any]:
+    """A bar on a terminal, a line a job in a log."""
+    if sys.stderr.isatty():
+        yield from with_progress(jobs, total, "jobs")
+        return
+    for count, job in enumerate(jobs, 1):
+        say(f"{count} of {total} jobs")
+        yield job

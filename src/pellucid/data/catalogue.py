@@ -51,7 +51,8 @@ def read_catalogue(path: str | Path, text: str | None = None) -> Table:
             return Table.read(path, format="ascii.csv", converters={text: str} if text else {})
         return Table.read(path)
     except Exception as error:  # each of the readers has errors of its own
-        raise InputError(f"{path}: cannot be read as a table ({error})") from error
+        why = str(error).partition("\n")[0].partition(". ")[0]
+        raise InputError(f"{path}: cannot be read as a table ({why})") from error
 
 
 def select_ids(path: str | Path, conditions: Sequence[str] = (), column: str = "id") -> list[str]:

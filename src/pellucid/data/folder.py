@@ -151,7 +151,8 @@ def _in_band_order(files: Sequence[Path], bands: Sequence[str] | None) -> list[P
         ends = tuple(f"{mark}{band}" for mark in "-_.")
         match = [file for file in files if f"-{_stem(file)}".endswith(ends)]
         if len(match) != 1:
-            raise InputError(f"{files[0].parent}: band {band} is missing or there twice")
+            fault = "there twice" if match else "missing"
+            raise InputError(f"{files[0].parent}: band {band} is {fault}")
         ordered.append(match[0])
     return ordered
 

@@ -13,6 +13,8 @@ from pellucid.files import write_atomically
 
 #: Inches a picture; six make a page's width.
 PANEL = 1.6
+#: Inches left of the first picture, for the rows' names.
+LABEL = 0.25
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,12 @@ def draw_comparison(
 
     heading = 0.12 + 0.14 * max(text.count("\n") + 1 for text in headings)
     height = PANEL * len(rows) + heading + (0.25 if title else 0.04)
-    figure = Figure(figsize=(PANEL * len(headings) + 0.25, height), dpi=150)
+    width = PANEL * len(headings) + LABEL
+    figure = Figure(figsize=(width, height), dpi=150)
     FigureCanvasAgg(figure)
     top = 1.0 - (heading + (0.22 if title else 0.0)) / height
     grid = figure.subplots(len(rows), len(headings), squeeze=False)
-    figure.subplots_adjust(0.025, 0.002, 0.998, top, wspace=0.03, hspace=0.03)
+    figure.subplots_adjust(LABEL / width, 0.002, 0.998, top, wspace=0.03, hspace=0.03)
     for name, row, axes in zip(names, rows, grid, strict=True):
         for panel, axis in zip(row, axes, strict=True):
             axis.imshow(panel.picture, interpolation="nearest")

@@ -13,7 +13,7 @@ from pellucid.data.catalogue import read_catalogue, select_ids
 from pellucid.data.folder import Cut, find_objects, read_objects
 from pellucid.data.pairs import Rejection, open_pairs, write_pairs
 from pellucid.display import is_composite
-from pellucid.errors import InputError, PellucidError
+from pellucid.errors import InputError, PellucidError, UsageError
 from pellucid.files import write_atomically
 from pellucid.image import SkyImage, is_nanomaggy
 from pellucid.optics import robust_background
@@ -52,10 +52,17 @@ class SampleRecipe:
 
 @dataclass(frozen=True)
 class Sample:
-    """How many objects take part, and which do not, with the reason."""
+    """How many objects take part, and which do not, with the reason.
+
+    Parameters
+    ----------
+    missing
+        How many rows of the catalogue have no files in the folder: a catalogue may cover more.
+    """
 
     objects: int
     skipped: list[Rejection]
+    missing: int = 0
 
 
 def prepare_sample(recipe: SampleRecipe, store: Path) -> Sample:
@@ -70,11 +77,22 @@ def prepare_sample(recipe: SampleRecipe, store: Path) -> Sample:
     """
     note = store.with_suffix(".json")
     if store.exists() and note.exists():
-        skipped = [Rejection(**each) for each in json.loads(note.read_text())["skipped"]]
-        return Sample(len(open_pairs(store)), skipped)
+        before = json.loads(note.read_text())
+        skipped = [Rejection(**each) for each in before["skipped"]]
+        return Sample(len(open_pairs(store)), skipped, before.get("missing", 0))
     objects = find_objects(recipe.data)
     composites = any(is_composite(files[0]) for files in objects.values())
-    wanted, skipped = _selected(recipe, objects, composites)
+    if composites and recipe.cut.pixel_scale is None:
+        raise UsageError(f"{recipe.data}: composites do not say their scale; --pixel-scale does")
+    catalogue = recipe.catalogue or _found_catalogue(recipe.data)
+    wanted, skipped, where = _selected(recipe, objects, composites, catalogue)
+    missing = sum(name not in objects for name in wanted)
+    wanted = [name for name in wanted if name in objects]
+    if not wanted:
+        raise InputError(
+            f"{recipe.data}: holds no object of {catalogue}"
+            + "".join(f", {condition}" for condition in where)
+        )
     chosen = {name: objects[name] for name in wanted}
     images = ((name, _usable(image)) for name, image in read_objects(chosen, recipe.cut))
     count, rejected = write_pairs(store, images, [], overwrite=True)
@@ -86,9 +104,16 @@ def prepare_sample(recipe: SampleRecipe, store: Path) -> Sample:
             f"{recipe.data}: {len(skipped)} of {count + len(skipped)} objects had to be skipped, "
             f"more than {MOST_SKIPPED:.0%} (first: {first.id}: {first.reason})"
         )
-    text = json.dumps({"objects": count, "skipped": [asdict(each) for each in skipped]}, indent=1)
+    content = {
+        "catalogue": None if catalogue is None else catalogue.name,
+        "where": where,
+        "objects": count,
+        "skipped": [asdict(each) for each in skipped],
+        "missing": missing,
+    }
+    text = json.dumps(content, indent=1)
     write_atomically(note, lambda stream: stream.write(text.encode()), overwrite=True)
-    return Sample(count, skipped)
+    return Sample(count, skipped, missing)
 
 
 def _usable(image: SkyImage | PellucidError) -> SkyImage | PellucidError:
@@ -103,22 +128,22 @@ def _usable(image: SkyImage | PellucidError) -> SkyImage | PellucidError:
 
 
 def _selected(
-    recipe: SampleRecipe, objects: dict[str, list[Path]], composites: bool
-) -> tuple[list[str], list[Rejection]]:
-    """The ids to take, and the rows of the catalogue that cannot be."""
-    catalogue = recipe.catalogue or _found_catalogue(recipe.data)
+    recipe: SampleRecipe,
+    objects: dict[str, list[Path]],
+    composites: bool,
+    catalogue: Path | None,
+) -> tuple[list[str], list[Rejection], tuple[str, ...]]:
+    """The ids to take, the rows of the catalogue that cannot be, and what chose them."""
     if catalogue is None:
         if recipe.where or not composites:
             raise InputError(
                 f"{recipe.data}: has no catalogue; --catalogue names a table of ids and redshifts"
             )
-        return list(objects), []
+        return list(objects), [], ()
     table = read_catalogue(catalogue)
     column = _column(catalogue, table.colnames, ID_COLUMNS, "ids")
-    where, without = recipe.where, set[str]()
-    if where is None and composites:
-        where = ()
-    elif where is None:
+    where, without = recipe.where or (), set[str]()
+    if recipe.where is None and not composites:
         redshift = _column(catalogue, table.colnames, REDSHIFT_COLUMNS, "redshifts")
         where = tuple(
             f"{redshift} {sign} {limit}" for sign, limit in zip("><", REDSHIFTS, strict=True)
@@ -138,11 +163,9 @@ def _selected(
             skipped.append(
                 Rejection(name, f"stands twice in {catalogue.name}; its first row counts")
             )
-        elif name not in objects:
-            skipped.append(Rejection(name, f"has no files in {recipe.data.name}"))
         else:
             wanted[name] = None
-    return list(wanted), skipped
+    return list(wanted), skipped, where
 
 
 def _found_catalogue(data: Path) -> Path | None:

@@ -44,12 +44,11 @@ def share(jobs: Sequence[Any], shard: str | None) -> list[Any]:
 
 
 def run_here(
-    task: Callable[..., None], jobs: Sequence[Any], workers: int | None = None
+    task: Callable[[Any], None], jobs: Sequence[Any], workers: int | None = None
 ) -> Iterator[Failure | None]:
-    """Do ``task(job, threads=n)`` for each job in a pool of processes; yields as they end.
+    """Do ``task(job)`` for each job in a pool of processes; yields as they end.
 
-    Each worker has its share of the cores. Workers end with the process that started them, even
-    where that was killed.
+    Workers end with the process that started them, even where that was killed.
 
     Raises
     ------
@@ -58,12 +57,11 @@ def run_here(
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     workers = min(workers or cores or 1, max(len(jobs), 1))
-    threads = max(1, (cores or 1) // workers)
     # Forked children would inherit the parent's threads in whatever state they are.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, _end_with_parent, (os.getpid(),))
     try:
-        futures = {pool.submit(_attempt, task, job, threads): job for job in jobs}
+        futures = {pool.submit(_attempt, task, job): job for job in jobs}
         for future in as_completed(futures):
             yield future.result()
     except BrokenProcessPool:
@@ -75,7 +73,7 @@ def run_here(
 
 
 def run_on_dask(
-    task: Callable[..., None], jobs: Iterable[Any], address: str
+    task: Callable[[Any], None], jobs: Iterable[Any], address: str
 ) -> Iterator[Failure | None]:
     """The same on a running Dask cluster whose workers see the study's folder.
 
@@ -101,7 +99,7 @@ def run_on_dask(
         raise TemporaryError(f"{address}: no Dask scheduler answers there ({error})") from error
     with client:
         names = {
-            client.submit(_attempt, task, job, None, key=f"{job.name}-{time.time_ns()}"): job.name
+            client.submit(_attempt, task, job, key=f"{job.name}-{time.time_ns()}"): job.name
             for job in jobs
         }
         for future in dask_completed(names):
@@ -113,10 +111,10 @@ def run_on_dask(
             yield Failure(names[future], str(error)) if error else future.result()
 
 
-def _attempt(task: Callable[..., None], job: Any, threads: int | None) -> Failure | None:
+def _attempt(task: Callable[[Any], None], job: Any) -> Failure | None:
     """What goes wrong in one job does not stop the others, unless it is the machine's doing."""
     try:
-        task(job, threads=threads)
+        task(job)
     except (TemporaryError, OSError, MemoryError):
         raise
     except PellucidError as error:

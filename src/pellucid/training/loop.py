@@ -191,6 +191,11 @@ def _network_config(recipe: Recipe, store: PairStore) -> GalaxyGANConfig:
         config = GalaxyGANConfig(**{**recipe.network, "bands": len(store.bands)})
     except TypeError as error:
         raise InputError(f"recipe {recipe.name}: network: {error}") from None
+    if not (config.width > 0 and config.levels > 1):
+        raise InputError(
+            f"recipe {recipe.name}: network: width {config.width} and levels {config.levels}; "
+            "at least 1 and 2 are needed"
+        )
     if recipe.size % config.multiple:
         raise InputError(
             f"recipe {recipe.name}: size {recipe.size} is no multiple of {config.multiple}, "

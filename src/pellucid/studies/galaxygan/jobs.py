@@ -88,16 +88,10 @@ def model_file(folder: Path, job: Job) -> Path:
     return folder / "models" / f"{job.name}.onnx"
 
 
-def run_job(folder: Path, preset: Preset, job: Job, threads: int | None = None) -> None:
+def run_job(folder: Path, preset: Preset, job: Job) -> None:
     """Do one job of the study in ``folder``, unless it is done; go on where it was stopped.
 
     A lock keeps this worker off a job that another one is at; that one will finish it.
-
-    Parameters
-    ----------
-    threads
-        For torch; None leaves what it has. One makes the result the same to the last bit wherever
-        it is computed and however often it was interrupted.
 
     Raises
     ------
@@ -111,17 +105,17 @@ def run_job(folder: Path, preset: Preset, job: Job, threads: int | None = None) 
     try:
         with FileLock(locks / f"{job.name}.lock", timeout=PATIENCE):
             if not done.exists():
-                _do(folder, preset, job, threads)
+                _do(folder, preset, job)
     except Timeout:
         return
 
 
-def _do(folder: Path, preset: Preset, job: Job, threads: int | None) -> None:
+def _do(folder: Path, preset: Preset, job: Job) -> None:
     started = time.monotonic()
     store = open_pairs(folder / "sample.h5").through(degradation(job.cell))
     fold = fold_for(store, preset, job.fold)
     if job.kind == "gan":
-        restorers, settings = _gan(folder, preset, job, store, fold, threads)
+        restorers, settings = _gan(folder, preset, job, store, fold)
     else:
         restorers, settings = _deconvolutions(preset, job, store, fold)
     result = {
@@ -184,15 +178,16 @@ def _deconvolutions(
 
 
 def _gan(
-    folder: Path, preset: Preset, job: Job, store: PairStore, fold: Fold, threads: int | None
+    folder: Path, preset: Preset, job: Job, store: PairStore, fold: Fold
 ) -> tuple[dict[str, Restore], dict[str, Any]]:
     import torch
 
     from pellucid.restoration import load_restorer
     from pellucid.training.loop import train
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    # The same result to the last bit wherever a job runs and however often it was interrupted;
+    # and cores are better used by other jobs.
+    torch.set_num_threads(1)
     recipe = preset.recipe.model_copy(
         update={
             "name": job.name,

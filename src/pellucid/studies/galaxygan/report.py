@@ -77,8 +77,7 @@ def _run(preset: Preset, record: dict, sample: dict, scores: Scores) -> dict:
     }
     return {
         **record,
-        "objects": sample["objects"],
-        "skipped": sample["skipped"],
+        "sample": record["sample"] | sample,
         "jobs": {"planned": len(plan(preset)), "done": len(done)},
         "seconds_of_all_jobs": seconds,
         "ended": [min(ends), max(ends)] if (ends := [each["ended"] for each in done]) else [],

@@ -70,6 +70,8 @@ def run_study(
     """
     jobs = share(plan(preset), shard)
     _require_training()
+    if not sample.data.is_dir() and not (output / "sample.h5").exists():
+        raise InputError(f"{sample.data}: no such folder")
     output = make_folder(output).resolve()  # workers elsewhere have another working directory
     taken = _prepare(preset, sample, output, resume or shard is not None)
     todo = [job for job in jobs if not score_file(output, job).exists()]
@@ -116,23 +118,26 @@ def _begin(preset: Preset, sample: SampleRecipe, output: Path, resume: bool) -> 
         "preset": preset.model_dump(mode="json"),
         "sample": {
             "data": sample.data.name,
-            "catalogue": None if sample.catalogue is None else sample.catalogue.name,
             "where": sample.where,
             "cut": vars(sample.cut),
         },
     }
     text = json.dumps(content, indent=1)
     if not record.exists():
+        strange = [each.name for each in output.iterdir() if each.name != "work"]
+        if strange:
+            raise UsageError(
+                f"{output}: holds no study but {strange[0]}; name an empty or a new folder"
+            )
         write_atomically(record, lambda stream: stream.write(text.encode()))
         return True
     if not resume:
         raise UsageError(f"{output}: holds a study already; --resume goes on with it")
     try:
-        same = json.loads(record.read_text()) == json.loads(text)
+        before = json.loads(record.read_text())
     except ValueError as error:
         raise InputError(f"{record}: is damaged ({error}); name another --output") from error
-    if not same:
-        raise UsageError(
-            f"{output}: was begun with another preset or sample; name another --output"
-        )
+    for part, value in json.loads(text).items():
+        if before.get(part) != value:
+            raise UsageError(f"{output}: was begun with another {part}; name another --output")
     return False
