@@ -229,6 +229,14 @@ def test_a_catalogue_may_cover_more_than_the_folder(survey, tmp_path):
     assert note["where"] == ["redshift > 0.01", "redshift < 0.02"]
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{}"])
+def test_a_damaged_note_of_the_sample_is_named(survey, tmp_path, text):
+    prepare_sample(recipe(survey), tmp_path / "s.h5")
+    (tmp_path / "s.json").write_text(text)
+    with pytest.raises(InputError, match=r"s\.json: is damaged"):
+        prepare_sample(recipe(survey), tmp_path / "s.h5")
+
+
 def picture_unreadable(folder: Path, name: str) -> None:
     (folder / f"{name}.png").unlink()
     (folder / f"{name}.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from pellucid.errors import InputError
+from pellucid.errors import InputError, UsageError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_named(name: str | Path, shipped: Mapping[str, Path], model: type[Model]) -> Model:
+    """The object of a YAML file that comes with pellucid, by name, or of another one, by path.
+
+    Raises
+    ------
+    UsageError
+        When there is neither.
+    InputError
+        As `read_settings`.
+    """
+    path = shipped.get(str(name), Path(name))
+    if not path.is_file():
+        kind = model.__name__.lower()
+        raise UsageError(f"{name}: neither a file nor a {kind} ({', '.join(shipped)})")
+    return read_settings(path, model)
+
+
+def shipped_files(*folder: str) -> dict[str, Path]:
+    """The YAML files in a folder of the package, by name."""
+    inside = Path(str(resources.files("pellucid"))).joinpath(*folder)
+    return {path.stem: path for path in sorted(inside.glob("*.yaml"))}
 
 
 def read_settings(path: Path, model: type[Model]) -> Model:

@@ -77,9 +77,7 @@ def prepare_sample(recipe: SampleRecipe, store: Path) -> Sample:
     """
     note = store.with_suffix(".json")
     if store.exists() and note.exists():
-        before = json.loads(note.read_text())
-        skipped = [Rejection(**each) for each in before["skipped"]]
-        return Sample(len(open_pairs(store)), skipped, before.get("missing", 0))
+        return _read_note(note, store)
     objects = find_objects(recipe.data)
     composites = any(is_composite(files[0]) for files in objects.values())
     if composites and recipe.cut.pixel_scale is None:
@@ -114,6 +112,15 @@ def prepare_sample(recipe: SampleRecipe, store: Path) -> Sample:
     text = json.dumps(content, indent=1)
     write_atomically(note, lambda stream: stream.write(text.encode()), overwrite=True)
     return Sample(count, skipped, missing)
+
+
+def _read_note(note: Path, store: Path) -> Sample:
+    try:
+        before = json.loads(note.read_text())
+        skipped = [Rejection(**each) for each in before["skipped"]]
+        return Sample(len(open_pairs(store)), skipped, before["missing"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{note}: is damaged ({error}); delete it, and --resume") from error
 
 
 def _usable(image: SkyImage | PellucidError) -> SkyImage | PellucidError:

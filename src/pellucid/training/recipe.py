@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pellucid.errors import UsageError
-from pellucid.settings import read_settings
+from pellucid.settings import read_named, shipped_files
 
 
 class Recipe(BaseModel):
@@ -80,16 +78,9 @@ def read_recipe(name: str | Path) -> Recipe:
     InputError
         When the file is no YAML, has an unknown key or a value out of range.
     """
-    path = Path(name)
-    known = shipped_recipes()
-    if str(name) in known:
-        path = known[str(name)]
-    if not path.is_file():
-        raise UsageError(f"{name}: neither a file nor a recipe ({', '.join(known)})")
-    return read_settings(path, Recipe)
+    return read_named(name, shipped_recipes(), Recipe)
 
 
 def shipped_recipes() -> dict[str, Path]:
     """The recipes that come with pellucid, by name."""
-    folder = Path(str(resources.files("pellucid") / "recipes"))
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return shipped_files("recipes")

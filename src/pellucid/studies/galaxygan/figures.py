@@ -58,10 +58,11 @@ class Atlas:
         sharp, blurred = self.pair(name, cell)
         fwhm, noise = cell
         restore = self._deconvolutions(cell, fold)
-        gan = self.restored(name, fold, cell)
-        images = [gan] + [
-            restore[key](blurred) for key in ("richardson-lucy", "richardson-lucy-paper")
-        ]
+        images = (
+            self.restored(name, fold, cell),
+            restore["richardson-lucy"](blurred),
+            restore["richardson-lucy-paper"](blurred),
+        )
         return [
             Panel(to_rgb(sharp), name),
             Panel(to_rgb(blurred), f"{fwhm:g}″, {noise:g}σ\n{_psnr(sharp, blurred)}"),

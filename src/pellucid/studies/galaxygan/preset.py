@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from pellucid.errors import InputError, UsageError
+from pellucid.errors import InputError
 from pellucid.optics import Degradation
-from pellucid.settings import read_settings
+from pellucid.settings import read_named, shipped_files
 from pellucid.training.recipe import Recipe
 
 Count = Annotated[int, Field(gt=0)]
@@ -94,22 +93,17 @@ def read_preset(name: str | Path) -> Preset:
     InputError
         When the file is no YAML, has an unknown key or a value out of range.
     """
-    known = shipped_presets()
-    path = known.get(str(name), Path(name))
-    if not path.is_file():
-        raise UsageError(f"{name}: neither a file nor a preset ({', '.join(known)})")
-    preset = read_settings(path, Preset)
+    preset = read_named(name, shipped_presets(), Preset)
     grid = set(preset.cells())
     curve = preset.learning_curve
     asked = [("gan_cells", cell) for cell in preset.cells_of_gan()]
     asked += [("learning_curve.cell", curve.cell)] if curve else []
     for key, cell in asked:
         if cell not in grid:
-            raise InputError(f"{path}: {key}: {list(cell)} lies outside the grid")
+            raise InputError(f"{name}: {key}: {list(cell)} lies outside the grid")
     return preset
 
 
 def shipped_presets() -> dict[str, Path]:
     """The presets that come with pellucid, by name."""
-    folder = Path(str(resources.files("pellucid") / "studies" / "galaxygan" / "presets"))
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return shipped_files("studies", "galaxygan", "presets")
