@@ -415,11 +415,13 @@ def test_files_that_are_no_tables_are_refused(tmp_path):
 # --- batches ---------------------------------------------------------------------------------
 
 
-def sampler(store, **changes) -> PairSampler:
+BLURS = [Degradation(1.4, 1.0), Degradation(1.8, 2.0)]
+
+
+def sampler(store, degradations=BLURS, **changes) -> PairSampler:
     fields = {
-        "store": store,
+        "store": replace(store, degradations=list(degradations)),
         "indices": np.arange(len(store)),
-        "degradations": (Degradation(1.4, 1.0), Degradation(1.8, 2.0)),
         "stretch": NoiseStretch(),
         "size": 32,
         "batch": 4,
@@ -575,9 +577,10 @@ def test_composites_have_256_levels_of_the_stretch(store):
 
 
 def test_what_the_network_is_given_leads_back_to_flux(store):
-    flux = store.pair(0)[1].flux
-    value, sky = network_input(flux, NoiseStretch())
-    assert_allclose(NoiseStretch().inverse((value + 1) / 2, sky), flux, atol=1e-4 * np.ptp(flux))
+    blurred = store.pair(0)[1]
+    value, sky = network_input(blurred, NoiseStretch())
+    back = NoiseStretch().inverse((value + 1) / 2, sky)
+    assert_allclose(back, blurred.flux, atol=1e-4 * np.ptp(blurred.flux))
 
 
 # --- command line ----------------------------------------------------------------------------

@@ -27,10 +27,11 @@ from astropy.config.paths import set_temp_cache
 from astroquery.sdss import conf
 
 from pellucid.cli import main
+from pellucid.data.archive import Patience
 from pellucid.data.catalogue import read_catalogue
 from pellucid.data.folder import Cut, find_objects, read_object
 from pellucid.data.sdss.fetch import fetch_objects
-from pellucid.data.sdss.query import Patience, sample_query
+from pellucid.data.sdss.query import sample_query
 from pellucid.data.sdss.tables import open_sample
 
 # A scan as SDSS makes them, only smaller: fields of 96 rows, of which 16 are the next field's too.
@@ -547,14 +548,14 @@ def test_one_field_out_of_reach_does_not_stop_the_others(serve, tmp_path, capsys
 
 def test_an_archive_that_goes_away_is_not_asked_for_ever(serve, tmp_path, monkeypatch):
     archive = serve([source_in(number, x, 40, x) for number in (11, 12, 13) for x in (40, 60)])
-    monkeypatch.setattr("pellucid.data.sdss.fetch._GONE", 2)
+    monkeypatch.setattr("pellucid.data.archive.GONE", 2)
     archive.faults["frame-"] = lambda *_: (500, b"")
     assert fetch(tmp_path) == 75
     assert not any("0013.fits" in path for path in archive.asked)
 
 
 def test_retries_wait_longer_each_time(monkeypatch):
-    from pellucid.data.sdss.query import ArchiveError, patiently
+    from pellucid.data.archive import ArchiveError, patiently
 
     waited, left = [], [3]
     monkeypatch.setattr(time, "sleep", waited.append)

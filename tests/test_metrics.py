@@ -34,6 +34,7 @@ KEYS = {
     "psnr_linear",
     "ssim",
     "ssim_linear",
+    "cw_ssim",
     "flux_ratio",
     "half_light_radius_ratio",
     "centroid_error",
@@ -299,7 +300,7 @@ def test_blur_lowers_every_number_of_compare():
     sharp, soft = values
     assert set(sharp) == KEYS_OF_THREE_BANDS
     assert all(np.isfinite(list(sharp.values())))
-    for key in ("psnr", "psnr_linear", "ssim", "ssim_linear"):
+    for key in ("psnr", "psnr_linear", "ssim", "ssim_linear", "cw_ssim"):
         assert sharp[key] > soft[key]
     assert 0.98 < sharp["half_light_radius_ratio"] < soft["half_light_radius_ratio"]
 
@@ -327,6 +328,7 @@ def test_compare_leaves_masked_pixels_out():
     result = compare(SkyImage(flux), SkyImage(broken, mask=mask))
     assert result["psnr"] == math.inf
     assert result["ssim"] == pytest.approx(1.0)
+    assert result["cw_ssim"] == pytest.approx(1.0)
     assert result["flux_ratio"] == pytest.approx(1.0)
 
 

@@ -421,7 +421,6 @@ def test_the_processes_share_a_batch_between_them(pair_store):
     settings = {
         "store": store,
         "indices": np.arange(len(store)),
-        "degradations": tuple(store.degradations),
         "stretch": NoiseStretch(),
         "size": 32,
         "batch": 4,

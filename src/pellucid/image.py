@@ -38,6 +38,9 @@ class SkyImage:
         The celestial coordinates of the pixel grid.
     psf
         A `pellucid.optics.PSF`, or the FWHM in arcsec.
+    sky
+        Level of the sky in each band, where it is known: 0 after a subtraction. Where it is None,
+        who needs it measures it.
     header
         The FITS header of the image.
     pixel_scale
@@ -58,6 +61,7 @@ class SkyImage:
     mask: NDArray[np.bool_] | None = None
     wcs: WCS | None = None
     psf: Any = None
+    sky: tuple[float, ...] | None = None
     header: Header | None = None
     pixel_scale: float | None = None
     layout: Any = field(default=None, repr=False)
@@ -79,6 +83,8 @@ class SkyImage:
                 f"{len(fill['bands'])} band names ({', '.join(fill['bands'])}) "
                 f"for an image of {len(flux)} bands"
             )
+        if self.sky is not None and len(self.sky) != len(flux):
+            raise InputError(f"{len(self.sky)} sky levels for an image of {len(flux)} bands")
         if self.pixel_scale is None and self.wcs is not None and self.wcs.has_celestial:
             fill["pixel_scale"] = pixel_scale_of(self.wcs)
         for name, value in fill.items():

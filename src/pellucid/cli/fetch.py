@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pellucid.cli.options import AsJson, report_result, say, with_progress
 from pellucid.errors import UsageError
+
+if TYPE_CHECKING:
+    from pellucid.data.archive import Outcome
+
+Retries = Annotated[
+    int, typer.Option("--retries", min=0, max=10, help="Of each download that fails.")
+]
+Pause = Annotated[
+    int, typer.Option("--pause", min=0, max=600, help="Seconds before the first retry; doubles.")
+]
+Folder = Annotated[
+    Path, typer.Option("--output", "-o", help="Folder to fill; a run goes on where it stopped.")
+]
+
+#: A paragraph each.
+_COSMOS = (
+    "Fetch what SeeingGAN learnt from: COSMOS through Hubble and Subaru, and COSMOS2015.",
+    "Per tile of 10 arcmin: acs/ has the F814W image and its weight (gzipped, 0.03 arcsec/pixel), "
+    "subaru/ the r+ image. fetched.ecsv lists each file with its origin, size and SHA-256.",
+    "catalogue.ecsv has the galaxies on them: id, ra, dec, redshift, log_stellar_mass, r_mag. "
+    "COSMOS2015 has no morphologies and no R90: pellucid pairs takes R90 (arcsec) and morphology "
+    "from a catalogue that you join with this one, or measures R90 itself.",
+)
 
 fetch = typer.Typer(no_args_is_help=True, help="Download the samples of published studies.")
 
@@ -21,9 +46,7 @@ def _fetch() -> None:
 
 @fetch.command()
 def sdss(
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder to fill; a run goes on where it stopped.")
-    ],
+    output: Folder,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Only the sample's first so many objects.")
     ] = None,
@@ -32,13 +55,8 @@ def sdss(
     size: Annotated[
         int, typer.Option("--size", min=16, max=1024, help="Pixels a side, of 0.396 arcsec.")
     ] = 424,
-    retries: Annotated[
-        int, typer.Option("--retries", min=0, max=10, help="Of each download that fails.")
-    ] = 3,
-    pause: Annotated[
-        int,
-        typer.Option("--pause", min=0, max=600, help="Seconds before the first retry; doubles."),
-    ] = 5,
+    retries: Retries = 3,
+    pause: Pause = 5,
     as_json: AsJson = False,
 ) -> None:
     """Fetch the sample of GalaxyGAN from SDSS DR12: g, r, i, one folder a galaxy."""
@@ -50,8 +68,9 @@ def sdss(
         raise UsageError(
             f"fetching needs {error.name}, which is not installed: pip install 'pellucid[fetch]'"
         ) from error
+    from pellucid.data.archive import Patience
     from pellucid.data.sdss.fetch import fetch_objects
-    from pellucid.data.sdss.query import Patience, sample_query
+    from pellucid.data.sdss.query import sample_query
     from pellucid.data.sdss.tables import open_sample
     from pellucid.files import make_folder
 
@@ -59,16 +78,7 @@ def sdss(
     folder = make_folder(output)
     sample = open_sample(folder, sample_query(z_min, z_max, limit), size, patience)
     outcomes = fetch_objects(sample, size, patience)
-    count = {"fetched": 0, "present": 0, "rejected": 0, "failed": 0}
-    failed: dict[str, str] = {}
-    for outcome in with_progress(outcomes, len(sample.galaxies), "fetch"):
-        count[outcome.status] += 1
-        if outcome.status == "failed":
-            failed[outcome.id] = outcome.reason
-    for name, reason in list(failed.items())[:20]:
-        say(f"failed {name}: {reason}")
-    if len(failed) > 20:
-        say(f"failed {len(failed) - 20} more")
+    count, failed = _tally(outcomes, len(sample.galaxies))
     there = count["fetched"] + count["present"]
     report = {
         "output": str(folder),
@@ -84,3 +94,92 @@ def sdss(
     report_result(report, as_json, line)
     if failed:
         raise typer.Exit(1)
+
+
+@fetch.command(help="\n\n".join(_COSMOS))
+def cosmos(
+    output: Folder,
+    tiles: Annotated[
+        str | None, typer.Option("--tiles", help="Numbers of Hubble's tiles: 77,78")
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option("--region", help="RA,DEC,RADIUS in degrees: the tiles that it touches."),
+    ] = None,
+    whole: Annotated[bool, typer.Option("--all", help="All 81 tiles, up to 280 GB.")] = False,
+    addresses: Annotated[
+        Path | None,
+        typer.Option("--addresses", help="YAML that corrects the archive's: acs, subaru, tap…"),
+    ] = None,
+    retries: Retries = 3,
+    pause: Pause = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch what SeeingGAN learnt from: COSMOS through Hubble and Subaru."""
+    from pellucid.data.archive import Patience
+    from pellucid.data.cosmos.addresses import read_addresses
+    from pellucid.data.cosmos.fetch import bytes_to_come, fetch_files, missing_files, wanted_files
+    from pellucid.files import make_folder
+
+    chosen = _tiles(tiles, region, whole)
+    known = read_addresses(addresses)
+    patience = Patience(retries, pause)
+    folder = make_folder(output)
+    wanted = wanted_files(folder, known, chosen)
+    missing = missing_files(folder, wanted)
+    size = bytes_to_come(folder, missing, patience)
+    say(
+        f"{folder}: {len(wanted)} files of {len(chosen)} tiles, "
+        f"{len(missing)} of them ({size / 1e9:.2f} GB) to fetch"
+    )
+    count, failed = _tally(fetch_files(folder, known, missing, patience), len(missing))
+    there = len(wanted) - len(failed)
+    report = {
+        "output": str(folder),
+        "tiles": chosen,
+        "files": there,
+        "fetched": count["fetched"],
+        "bytes": size,
+        "failed": failed,
+    }
+    line = f"{folder}: {there} files ({count['fetched']} of them new), {len(failed)} failed"
+    report_result(report, as_json, line)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _tiles(tiles: str | None, region: str | None, whole: bool) -> list[int]:
+    """The tiles that one of the three options names."""
+    from pellucid.data.cosmos.tiles import TILES, check_tiles, tiles_around
+
+    if (tiles is not None) + (region is not None) + whole != 1:
+        raise UsageError("name what to fetch: one of --tiles 77,78, --region RA,DEC,RADIUS, --all")
+    if tiles is not None:
+        names = [name.strip() for name in tiles.split(",")]
+        if not all(name.isascii() and name.isdigit() for name in names):
+            raise UsageError(f"--tiles {tiles}: write it as 77,78")
+        return check_tiles([int(name) for name in names])
+    if region is not None:
+        try:
+            ra, dec, radius = (float(part) for part in region.split(","))
+        except ValueError:
+            ra = dec = radius = math.nan
+        if not (0 <= ra <= 360 and -90 <= dec <= 90 and 0 <= radius < 90):
+            raise UsageError(f"--region {region}: write it as RA,DEC,RADIUS in degrees")
+        return tiles_around(ra, dec, radius)
+    return list(TILES)
+
+
+def _tally(outcomes: Iterator[Outcome], total: int) -> tuple[Counter[str], dict[str, str]]:
+    """Let a run take place: how many objects met which end, and why those failed that did."""
+    count: Counter[str] = Counter()
+    failed: dict[str, str] = {}
+    for outcome in with_progress(outcomes, total, "fetch"):
+        count[outcome.status] += 1
+        if outcome.status == "failed":
+            failed[outcome.id] = outcome.reason
+    for name, reason in list(failed.items())[:20]:
+        say(f"failed {name}: {reason}")
+    if len(failed) > 20:
+        say(f"failed {len(failed) - 20} more")
+    return count, failed

@@ -121,3 +121,44 @@ def _progress(jobs: Iterable[Any], total: int) -> Iterator[Any]:
     for count, job in enumerate(jobs, 1):
         say(f"{count} of {total} jobs")
         yield job
+
+
+@study.command()
+def seeinggan(
+    data: Annotated[
+        Path,
+        typer.Option(
+            "--data",
+            help="Folder with hsc_hst_pairs (or its tar) and hst_galaxies.npz, or with the "
+            "pairs.h5 that `pellucid pairs` makes of two mosaics.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the study.")],
+    preset: Annotated[
+        str, typer.Option("--preset", help="smoke, quick, paper, or a YAML file.")
+    ] = "quick",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a study.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """SeeingGAN: Subaru images made HST-like, on real galaxies (Gan, Bekki & Hashemizadeh)."""
+    from pellucid.studies.seeinggan.preset import read_preset
+    from pellucid.studies.seeinggan.study import run_study
+
+    try:
+        sample = run_study(read_preset(preset), data, output, resume, _galaxies, say)
+    except KeyboardInterrupt:
+        say(f"interrupted; --resume goes on with {output}")
+        raise
+    results = output / "results"
+    report = {
+        "output": str(output),
+        "learned": len(sample.places("learned")),
+        "tested": len(sample.places("tested")),
+        "left_out": {each.id: each.reason for each in sample.left_out},
+        "report": str(results),
+    }
+    report_result(report, as_json, f"{results}: the tables and figures")
+
+
+def _galaxies(places: Iterable[Any], total: int) -> Iterator[Any]:
+    return with_progress(places, total, "galaxies")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pellucid.data.pairs import PairStore
 from pellucid.errors import InputError
 from pellucid.image import SkyImage
-from pellucid.optics import Background, Degradation, robust_background
+from pellucid.optics import Background, background_of, robust_background
 from pellucid.stretch import GalaxyGANStretch, Stretch
 
 Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -24,11 +24,9 @@ class PairSampler:
     Parameters
     ----------
     store
-        Where the sharp images are.
+        Where the images are.
     indices
         The objects to train on.
-    degradations
-        One is drawn for each sample.
     stretch
         Flux to the network's range; its noise is that of the blurred image.
     size
@@ -51,7 +49,6 @@ class PairSampler:
 
     store: PairStore
     indices: NDArray[np.integer]
-    degradations: tuple[Degradation, ...]
     stretch: Stretch
     size: int
     batch: int
@@ -72,23 +69,22 @@ class PairSampler:
         epoch, place = divmod(position, len(self.indices))
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.indices))
         index = int(self.indices[order[place]])
-        sharp = self.store.sharp(index)
+        rng = np.random.default_rng([self.seed, position, 1])
+        sharp, blurred = self.store.draw(index, rng)
         try:
-            return self._made(sharp, np.random.default_rng([self.seed, position, 1]))
+            return self._made(sharp, blurred, rng)
         except InputError as error:
             name = self.store.ids[index]
             raise InputError(f"{self.store.path}: object {name}: {error}") from error
 
-    def _made(self, sharp: SkyImage, rng: np.random.Generator) -> Pair:
-        degradation = self.degradations[rng.integers(len(self.degradations))]
-        blurred = degradation(sharp, rng)
+    def _made(self, sharp: SkyImage, blurred: SkyImage, rng: np.random.Generator) -> Pair:
         if rng.random() < self.composite:
             blurred = blurred.with_flux(as_composite(blurred.flux))
         pair = np.stack([blurred.flux, sharp.flux])
         if rng.random() < self.grey:
             band = rng.integers(pair.shape[1])
             pair = np.repeat(pair[:, band : band + 1], pair.shape[1], axis=1)
-        sky = robust_background(pair[0])
+        sky = robust_background(pair[0]) if blurred.sky is None else background_of(blurred)
         pair = self._turned(_fitted(pair, self.size, rng), rng)
         network_range = [2.0 * self.stretch.forward(flux, sky) - 1.0 for flux in pair]
         return network_range[0], network_range[1]
@@ -101,12 +97,10 @@ class PairSampler:
         return np.ascontiguousarray(pair)
 
 
-def network_input(
-    flux: NDArray[np.float32], stretch: Stretch
-) -> tuple[NDArray[np.float32], Background]:
+def network_input(image: SkyImage, stretch: Stretch) -> tuple[NDArray[np.float32], Background]:
     """A whole image in the network's range [−1, 1], and the sky that leads back to flux."""
-    sky = robust_background(flux)
-    return 2.0 * stretch.forward(flux, sky) - 1.0, sky
+    sky = background_of(image)
+    return 2.0 * stretch.forward(image.flux, sky) - 1.0, sky
 
 
 def as_composite(flux: NDArray[np.float32]) -> NDArray[np.float32]:

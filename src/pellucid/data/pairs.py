@@ -1,8 +1,9 @@
-"""The pair store: sharp images, and how each one's blurred partner is made, in one HDF5 file.
+"""The pair store: sharp images and their blurred partners, in one HDF5 file.
 
 Layout: datasets ``id`` (object,) and ``sharp`` (object, band, y, x), float32, one chunk an object;
 attributes ``bands``, ``unit``, ``pixel_scale`` and ``degradations``, a JSON list. A blurred image
-is not stored: it is a pure function of the sharp one, a degradation and a seed.
+is not stored: it is a pure function of the sharp one, a degradation and a seed. Only where two
+telescopes saw the same sky does the store hold both; see `pellucid.data.observed`.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.data import observed
+from pellucid.data.hdf5 import create_images, write_hdf5
 from pellucid.errors import InputError, PellucidError
-from pellucid.files import write_atomically
 from pellucid.image import SkyImage, is_nanomaggy
 from pellucid.optics import Degradation, object_rng
 
 FORMAT = "pellucid-pairs-1"
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -34,6 +38,9 @@ class PairStore:
     unit: str | None
     pixel_scale: float
     degradations: list[Degradation]
+    observed: bool = False
+    #: Arcsec per pixel of the camera behind the blurred images, where the store knows it.
+    blurred_scale: float | None = None
     _file: Any = field(default=None, repr=False)
 
     def __len__(self) -> int:
@@ -45,7 +52,9 @@ class PairStore:
 
     def through(self, degradation: Degradation) -> PairStore:
         """The same objects, their blurred partners made by another degradation."""
-        return replace(self, degradations=[degradation], _file=None)
+        return replace(
+            self, degradations=[degradation], observed=False, blurred_scale=None, _file=None
+        )
 
     def flux(self, index: int) -> NDArray[np.float32]:
         """Sharp flux of one object, shape (band, y, x).
@@ -55,28 +64,58 @@ class PairStore:
         InputError
             When the object's pixels are damaged; a checksum tells.
         """
-        try:
-            if self._file is None:
-                import h5py
-
-                self._file = h5py.File(self.path, "r")
-            return self._file["sharp"][index]
-        except (OSError, KeyError, ValueError) as error:
-            raise InputError(f"{self.path}: object {index} is damaged ({error})") from error
+        return self._read(index, lambda file: file["sharp"][index])
 
     def sharp(self, index: int) -> SkyImage:
         """The sharp image of one object."""
+        if self.observed:
+            return self._observed(index)[0]
         return SkyImage(
             self.flux(index), bands=self.bands, unit=self.unit, pixel_scale=self.pixel_scale
         )
 
     def pair(self, index: int, seed: int = 0) -> tuple[SkyImage, SkyImage]:
-        """(sharp, blurred) of one object, through the first degradation.
+        """(sharp, blurred) of one object: as observed, or through the first degradation.
 
         The noise depends on the seed and the object's id, never on the order of objects.
         """
+        if self.observed:
+            return self._observed(index, psf=True)
+        return self._made(index, self.degradations[0], object_rng(seed, self.ids[index]))
+
+    def draw(self, index: int, rng: np.random.Generator) -> tuple[SkyImage, SkyImage]:
+        """(sharp, blurred) of one object for training: any of the degradations, any noise."""
+        if self.observed:
+            return self._observed(index)
+        return self._made(index, self.degradations[rng.integers(len(self.degradations))], rng)
+
+    def seeing(self) -> list[float]:
+        """FWHM in arcsec of the blurred images' PSFs, where the store holds them."""
+        return self._read(0, observed.read_seeing) if self.observed else []
+
+    def _made(
+        self, index: int, degradation: Degradation, rng: np.random.Generator
+    ) -> tuple[SkyImage, SkyImage]:
         sharp = self.sharp(index)
-        return sharp, self.degradations[0](sharp, object_rng(seed, self.ids[index]))
+        try:
+            return sharp, degradation(sharp, rng)
+        except InputError as error:
+            raise InputError(f"{self.path}: object {self.ids[index]}: {error}") from error
+
+    def _observed(self, index: int, psf: bool = False) -> tuple[SkyImage, SkyImage]:
+        return self._read(
+            index, lambda file: observed.read_pair(file, index, self.bands, self.unit, psf)
+        )
+
+    def _read(self, index: int, read: Callable[[Any], T]) -> T:
+        try:
+            if self._file is None:
+                import h5py
+
+                self._file = h5py.File(self.path, "r")
+            return read(self._file)
+        except (InputError, OSError, KeyError, ValueError) as error:
+            raise InputError(f"{self.path}: object {index} is damaged ({error})") from error
 
 
 @dataclass(frozen=True)
@@ -103,7 +142,8 @@ def open_pairs(path: str | Path) -> PairStore:
     try:
         with h5py.File(path, "r") as opened:
             file: Any = opened  # h5py types each lookup as everything it could be
-            if file.attrs.get("format") != FORMAT:
+            both = file.attrs.get("format") == observed.FORMAT
+            if not both and file.attrs.get("format") != FORMAT:
                 raise InputError(f"{path}: is HDF5 but not a pair store ({FORMAT})")
             store = PairStore(
                 path=path,
@@ -114,11 +154,14 @@ def open_pairs(path: str | Path) -> PairStore:
                 degradations=[
                     Degradation(**fields) for fields in json.loads(file.attrs["degradations"])
                 ],
+                observed=both,
+                blurred_scale=observed.own_scale(file) if both else None,
             )
-            if len(store.ids) != len(file["sharp"]):
-                raise InputError(
-                    f"{path}: has {len(store.ids)} ids for {len(file['sharp'])} images"
-                )
+            for name in ("sharp", "blurred") if both else ("sharp",):
+                if len(store.ids) != len(file[name]):
+                    raise InputError(
+                        f"{path}: has {len(store.ids)} ids for {len(file[name])} {name} images"
+                    )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: is damaged or no pair store ({error})") from error
     return store
@@ -146,85 +189,32 @@ def write_pairs(
     InputError
         When no object is left.
     """
-    import h5py
-
     ids: list[str] = []
     rejected: list[Rejection] = []
 
-    def fill(disk: BinaryIO) -> None:
-        stream = _Stream(disk)
-        try:
-            fill_stream(stream)
-        finally:
-            stream.raise_error()
-
-    def fill_stream(stream: _Stream) -> None:
+    def fill(file: Any, raise_error: Callable[[], None]) -> None:
         first: SkyImage | None = None
         seen: set[str] = set()
-        with h5py.File(stream, "w") as opened:
-            file: Any = opened
-            for name, image in objects:
-                reason = _objection(name, image, first, seen)
-                if reason is not None or isinstance(image, PellucidError):
-                    rejected.append(Rejection(name, reason or str(image)))
-                    continue
-                if first is None:
-                    first = image
-                    _write_header(file, image, degradations)
-                file["sharp"].resize(len(ids) + 1, axis=0)
-                file["sharp"][len(ids)] = image.flux
-                stream.raise_error()
-                ids.append(name)
-                seen.add(name)
-            if not ids:
-                why = f" (first: {rejected[0].id}: {rejected[0].reason})" if rejected else ""
-                raise InputError(f"{path}: no object left to store{why}")
-            file["id"] = np.array([name.encode() for name in ids])
+        for name, image in objects:
+            reason = _objection(name, image, first, seen)
+            if reason is not None or isinstance(image, PellucidError):
+                rejected.append(Rejection(name, reason or str(image)))
+                continue
+            if first is None:
+                first = image
+                _write_header(file, image, degradations)
+            file["sharp"].resize(len(ids) + 1, axis=0)
+            file["sharp"][len(ids)] = image.flux
+            raise_error()
+            ids.append(name)
+            seen.add(name)
+        if not ids:
+            why = f" (first: {rejected[0].id}: {rejected[0].reason})" if rejected else ""
+            raise InputError(f"{path}: no object left to store{why}")
+        file["id"] = np.array([name.encode() for name in ids])
 
-    write_atomically(path, fill, overwrite)
+    write_hdf5(path, fill, overwrite)
     return len(ids), rejected
-
-
-class _Stream:
-    """A file for h5py, which crashes where one of its calls raises (a full disk).
-
-    The first error is kept, nothing is done after it, and `raise_error` raises it from outside.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.read = file.read  # by which h5py knows a file; it reads with readinto
-        self._error: OSError | None = None
-
-    def raise_error(self) -> None:
-        if self._error is not None:
-            raise self._error
-
-    def _attempt(self, call: Callable[..., int], instead: int, *arguments: Any) -> int:
-        if self._error is None:
-            try:
-                return call(*arguments)
-            except OSError as error:
-                self._error = error
-        return instead
-
-    def write(self, data: Any) -> int:
-        return self._attempt(self._file.write, len(data), data)
-
-    def readinto(self, data: Any) -> int:
-        return self._attempt(self._file.readinto, len(data), data)  # type: ignore[attr-defined]
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._attempt(self._file.seek, offset, offset, whence)
-
-    def tell(self) -> int:
-        return self._attempt(self._file.tell, 0)
-
-    def truncate(self, size: int) -> int:
-        return self._attempt(self._file.truncate, size, size)
-
-    def flush(self) -> None:
-        self._attempt(self._file.flush, 0)  # type: ignore[arg-type]
 
 
 def _objection(
@@ -258,13 +248,4 @@ def _write_header(file: Any, image: SkyImage, degradations: Sequence[Degradation
     file.attrs["unit"] = image.unit or ""
     file.attrs["pixel_scale"] = image.pixel_scale
     file.attrs["degradations"] = json.dumps([asdict(each) for each in degradations])
-    file.create_dataset(
-        "sharp",
-        shape=(0, *image.shape),
-        maxshape=(None, *image.shape),
-        chunks=(1, *image.shape),
-        dtype="float32",
-        compression="lzf",
-        shuffle=True,
-        fletcher32=True,
-    )
+    create_images(file, "sharp", image.shape)

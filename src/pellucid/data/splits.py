@@ -66,6 +66,12 @@ def pack_ids(identifiers: Sequence[str]) -> str:
     return base64.b64encode(hashes.tobytes()).decode()
 
 
+def join_packed(first: str, second: str) -> str:
+    """The union of two sets that `pack_ids` packed."""
+    hashes = [np.frombuffer(base64.b64decode(each), dtype=">u8") for each in (first, second)]
+    return base64.b64encode(np.union1d(*hashes).astype(">u8").tobytes()).decode()
+
+
 def knows_any(packed: str, identifiers: Sequence[str]) -> bool:
     """Whether one of these objects is in the set that `pack_ids` packed."""
     hashes = np.frombuffer(base64.b64decode(packed), dtype=">u8")

@@ -53,9 +53,10 @@ def score_pairs(
 ) -> Iterator[list[Score]]:
     """Scores of each object in turn: of the degraded image, then of every restorer.
 
-    Classical methods are told the FWHM of the blur that the store's first degradation added.
+    Classical methods are told the FWHM of the blur that the store's first degradation added; of
+    observed pairs they take the PSF that the store holds.
     """
-    fwhm = store.degradations[0].fwhm
+    fwhm = None if store.observed else store.degradations[0].fwhm
     for index in indices:
         sharp, blurred = store.pair(int(index), seed)
         name = store.ids[int(index)]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError, TemporaryError
 from pellucid.fits.layout import is_celestial
-from pellucid.fits.scan import BLOCK, HDU, Plain, Unpacked, one_line, quiet, refusal, walk
+from pellucid.fits.scan import BLOCK, HDU, MAX_DATA, Plain, Unpacked, one_line, quiet, refusal, walk
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -77,8 +77,11 @@ class FitsFile:
 
 
 @contextmanager
-def open_fits(path: str | os.PathLike[str]) -> Iterator[FitsFile]:
+def open_fits(path: str | os.PathLike[str], limit: int | None = MAX_DATA) -> Iterator[FitsFile]:
     """Open a FITS file, plain or gzipped, after checking it against its own headers.
+
+    ``limit`` is how many bytes of data these may promise; None lifts it for a plain file of which
+    only windows are read.
 
     Raises
     ------
@@ -106,7 +109,7 @@ def open_fits(path: str | os.PathLike[str]) -> Iterator[FitsFile]:
                 hdus = walk(path, Unpacked(path, packed, unpacked))
             stream.seek(0)
         else:
-            hdus = walk(path, Plain(plain))
+            hdus = walk(path, Plain(plain), limit)
         plain.seek(0)
         with quiet():
             opened = fits.open(stream, memmap=False, lazy_load_hdus=True, uint=False)

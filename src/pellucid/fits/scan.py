@@ -139,8 +139,10 @@ class Unpacked:
             )
 
 
-def walk(path: Path, source: Plain | Unpacked) -> tuple[HDU, ...]:
+def walk(path: Path, source: Plain | Unpacked, limit: int | None = MAX_DATA) -> tuple[HDU, ...]:
     """Every HDU of a file, none of its data read.
+
+    ``limit`` is how many bytes of data it may promise; None where only windows of it are read.
 
     Raises
     ------
@@ -158,13 +160,13 @@ def walk(path: Path, source: Plain | Unpacked) -> tuple[HDU, ...]:
                 source.check_rest(path)
             return tuple(hdus)
         header, length = _header(path, source, block, len(hdus))
-        shape, size = _promise(path, header, len(hdus))
+        shape, size = _promise(path, header, len(hdus), limit)
         total += size
-        if total > MAX_DATA:
+        if limit is not None and total > limit:
             raise refusal(
                 path,
                 f"its headers promise {total / 2**30:.0f} GiB of data",
-                f"cut it to less than {MAX_DATA // 2**30} GiB",
+                f"cut it to less than {limit // 2**30} GiB",
             )
         held = source.skip(size)
         if held < size:
@@ -175,7 +177,11 @@ def walk(path: Path, source: Plain | Unpacked) -> tuple[HDU, ...]:
             )
         padding = source.skip(-size % BLOCK)
         end = offset + length + size + padding
-        hdus.append(_describe(len(hdus), header, shape, offset, end))
+        try:
+            hdus.append(_describe(len(hdus), header, shape, offset, end))
+        except Exception as error:  # cards that astropy cannot parse
+            fault = f"the header of HDU {len(hdus)} is broken ({one_line(error)})"
+            raise refusal(path, fault, "fetch it again") from error
         offset = end
 
 
@@ -197,7 +203,9 @@ def _has_end(block: bytes) -> bool:
     return any(block[k : k + 80].rstrip() == b"END" for k in range(0, len(block), 80))
 
 
-def _promise(path: Path, header: Header, number: int) -> tuple[tuple[int, ...], int]:
+def _promise(
+    path: Path, header: Header, number: int, limit: int | None
+) -> tuple[tuple[int, ...], int]:
     """The shape of an HDU's pixels and the bytes its data take."""
     compressed = False
     try:
@@ -229,11 +237,11 @@ def _promise(path: Path, header: Header, number: int) -> tuple[tuple[int, ...], 
         )
     if min([*axes, size], default=0) < 0:
         raise refusal(path, f"HDU {number} has a negative size", "mend its NAXIS cards")
-    if compressed and pixels * abs(bitpix) // 8 > MAX_DATA:
+    if compressed and limit is not None and pixels * abs(bitpix) // 8 > limit:
         raise refusal(
             path,
             f"HDU {number} expands to {pixels * abs(bitpix) / 2**33:.0f} GiB",
-            f"cut it to less than {MAX_DATA // 2**30} GiB",
+            f"cut it to less than {limit // 2**30} GiB",
         )
     return tuple(axes), size
 

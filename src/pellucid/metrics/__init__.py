@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.image import is_nanomaggy
+from pellucid.metrics.cw_ssim import CwSsimOptions, cw_ssim, cw_ssim_printed
 from pellucid.metrics.photometry import (
     aperture_flux,
     centroid,
@@ -17,16 +18,20 @@ from pellucid.metrics.photometry import (
 from pellucid.metrics.psnr import check_pair, psnr, stretch_sky, stretched_psnr
 from pellucid.metrics.source import band_flux_ratios, find_source, flux_ratio, source_errors
 from pellucid.metrics.ssim import ssim
+from pellucid.optics import background_of
 from pellucid.stretch import GalaxyGANStretch, NoiseStretch
 
 if TYPE_CHECKING:
     from pellucid.image import SkyImage
 
 __all__ = [
+    "CwSsimOptions",
     "aperture_flux",
     "band_flux_ratios",
     "centroid",
     "compare",
+    "cw_ssim",
+    "cw_ssim_printed",
     "ellipticity",
     "find_source",
     "flux_ratio",
@@ -43,7 +48,7 @@ def compare(
 ) -> dict[str, float]:
     """All the numbers of one pair, under the names that reports and ``--json`` use.
 
-    ``psnr`` (dB, the headline) and ``ssim`` are taken after a stretch with peak 1,
+    ``psnr`` (dB, the headline), ``ssim`` and ``cw_ssim`` are taken after a stretch with peak 1,
     ``psnr_linear`` and ``ssim_linear`` on the flux with the truth's largest value as range; the
     rest is `source_errors`.
 
@@ -53,7 +58,8 @@ def compare(
         One shape and one unit. Masked pixels and pixels without data in either are left out.
     stretch
         None takes GalaxyGAN's for an image in nanomaggies. Its limits mean nothing in another
-        unit: there it is `NoiseStretch` about the sky and noise of the truth.
+        unit: there it is `NoiseStretch` about the sky and noise of the truth, those that it
+        brings or those measured on it.
 
     Raises
     ------
@@ -64,13 +70,17 @@ def compare(
     check_pair(expected, found)
     if stretch is None:
         stretch = GalaxyGANStretch() if is_nanomaggy(truth.unit) else NoiseStretch()
-    sky = stretch_sky(expected)
+    sky = background_of(truth) if truth.sky is not None else stretch_sky(expected)
+    if not sky.sigma > 0:
+        sky = stretch_sky(expected)
     brightest = float(np.nanmax(expected))
+    stretched = stretch.forward(expected, sky), stretch.forward(found, sky)
     return {
-        "psnr": stretched_psnr(expected, found, stretch),
+        "psnr": psnr(*stretched, 1.0),
         "psnr_linear": psnr(expected, found, brightest),
-        "ssim": ssim(stretch.forward(expected, sky), stretch.forward(found, sky), 1.0),
+        "ssim": ssim(*stretched, 1.0),
         "ssim_linear": ssim(expected, found, brightest),
+        "cw_ssim": float(np.nanmean(cw_ssim(*stretched))),
         **source_errors(expected, found, truth.bands),
     }
 

@@ -40,6 +40,10 @@ class Card:
         Whether one band alone may be given (it then stands in each channel).
     pixel_scale
         Arcsec per pixel of the images it was trained on.
+    scale_rule
+        What becomes of an image with other pixels: ``"fixed"`` refuses it, ``"resampled"`` brings
+        it to ``pixel_scale`` (and back where its own pixels are the finer ones), ``"any"`` takes it
+        as it is.
     stretch
         Constants of the stretch between flux and network.
     fwhm
@@ -69,6 +73,7 @@ class Card:
     tile: int
     multiple: int
     ceiling: float = 1.0
+    scale_rule: str = "fixed"
     description: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT

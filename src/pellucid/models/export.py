@@ -6,7 +6,6 @@ import contextlib
 import io
 import logging
 import warnings
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pellucid.errors import InputError
 from pellucid.files import write_atomically
+from pellucid.models.architectures import ARCHITECTURES
 from pellucid.models.bundle import CARD_KEY, DIGEST_KEY, NO_DIGEST, Bundle, Card, digest_of
-from pellucid.models.galaxygan import GalaxyGANConfig, Generator
 
 #: Marks the single-precision copy that a stored half-precision weight unfolds to.
 UNFOLDED = ".float32"
-
-BUILDERS = {"galaxygan": lambda network: Generator(GalaxyGANConfig(**network))}
 
 
 def build_generator(model: str, network: dict[str, Any]) -> torch.nn.Module:
@@ -34,10 +31,13 @@ def build_generator(model: str, network: dict[str, Any]) -> torch.nn.Module:
     InputError
         When there is no such architecture or it has no such setting.
     """
-    if model not in BUILDERS:
-        raise InputError(f"no architecture is called {model!r}; there are {', '.join(BUILDERS)}")
+    if model not in ARCHITECTURES:
+        raise InputError(
+            f"no architecture is called {model!r}; there are {', '.join(ARCHITECTURES)}"
+        )
+    architecture = ARCHITECTURES[model]
     try:
-        return BUILDERS[model](network)
+        return architecture.generator(architecture.config(**network))
     except TypeError as error:
         raise InputError(f"architecture {model!r}: {error}") from None
 
@@ -86,11 +86,6 @@ def read_generator(bundle: Bundle) -> torch.nn.Module:
     except (KeyError, RuntimeError) as error:
         raise InputError(f"{bundle.path}: its weights do not fit its card ({error})") from None
     return generator.eval()
-
-
-def describe_network(config: GalaxyGANConfig) -> dict[str, Any]:
-    """The settings of a network as the card keeps them."""
-    return asdict(config)
 
 
 def _export(generator: torch.nn.Module, bands: int, tile: int) -> onnx.ModelProto:

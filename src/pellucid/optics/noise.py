@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.image import SkyImage
+
 #: The interquartile range of a Gaussian, in standard deviations.
 QUARTILES = 1.3489795003921634
 
@@ -45,6 +47,17 @@ def robust_background(flux: NDArray[np.floating], clip: float = 3.0, rounds: int
     """
     levels, sigmas = zip(*(_clipped(plane, clip, rounds) for plane in flux), strict=True)
     return Background(np.asarray(levels, dtype=np.float32), float(np.median(sigmas)))
+
+
+def background_of(image: SkyImage) -> Background:
+    """The image's own sky and noise where it brings both, measured on its pixels otherwise.
+
+    An image that a galaxy fills shows no sky to measure; one cut from a wider field can bring it.
+    """
+    if image.sky is None or image.variance is None:
+        return robust_background(image.flux)
+    deviations = np.sqrt(np.nanmedian(image.variance, axis=(1, 2)))
+    return Background(np.asarray(image.sky, dtype=np.float32), float(np.median(deviations)))
 
 
 def galaxygan_noise(flux: NDArray[np.floating], limit: float = 0.1) -> float:

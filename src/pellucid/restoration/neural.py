@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError
 from pellucid.image import SkyImage
 from pellucid.models.bundle import Card
-from pellucid.optics import PSF, robust_background
+from pellucid.optics import PSF, Background, background_of, regrid, resample, scaling
 from pellucid.optics.inpaint import filled
 from pellucid.restoration.engine import Network
 from pellucid.restoration.result import (
@@ -64,15 +64,17 @@ class NeuralRestorer:
         Raises
         ------
         InputError
-            When the image's bands or pixel scale are not the model's.
+            When the image's bands are not the model's, or its pixel scale is none that the model
+            takes; or when its WCS has distortions and it must be resampled.
         """
         order = _channels(image, self.card)
         notes = _scale_notes(image, self.card) + _psf_notes(image, psf, self.card)
         if len(image.flux) == 1 < len(order):
             notes.append(f"one band stood for all {len(order)} of the model's")
         bad = bad_pixels(image)
-        flux = (filled(image.flux, bad) if bad.any() else image.flux)[order]
-        restored = self._restore(flux, notes)
+        whole = image.with_flux(filled(image.flux, bad)) if bad.any() else image
+        given = _on_the_models_grid(whole, self.card)
+        restored = self._restore(given.flux[order], _background(given, whole, order), notes)
         bands = [
             restored[[k for k, source in enumerate(order) if source == band]].mean(axis=0)
             for band in range(len(image.flux))
@@ -80,15 +82,21 @@ class NeuralRestorer:
         provenance = {
             "model": self.card.name,
             "sha256": self.sha256,
-            "psf_fwhm": self.card.fwhm[1],
             "engine": self.engine,
             "notes": notes,
         }
-        return Restoration(with_restored(image, np.stack(bands), bad), provenance=provenance)
+        if _blur_is_known(self.card):
+            provenance["psf_fwhm"] = self.card.fwhm[1]
+        if given is whole:
+            result = with_restored(image, np.stack(bands), bad)
+        else:
+            result = _brought_back(np.stack(bands), image, whole, self.card, notes)
+        return Restoration(result, provenance=provenance)
 
-    def _restore(self, flux: NDArray[np.float32], notes: list[str]) -> NDArray[np.float32]:
+    def _restore(
+        self, flux: NDArray[np.float32], sky: Background, notes: list[str]
+    ) -> NDArray[np.float32]:
         stretch = self.card.build_stretch()
-        sky = robust_background(flux)
         if not sky.sigma > 0:
             raise InputError("the image's sky is constant: without noise there is no scale")
         # Noise does not reach so deep: what does (a bad pixel) is none of the network's business.
@@ -166,7 +174,7 @@ def _channels(image: SkyImage, card: Card) -> list[int]:
 def _scale_notes(image: SkyImage, card: Card) -> list[str]:
     if image.pixel_scale is None:
         return [f"no pixel scale in the image; the model's {card.pixel_scale:g}\" was assumed"]
-    if abs(image.pixel_scale / card.pixel_scale - 1.0) > SCALE_TOLERANCE:
+    if card.scale_rule == "fixed" and not _scale_fits(image, card):
         raise InputError(
             f'the image has {image.pixel_scale:.4g}" pixels, model {card.name} takes '
             f'{card.pixel_scale:g}"; resample it, or name another model'
@@ -174,9 +182,72 @@ def _scale_notes(image: SkyImage, card: Card) -> list[str]:
     return []
 
 
+def _scale_fits(image: SkyImage, card: Card) -> bool:
+    scale = image.pixel_scale
+    return scale is None or abs(scale / card.pixel_scale - 1.0) <= SCALE_TOLERANCE
+
+
+def _on_the_models_grid(image: SkyImage, card: Card) -> SkyImage:
+    """The image in the pixels that the model was trained on, where it takes others, too."""
+    if card.scale_rule != "resampled" or _scale_fits(image, card):
+        return image
+    assert image.pixel_scale is not None
+    # Brought back to its own pixels, an image keeps its WCS, which may be one that does not scale.
+    wcs = image.wcs if image.pixel_scale > card.pixel_scale else None
+    given = regrid(replace(image, wcs=wcs, variance=None, mask=None, psf=None), card.pixel_scale)
+    # A last row or column that hangs over the image's edge has no data of its own.
+    empty = ~np.isfinite(given.flux)
+    return given.with_flux(filled(given.flux, empty)) if empty.any() else given
+
+
+def _brought_back(
+    restored: NDArray[np.float32],
+    image: SkyImage,
+    whole: SkyImage,
+    card: Card,
+    notes: list[str],
+) -> SkyImage:
+    """What was restored in the model's pixels, in the image's own where these are the finer.
+
+    Coarser ones could not hold it: there the image itself is brought to the model's pixels, its
+    bad pixels with it. ``whole`` is the image with these filled.
+    """
+    assert image.pixel_scale is not None
+    ratio = card.pixel_scale / image.pixel_scale
+    moved = f'from {image.pixel_scale:.4g}" to the model\'s {card.pixel_scale:.4g}" pixels'
+    if ratio < 1.0:
+        notes.append(f"the image was brought {moved}")
+        image = regrid(image, card.pixel_scale)
+        return with_restored(image, restored, bad_pixels(image))
+    notes.append(f"the image was brought {moved} and back")
+    grid = scaling(1.0 / ratio)
+    flux = np.stack([resample(plane, grid, image.shape[1:]) for plane in restored])
+    # Rounding may leave the outermost pixels without a partner; the total is kept all the same.
+    flux = np.where(np.isfinite(flux), flux, whole.flux)
+    change = (whole.flux - flux).mean(axis=(1, 2), keepdims=True, dtype=np.float64)
+    return with_restored(image, np.add(flux, change, dtype=np.float32), bad_pixels(image))
+
+
+def _background(given: SkyImage, whole: SkyImage, order: list[int]) -> Background:
+    """The sky of the channels that are ``given``, from the ``whole`` image in its own pixels.
+
+    Their noise is white; in finer pixels it is correlated and looks smaller than it is.
+    """
+    own = background_of(whole)
+    area = 1.0
+    if given.pixel_scale and whole.pixel_scale:
+        area = (given.pixel_scale / whole.pixel_scale) ** 2
+    return Background(np.float32(area) * own.sky[order], area * own.sigma)
+
+
+def _blur_is_known(card: Card) -> bool:
+    """Not where it was trained on observed pairs without PSFs."""
+    return card.fwhm[1] > 0
+
+
 def _psf_notes(image: SkyImage, psf: PSF | float | None, card: Card) -> list[str]:
     known = image.psf if psf is None else psf
-    if known is None:
+    if known is None or not _blur_is_known(card):
         return []
     fwhm = known.fwhm if isinstance(known, PSF) else float(known)
     low, high = card.fwhm

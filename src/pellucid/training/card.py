@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.data.pairs import PairStore
-from pellucid.data.splits import Split, pack_ids
-from pellucid.models.bundle import Card
+from pellucid.data.splits import Split, join_packed, pack_ids
+from pellucid.models.bundle import Bundle, Card
 from pellucid.models.galaxygan import GalaxyGANConfig
+from pellucid.models.seeinggan import SeeingGANConfig
 from pellucid.stretch import Stretch, stretch_to_dict
 from pellucid.training.recipe import Recipe
 from pellucid.version import __version__
@@ -15,14 +16,21 @@ from pellucid.version import __version__
 
 def make_card(
     recipe: Recipe,
-    config: GalaxyGANConfig,
+    config: GalaxyGANConfig | SeeingGANConfig,
     stretch: Stretch,
     store: PairStore,
     split: Split,
     ceiling: float,
     measured: dict[str, Any],
+    start: Bundle | None = None,
 ) -> Card:
-    """The card of what a recipe made of a store, with what was ``measured`` of it."""
+    """The card of what a recipe made of a store, with what was ``measured`` of it.
+
+    What the network knew that it began with, it has been trained on, too.
+    """
+    trained = pack_ids([store.ids[k] for k in split.training])
+    if start is not None:
+        trained = join_packed(trained, start.card.training.get("trained_ids", ""))
     return Card(
         name=recipe.name,
         model=recipe.model,
@@ -31,11 +39,12 @@ def make_card(
         single_band=recipe.grey > 0 or len(store.bands) == 1,
         pixel_scale=store.pixel_scale,
         stretch=stretch_to_dict(stretch),  # type: ignore[arg-type]
-        fwhm=_range([each.fwhm for each in store.degradations]),
+        fwhm=_range([each.fwhm for each in store.degradations] or store.seeing()),
         noise=_range([each.noise for each in store.degradations]),
-        tile=recipe.size,
+        tile=recipe.tile or recipe.size,
         multiple=config.multiple,
         ceiling=min(ceiling, 1.0),
+        scale_rule=recipe.scale_rule,
         description=recipe.description,
         training={
             "version": __version__,
@@ -44,7 +53,7 @@ def make_card(
             "objects": len(split.training),
             "held_back_objects": len(split.validation),
             "held_back": split.rule,
-            "trained_ids": pack_ids([store.ids[k] for k in split.training]),
+            "trained_ids": trained,
             "degradations": [vars(each) for each in store.degradations],
             **measured,
         },
@@ -52,4 +61,4 @@ def make_card(
 
 
 def _range(values: list[float]) -> tuple[float, float]:
-    return min(values), max(values)
+    return (min(values), max(values)) if values else (0.0, 0.0)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save as to_bytes
@@ -17,15 +18,19 @@ from pellucid.data.pairs import PairStore, open_pairs
 from pellucid.data.splits import Split, split_objects
 from pellucid.errors import InputError, PellucidError, UsageError
 from pellucid.files import make_folder, write_atomically
-from pellucid.models.export import write_bundle
-from pellucid.models.galaxygan import Discriminator, GalaxyGANConfig, Generator
+from pellucid.models.architectures import ARCHITECTURES
+from pellucid.models.bundle import Bundle
+from pellucid.models.export import read_generator, write_bundle
+from pellucid.models.galaxygan import GalaxyGANConfig
+from pellucid.models.seeinggan import SeeingGANConfig
 from pellucid.stretch import stretch_from_dict
 from pellucid.training.card import make_card
 from pellucid.training.checkpoint import load_checkpoint, save_checkpoint
 from pellucid.training.log import Log, progress_bar, rounded
+from pellucid.training.objective import make_step
 from pellucid.training.processes import join_processes, leave_processes
 from pellucid.training.recipe import Recipe
-from pellucid.training.step import Adversaries, gan_step
+from pellucid.training.step import Adversaries
 from pellucid.training.validation import validate
 
 LOG_EVERY = 10
@@ -55,6 +60,7 @@ def train(
     resume: bool = False,
     workers: int = 0,
     split: Split | None = None,
+    start: Bundle | None = None,
     progress: bool = True,
 ) -> Path:
     """Train a network; returns the path of the bundle, ``RUN/bundle.onnx``.
@@ -76,6 +82,8 @@ def train(
         Processes that prepare batches ahead; 0 prepares them in between.
     split
         What to train on and what to hold back; None holds back one fold.
+    start
+        A trained network of the same shape to begin with, instead of a random one.
     progress
         Draw a bar where stderr is a terminal.
 
@@ -106,10 +114,9 @@ def train(
         raise UsageError(
             f"{world} processes for batches of {recipe.batch}; one image each at least"
         )
-    make_folder(run)
-
     torch.manual_seed(recipe.seed)
-    networks = _build(config, recipe, device)
+    networks = _build(config, recipe, device, start)
+    make_folder(run)
     torch.manual_seed(recipe.seed + rank)
     step = (
         load_checkpoint(checkpoint, networks, recipe.model_dump_json())
@@ -119,7 +126,6 @@ def train(
     sampler = PairSampler(
         store=store,
         indices=split.training,
-        degradations=tuple(store.degradations),
         stretch=stretch,
         size=recipe.size,
         batch=recipe.batch,
@@ -130,6 +136,7 @@ def train(
         rank=rank,
         world=world,
     )
+    advance = make_step(recipe, device)
     log = Log(run / "log.jsonl", step) if rank == 0 else None
     seen = split.validation[: recipe.validation_images]
     seconds = log.seconds if log else 0.0
@@ -137,14 +144,7 @@ def train(
         task = bar.add_task(recipe.name, total=recipe.steps, completed=step, psnr="")
         for blurred, sharp in _batches(sampler, range(step, recipe.steps), workers):
             _set_rate(networks, recipe.rate_at(step))
-            losses = gan_step(
-                networks,
-                _to_device(blurred, device),
-                _to_device(sharp, device),
-                recipe.pixel_weight_at(step),
-                torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"),
-                recipe.decay_at(step),
-            )
+            losses = advance(networks, _to_device(blurred, device), _to_device(sharp, device), step)
             step += 1
             _refuse_divergence(losses, step, checkpoint)
             bar.update(task, completed=step)
@@ -172,7 +172,9 @@ def train(
             "validation_psnr": round(score["psnr"], 3),
             "validation_psnr_blurred": round(score["psnr_blurred"], 3),
         }
-        card = make_card(recipe, config, stretch, store, split, ceiling, measured)
+        if start is not None:
+            measured["started_from"] = {"model": start.card.name, "sha256": start.sha256}
+        card = make_card(recipe, config, stretch, store, split, ceiling, measured, start)
         weights = {
             name: value.contiguous() for name, value in networks.average.state_dict().items()
         }
@@ -186,35 +188,66 @@ def train(
     return bundle
 
 
-def _network_config(recipe: Recipe, store: PairStore) -> GalaxyGANConfig:
+def _network_config(recipe: Recipe, store: PairStore) -> GalaxyGANConfig | SeeingGANConfig:
+    given: dict[str, Any] = {**recipe.network, "bands": len(store.bands)}
+    if recipe.model == "seeinggan":
+        given["size"] = recipe.size
     try:
-        config = GalaxyGANConfig(**{**recipe.network, "bands": len(store.bands)})
+        config = ARCHITECTURES[recipe.model].config(**given)
     except TypeError as error:
         raise InputError(f"recipe {recipe.name}: network: {error}") from None
-    if not (config.width > 0 and config.levels > 1):
+    if config.width < 1 or config.multiple < 4:
         raise InputError(
-            f"recipe {recipe.name}: network: width {config.width} and levels {config.levels}; "
-            "at least 1 and 2 are needed"
+            f"recipe {recipe.name}: network: width {config.width}, sides of {config.multiple}; "
+            "a width of 1 and two levels are needed"
         )
-    if recipe.size % config.multiple:
-        raise InputError(
-            f"recipe {recipe.name}: size {recipe.size} is no multiple of {config.multiple}, "
-            f"as {config.levels} levels need"
-        )
+    for name, side in (("size", recipe.size), ("tile", recipe.tile or recipe.size)):
+        if side % config.multiple:
+            raise InputError(
+                f"recipe {recipe.name}: {name} {side} is no multiple of {config.multiple}, "
+                "as the network's levels need"
+            )
     return config
 
 
-def _build(config: GalaxyGANConfig, recipe: Recipe, device: torch.device) -> Adversaries:
+def _build(
+    config: GalaxyGANConfig | SeeingGANConfig,
+    recipe: Recipe,
+    device: torch.device,
+    start: Bundle | None,
+) -> Adversaries:
+    architecture = ARCHITECTURES[recipe.model]
     generator, discriminator = (
         network(config).to(device).to(memory_format=torch.channels_last)  # pyright: ignore
-        for network in (Generator, Discriminator)
+        for network in (architecture.generator, architecture.adversary)
     )
+    if start is not None:
+        _begin_with(generator, start, recipe, config)
     optimisers = [
         torch.optim.Adam(each.parameters(), recipe.learning_rate, betas=(recipe.beta1, 0.999))
         for each in (generator, discriminator)
     ]
     average = copy.deepcopy(generator).requires_grad_(False)
     return Adversaries(generator, discriminator, optimisers[0], optimisers[1], average)
+
+
+def _begin_with(
+    generator: torch.nn.Module,
+    start: Bundle,
+    recipe: Recipe,
+    config: GalaxyGANConfig | SeeingGANConfig,
+) -> None:
+    # Weights that draw a residual fit a network that draws the whole, and mean nothing there.
+    fits = start.card.network.get("residual", False) == getattr(config, "residual", False)
+    weights = read_generator(start).state_dict()
+    try:
+        generator.load_state_dict(weights)
+    except RuntimeError:
+        fits = False
+    if not fits:
+        raise InputError(
+            f"{start.path}: its network has another shape than recipe {recipe.name} asks for"
+        )
 
 
 def _batches(

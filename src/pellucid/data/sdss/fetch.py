@@ -6,11 +6,10 @@ A galaxy is there once its three files stand the check.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
 
+from pellucid.data.archive import ArchiveError, Outcome, Patience, Silence, UnreachableError
 from pellucid.data.sdss.cutouts import (
     BANDS,
     REFERENCE,
@@ -20,22 +19,10 @@ from pellucid.data.sdss.cutouts import (
     write_cutouts,
 )
 from pellucid.data.sdss.frames import FieldFrames, RejectedError, clear_frames
-from pellucid.data.sdss.query import ArchiveError, Galaxy, Patience, UnreachableError
+from pellucid.data.sdss.query import Galaxy
 from pellucid.data.sdss.tables import Sample
 from pellucid.errors import InputError
 from pellucid.image import SkyImage
-
-#: After so many fields in a row without an answer the archive counts as gone.
-_GONE = 5
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a galaxy, and why where it is not there."""
-
-    id: str
-    status: Literal["fetched", "present", "rejected", "failed"]
-    reason: str = ""
 
 
 def fetch_objects(sample: Sample, size: int, patience: Patience) -> Iterator[Outcome]:
@@ -56,7 +43,7 @@ def fetch_objects(sample: Sample, size: int, patience: Patience) -> Iterator[Out
         When the disk is full, or when the archive does not answer at all any more.
     """
     frames = sample.folder / ".frames"
-    silent, answered, last = 0, False, ""
+    silence = Silence()
     ordered = sorted(sample.galaxies, key=lambda galaxy: (galaxy.field, int(galaxy.id)))
     for field, group in groupby(ordered, key=lambda galaxy: galaxy.field):
         held = FieldFrames(frames, field, patience)
@@ -69,7 +56,7 @@ def fetch_objects(sample: Sample, size: int, patience: Patience) -> Iterator[Out
         if not wanted:
             continue
         reasons = len(sample.rejected)
-        unanswered = 0
+        unanswered: list[str] = []
         for galaxy in wanted:
             try:
                 _fetch(sample.folder, galaxy, size, held)
@@ -79,18 +66,14 @@ def fetch_objects(sample: Sample, size: int, patience: Patience) -> Iterator[Out
                 yield Outcome(galaxy.id, "rejected", str(error))
             except (ArchiveError, InputError) as error:
                 if isinstance(error, UnreachableError):
-                    last, unanswered = str(error), unanswered + 1
+                    unanswered.append(str(error))
                 yield Outcome(galaxy.id, "failed", str(error))
         clear_frames(frames)
         if len(sample.rejected) > reasons:
             sample.save()
-        silent = silent + 1 if unanswered == len(wanted) else 0
-        answered = answered or not silent
-        if silent == _GONE:
-            raise UnreachableError(last)
+        silence.note(unanswered[-1] if len(unanswered) == len(wanted) else "")
     clear_frames(frames)
-    if last and not answered:
-        raise UnreachableError(last)
+    silence.end()
 
 
 def _fetch(folder: Path, galaxy: Galaxy, size: int, frames: FieldFrames) -> None:

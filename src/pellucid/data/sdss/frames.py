@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from http.client import HTTPException
 from pathlib import Path
-from urllib.error import HTTPError
 
-from pellucid.data.sdss.query import (
-    RELEASE,
+from pellucid.data.archive import (
     ArchiveError,
-    Field,
+    MissingError,
     Patience,
-    UnreachableError,
+    answer,
+    chunks,
+    name_of,
     patiently,
-    silence,
 )
+from pellucid.data.sdss.query import RELEASE, Field
 from pellucid.errors import InputError, PellucidError
 from pellucid.files import make_folder, write_atomically
-from pellucid.fits.file import open_fits
+from pellucid.fits.checksum import check_sums
 from pellucid.fits.layout import text_card
 from pellucid.fits.read import read_image
 from pellucid.fits.scan import one_line
@@ -25,11 +24,6 @@ from pellucid.image import SkyImage, is_nanomaggy
 
 #: A frame of 2048 × 1489 pixels takes 13 MB; what expands far beyond that is none.
 _MAX_FRAME = 2**28
-_SECONDS = 60
-
-
-class MissingFrameError(InputError):
-    """The archive says that it has no such frame."""
 
 
 class RejectedError(InputError):
@@ -52,7 +46,7 @@ class FieldFrames:
             field = self.field._replace(number=self.field.number + step)
             try:
                 self._held[step, band] = patiently(lambda: self._obtain(field, band), self.patience)
-            except MissingFrameError as error:
+            except MissingError as error:
                 reason = f"the scan has no field {field.number}, where it continues"
                 self._held[step, band] = RejectedError(reason) if step else error
             except ArchiveError as error:
@@ -93,14 +87,14 @@ def download_frame(field: Field, band: str) -> bytes:
 
     Raises
     ------
-    MissingFrameError
+    MissingError
         When the archive has no such frame.
     ArchiveError
         When it cannot be reached, or when what arrives is cut off, damaged or no bzip2 file.
     """
     import bz2
+    import io
 
-    from astropy.utils.data import download_file
     from astroquery.sdss import SDSS, conf
 
     run, rerun, camcol, number = field
@@ -108,23 +102,14 @@ def download_frame(field: Field, band: str) -> bytes:
         base=conf.sas_baseurl, dr=RELEASE, instrument="boss", rerun=rerun, run=run,
         camcol=camcol, field=number, band=band,
     )  # fmt: skip
-    name = url.rpartition("/")[-1]
+    name = name_of(url)
+    with answer(url) as response:
+        packed = b"".join(chunks(url, response))
     try:
-        packed = Path(download_file(url, cache=False, show_progress=False, timeout=_SECONDS))
-    except HTTPError as error:
-        error.close()
-        if error.code in (404, 410):
-            raise MissingFrameError(f"{name}: the archive has no such frame") from error
-        raise UnreachableError(silence(name, f"HTTP {error.code}")) from error
-    except (OSError, HTTPException) as error:
-        raise UnreachableError(silence(name, one_line(error))) from error
-    try:
-        with bz2.open(packed) as stream:
+        with bz2.open(io.BytesIO(packed)) as stream:
             data = stream.read(_MAX_FRAME + 1)
     except (OSError, EOFError) as error:
         raise ArchiveError(f"{name}: arrived damaged ({one_line(error)}); try again") from error
-    finally:
-        packed.unlink()
     if len(data) > _MAX_FRAME:
         raise ArchiveError(f"{name}: expands beyond any frame; try again")
     return data
@@ -149,17 +134,3 @@ def read_frame(path: Path, band: str) -> SkyImage:
     if frame.wcs is None:
         raise InputError(f"{path}: has no celestial WCS; fetch it again")
     return frame
-
-
-def check_sums(path: Path) -> None:
-    """Refuse a FITS file whose CHECKSUM or DATASUM cards contradict it; they may be absent.
-
-    Raises
-    ------
-    InputError
-        When it is damaged or missing.
-    """
-    with open_fits(path) as file:
-        for hdu in file.opened:
-            if not (hdu.verify_datasum() and hdu.verify_checksum()):
-                raise InputError(f"{path}: contradicts its CHECKSUM; fetch it again")

@@ -1,30 +1,20 @@
-"""The archive of SDSS: which galaxies a sample holds, and how long to wait for an answer."""
+"""The archive of SDSS: which galaxies a sample holds."""
 
 from __future__ import annotations
 
 import csv
 import re
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from pellucid.errors import TemporaryError
+from pellucid.data.archive import ArchiveError, UnreachableError, silence
 from pellucid.fits.scan import one_line
 
 RELEASE = 12
 COLUMNS = ("id", "ra", "dec", "z", "run", "rerun", "camcol", "field")
 _SECONDS = 600
-_T = TypeVar("_T")
-
-
-class ArchiveError(TemporaryError):
-    """The archive answered with something else than what was asked for."""
-
-
-class UnreachableError(ArchiveError):
-    """The archive did not answer."""
 
 
 class Field(NamedTuple):
@@ -45,24 +35,6 @@ class Galaxy:
     dec: float
     z: float
     field: Field
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How often a failed download is tried again; the first ``pause`` in s doubles each time."""
-
-    retries: int = 3
-    pause: float = 5.0
-
-
-def patiently(attempt: Callable[[], _T], patience: Patience) -> _T:
-    """What ``attempt`` returns, trying again while the archive fails."""
-    for number in range(patience.retries):
-        try:
-            return attempt()
-        except ArchiveError:
-            time.sleep(patience.pause * 2**number)
-    return attempt()
 
 
 def sample_query(z_min: float, z_max: float, limit: int | None = None) -> str:
@@ -153,8 +125,3 @@ def _rows(text: str) -> list[dict[str, str]]:
     if any(None in row or None in row.values() for row in rows):
         raise ArchiveError("SkyServer's table is cut off; try again later")
     return rows
-
-
-def silence(what: str, reason: str) -> str:
-    """The words of an `UnreachableError`."""
-    return f"{what}: cannot be reached ({reason}); check the connection and run again"

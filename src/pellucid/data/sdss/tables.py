@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pellucid.data.archive import Patience, patiently
 from pellucid.data.catalogue import read_catalogue
-from pellucid.data.sdss.query import COLUMNS, Galaxy, Patience, galaxy_from, patiently, query_sample
+from pellucid.data.sdss.query import COLUMNS, Galaxy, galaxy_from, query_sample
 from pellucid.errors import InputError
 from pellucid.files import write_atomically
 from pellucid.fits.scan import one_line

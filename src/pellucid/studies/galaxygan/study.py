@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -11,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.data.pairs import open_pairs
-from pellucid.errors import InputError, PellucidError, UsageError
-from pellucid.files import make_folder, write_atomically
+from pellucid.errors import InputError, PellucidError
+from pellucid.files import make_folder
+from pellucid.studies.folder import begin, require_training
 from pellucid.studies.galaxygan.jobs import fold_for, plan, run_job, score_file
 from pellucid.studies.galaxygan.preset import Preset
 from pellucid.studies.sample import Sample, SampleRecipe, prepare_sample
@@ -69,7 +68,7 @@ def run_study(
         When the sample is bad.
     """
     jobs = share(plan(preset), shard)
-    _require_training()
+    require_training()
     if not sample.data.is_dir() and not (output / "sample.h5").exists():
         raise InputError(f"{sample.data}: no such folder")
     output = make_folder(output).resolve()  # workers elsewhere have another working directory
@@ -88,7 +87,7 @@ def _prepare(preset: Preset, sample: SampleRecipe, output: Path, resume: bool) -
     from filelock import FileLock
 
     with FileLock(make_folder(output / "work") / "sample.lock"):
-        begun = _begin(preset, sample, output, resume)
+        begun = begin(output, _record(preset, sample), resume)
         try:
             taken = prepare_sample(sample, output / "sample.h5")
             store = open_pairs(output / "sample.h5")
@@ -102,19 +101,8 @@ def _prepare(preset: Preset, sample: SampleRecipe, output: Path, resume: bool) -
     return taken
 
 
-def _require_training() -> None:
-    """Say before anything is done what would stop every network."""
-    for name in ("torch", "filelock"):
-        if importlib.util.find_spec(name) is None:
-            raise UsageError(
-                f"a study needs {name}, which is not installed: pip install 'pellucid[train]'"
-            )
-
-
-def _begin(preset: Preset, sample: SampleRecipe, output: Path, resume: bool) -> bool:
-    """Write down what the folder computes (True), or see that it is the same as before."""
-    record = output / "study.json"
-    content = {
+def _record(preset: Preset, sample: SampleRecipe) -> dict[str, Any]:
+    return {
         "preset": preset.model_dump(mode="json"),
         "sample": {
             "data": sample.data.name,
@@ -122,22 +110,3 @@ def _begin(preset: Preset, sample: SampleRecipe, output: Path, resume: bool) -> 
             "cut": vars(sample.cut),
         },
     }
-    text = json.dumps(content, indent=1)
-    if not record.exists():
-        strange = [each.name for each in output.iterdir() if each.name != "work"]
-        if strange:
-            raise UsageError(
-                f"{output}: holds no study but {strange[0]}; name an empty or a new folder"
-            )
-        write_atomically(record, lambda stream: stream.write(text.encode()))
-        return True
-    if not resume:
-        raise UsageError(f"{output}: holds a study already; --resume goes on with it")
-    try:
-        before = json.loads(record.read_text())
-    except ValueError as error:
-        raise InputError(f"{record}: is damaged ({error}); name another --output") from error
-    for part, value in json.loads(text).items():
-        if before.get(part) != value:
-            raise UsageError(f"{output}: was begun with another {part}; name another --output")
-    return False

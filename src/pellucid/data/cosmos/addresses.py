@@ -1,0 +1,83 @@
+"""Where the COSMOS data stand: every address in one place, each of them open to correction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from pellucid.settings import read_settings
+
+
+class Addresses(BaseModel):
+    """The addresses of the archive; in ``acs`` and ``subaru``, {tile} is a tile's number.
+
+    They are those of the NASA/IPAC Infrared Science Archive, which SeeingGAN took its images
+    from. Its footnote names ``images/acs_2.0/``, where each of the 575 exposures lies as it was
+    taken, rotated by 11°; ``images/acs_mosaic_2.0/`` holds the same drizzled data with North up,
+    in tiles on the grid of Subaru's.
+
+    References
+    ----------
+    Koekemoer et al. 2007, ApJS 172, 196, doi:10.1086/520086 (ACS)
+    Taniguchi et al. 2007, ApJS 172, 9, doi:10.1086/516596 (Subaru)
+    Laigle et al. 2016, ApJS 224, 24, doi:10.3847/0067-0049/224/2/24 (COSMOS2015)
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: F814W, 0.03 arcsec/pixel, counts/s; {kind} is sci, or wht for the weight (1/variance).
+    #: https://irsa.ipac.caltech.edu/data/COSMOS/images/acs_2.0/ACS_INFO_2.0.txt
+    acs: str = (
+        "https://irsa.ipac.caltech.edu/data/COSMOS/images/acs_mosaic_2.0/tiles/"
+        "acs_I_030mas_{tile:03d}_{kind}.fits.gz"
+    )
+    #: r+ as it was observed: under matched_psf/ it is blurred to the worst band's seeing.
+    #: https://irsa.ipac.caltech.edu/data/COSMOS/images/subaru/SUBARU_INFO.txt names the folders;
+    #: the name of a tile follows that of the B band, original_psf/B/subaru_B_077_sci_20.fits.
+    subaru: str = (
+        "https://irsa.ipac.caltech.edu/data/COSMOS/images/subaru/original_psf/rp/"
+        "subaru_rp_{tile:03d}_sci_20.fits"
+    )
+    #: The archive's TAP service (IVOA Table Access Protocol).
+    tap: str = "https://irsa.ipac.caltech.edu/TAP"
+    #: COSMOS2015 there, and its columns.
+    table: str = "cosmos2015"
+    id: str = "id"
+    ra: str = "ra"
+    dec: str = "dec"
+    redshift: str = "photoz"
+    log_stellar_mass: str = "mass_med"
+    r_mag: str = "r_mag_auto"
+    #: 0 a galaxy, 1 a star, 2 an X-ray source, −9 no fit.
+    type: str = "type"
+
+    @field_validator("acs", "subaru")
+    @classmethod
+    def _has_tile(cls, value: str) -> str:
+        try:
+            named = value.format(tile=77, kind="sci") != value.format(tile=78, kind="sci")
+        except (KeyError, ValueError, IndexError, AttributeError):
+            named = False
+        if not named:
+            raise ValueError("write the tile's number into it as {tile:03d}")
+        return value
+
+    def acs_url(self, tile: int, kind: str) -> str:
+        """The address of a tile's image (``sci``) or weight (``wht``)."""
+        return self.acs.format(tile=tile, kind=kind)
+
+    def subaru_url(self, tile: int) -> str:
+        """The address of a tile's image in r+."""
+        return self.subaru.format(tile=tile, kind="sci")
+
+
+def read_addresses(path: Path | None) -> Addresses:
+    """The archive's addresses, corrected by those that a YAML file names.
+
+    Raises
+    ------
+    InputError
+        When the file is missing or no YAML, or names something else.
+    """
+    return Addresses() if path is None else read_settings(path, Addresses)

@@ -1,0 +1,184 @@
+"""Windows of mosaics that are too large to load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.data.folder import FITS_SUFFIXES
+from pellucid.data.geometry import square
+from pellucid.data.tile import Tile, open_tile
+from pellucid.errors import InputError, UsageError
+from pellucid.image import pixel_scale_of
+from pellucid.optics import PSF
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A part of a mosaic.
+
+    Parameters
+    ----------
+    flux
+        Shape (y, x), in the mosaic's unit; NaN where there is no data.
+    wcs
+        Of the window.
+    tile
+        From which it was read.
+    """
+
+    flux: NDArray[np.float32]
+    wcs: WCS
+    tile: Tile
+
+
+@dataclass(frozen=True, eq=False)
+class Mosaic:
+    """A telescope's image of a field, in one tile or many that may overlap.
+
+    Parameters
+    ----------
+    tiles
+        At least one.
+    zero_point
+        AB magnitude of one unit of flux; None where unknown.
+    unit
+        As BUNIT has it, or None.
+    pixel_scale
+        Arcsec.
+    """
+
+    tiles: tuple[Tile, ...]
+    zero_point: float | None
+    unit: str | None
+    pixel_scale: float
+
+    def window(self, ra: float, dec: float, side: float, around: float = 0.0) -> Window:
+        """The pixels of a square on the sky, read from a tile that holds it whole.
+
+        Where several tiles do, it is the one whose middle is nearest. Pixels that are NaN have no
+        data, nor patches (3×3 or more) of exactly 0 where pixels are floating-point numbers: there
+        a drizzled mosaic was not exposed.
+
+        Parameters
+        ----------
+        ra, dec
+            Middle of the square, deg (ICRS).
+        side
+            Of the square, whose sides run north and east, arcsec.
+        around
+            Side of a larger square, arcsec, of which the window holds what the tile has; only the
+            inner one must be whole.
+
+        Raises
+        ------
+        InputError
+            When the square is off the mosaic, lies across an edge or has pixels without data, or
+            when the file is damaged.
+        """
+        # Each tile is asked: some hundred of them take milliseconds.
+        places = [(tile, tile.pixel_of(np.array(ra), np.array(dec))) for tile in self.tiles]
+        inside = [(tile, place) for tile, place in places if tile.holds(place)]
+        if not inside:
+            raise InputError("off the mosaic")
+        inside.sort(key=lambda each: float(np.linalg.norm(each[1] / each[0].shape - 0.5)))
+        fault: InputError | None = None
+        for tile, _ in inside:
+            corners = tile.pixel_of(*square(ra, dec, side))
+            if not tile.holds(corners):
+                fault = fault or InputError(f"across the edge of {tile.path}")
+                continue
+            small = tile.box(corners)
+            large = tile.box(tile.pixel_of(*square(ra, dec, max(side, around))))
+            flux = tile.read(*large)
+            inner = tuple(
+                slice(a.start - b.start, a.stop - b.start)
+                for a, b in zip(small, large, strict=True)
+            )
+            empty = 1.0 - float(np.isfinite(flux[inner]).mean())
+            if empty == 0.0:
+                return Window(flux, tile.wcs[large], tile)
+            fault = InputError(f"pixels without data: {max(100 * empty, 0.01):.2g} %")
+        assert fault is not None
+        raise fault
+
+
+def open_mosaic(
+    paths: Sequence[str | Path],
+    hdu: str | int | None = None,
+    psf: PSF | None = None,
+    zero_point: float | None = None,
+) -> Mosaic:
+    """Read the headers of a mosaic, none of its pixels.
+
+    Parameters
+    ----------
+    paths
+        FITS files, or folders of them, plain, tile-compressed or gzipped. A gzipped one is
+        unpacked once to a temporary file, which goes when the program ends.
+    hdu
+        Name or number of the image in each file; needed where a file holds several.
+    psf
+        Of all the tiles, in their own pixels.
+    zero_point
+        AB magnitude of one unit of flux; read from the headers when not given.
+
+    Raises
+    ------
+    UsageError
+        When there is no path.
+    InputError
+        When a file is missing, damaged, has no image or no celestial WCS; when the tiles differ in
+        pixel scale or unit, or only some have a zero point.
+    """
+    tiles = [open_tile(path, hdu, psf) for path in _files(paths)]
+    first = tiles[0]
+    pixel_scale = pixel_scale_of(first.wcs)
+    for tile in tiles:
+        scale = pixel_scale_of(tile.wcs)
+        if abs(scale / pixel_scale - 1) > 0.01:
+            raise InputError(
+                f'{tile.path}: has {scale:.4g}" pixels, {first.path} {pixel_scale:.4g}"'
+            )
+        if tile.unit != first.unit:
+            raise InputError(
+                f"{tile.path}: is in {tile.unit or 'no unit'}, "
+                f"{first.path} in {first.unit or 'no unit'}"
+            )
+    if zero_point is None:
+        zero_point = first.zero_point
+        tiles = [_at_zero_point(tile, zero_point) for tile in tiles]
+    return Mosaic(tuple(tiles), zero_point, first.unit, pixel_scale)
+
+
+def _at_zero_point(tile: Tile, zero_point: float | None) -> Tile:
+    if (tile.zero_point is None) != (zero_point is None):
+        raise InputError(
+            f"{tile.path}: some tiles have a zero point in their header, others have none; state it"
+        )
+    if tile.zero_point is None or zero_point is None:
+        return tile
+    return replace(tile, gain=10 ** (0.4 * (zero_point - tile.zero_point)))
+
+
+def _files(paths: Sequence[str | Path]) -> list[Path]:
+    files: list[Path] = []
+    for path in map(Path, paths):
+        if not path.is_dir():
+            files.append(path)
+            continue
+        inside = sorted(p for p in path.iterdir() if p.name.lower().endswith(FITS_SUFFIXES))
+        if not inside:
+            raise InputError(f"{path}: holds no FITS file")
+        files += inside
+    if not files:
+        raise UsageError("a mosaic needs at least one FITS file")
+    return files

@@ -1,0 +1,158 @@
+"""Pairs from the mosaics of two telescopes, on as many cores as wanted, and what became of all."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import re
+import signal
+import threading
+import time
+import traceback
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from pellucid.data.cutouts import CutRecipe, Source, cut_pair
+from pellucid.data.mosaic import Mosaic
+from pellucid.data.observed import ObservedPair
+from pellucid.data.pairs import Rejection
+from pellucid.errors import PellucidError, TemporaryError
+from pellucid.files import write_atomically
+
+#: A process of its own pays from so many objects on.
+_WORTH_A_PROCESS = 25
+#: Results that wait for those before them, a worker: more would only fill the memory.
+_AHEAD = 8
+
+
+def observe(
+    sources: Sequence[Source],
+    sharp: Mosaic,
+    blurred: Mosaic,
+    recipe: CutRecipe,
+    workers: int | None = None,
+) -> Iterator[ObservedPair | Rejection]:
+    """The pair of each source, or why there is none, in the order of the sources.
+
+    Workers end with the process that started them, even where that was killed.
+
+    Parameters
+    ----------
+    sources
+        What to cut out.
+    sharp, blurred
+        Of what.
+    recipe
+        How.
+    workers
+        Processes; None takes one a core, as far as there is work for them. The result is the same.
+
+    Raises
+    ------
+    TemporaryError
+        When a worker is killed, e.g. for want of memory.
+    """
+    workers = min(workers or _cores(len(sources)), max(len(sources), 1))
+    if workers == 1:
+        for source in sources:
+            yield _attempt(source, sharp, blurred, recipe)
+        return
+    # Forked children would inherit the parent's threads in whatever state they are.
+    context = multiprocessing.get_context("spawn")
+    begin = (os.getpid(), sharp, blurred, recipe)
+    pool = ProcessPoolExecutor(workers, context, _begin, begin)
+    waiting: deque[Future[ObservedPair | Rejection]] = deque()
+    try:
+        for source in sources:
+            waiting.append(pool.submit(_attempt_here, source))
+            if len(waiting) > _AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool:
+        raise TemporaryError(
+            "a worker was killed (out of memory?); nothing was written; --workers 1 needs less"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def kept(
+    results: Iterable[ObservedPair | Rejection], rejected: list[Rejection]
+) -> Iterator[ObservedPair]:
+    """The pairs among the results; the rejections go to the end of ``rejected``."""
+    for result in results:
+        if isinstance(result, Rejection):
+            rejected.append(result)
+        else:
+            yield result
+
+
+def count_reasons(rejected: Iterable[Rejection]) -> dict[str, int]:
+    """How often each reason is given, most frequent first; numbers and files make no difference."""
+    kinds: Counter[str] = Counter()
+    for each in rejected:
+        bare = re.sub(r"\s*\(.*\)", "", each.reason)
+        kinds[re.sub(r"\S*[\d/]\S*", "…", bare)] += 1
+    return dict(kinds.most_common())
+
+
+def write_rejected(path: Path, rejected: Iterable[Rejection], overwrite: bool = False) -> None:
+    """Write the table of the objects that are not in the store (ECSV: id, reason)."""
+    from astropy.table import Table
+
+    rows = [(each.id, each.reason) for each in rejected]
+    text = io.StringIO()
+    table = Table(rows=rows or None, names=["id", "reason"], dtype=[str, str])
+    table.write(text, format="ascii.ecsv")
+    data = text.getvalue().encode()
+    write_atomically(path, lambda stream: stream.write(data), overwrite)
+
+
+def _attempt(
+    source: Source, sharp: Mosaic, blurred: Mosaic, recipe: CutRecipe
+) -> ObservedPair | Rejection:
+    """One bad object does not stop the others, unless it is the machine's doing."""
+    try:
+        return cut_pair(source, sharp, blurred, recipe)
+    except (TemporaryError, OSError, MemoryError):
+        raise
+    except PellucidError as error:
+        return Rejection(source.id, str(error))
+    except Exception as error:  # a fault of ours, or of a library: said, and the others go on
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        return Rejection(source.id, f"{type(error).__name__}: {error} ({where})")
+
+
+#: What a worker process cuts from and how, told once when it begins.
+_given: tuple[Mosaic, Mosaic, CutRecipe] | None = None
+
+
+def _begin(parent: int, sharp: Mosaic, blurred: Mosaic, recipe: CutRecipe) -> None:
+    global _given
+    _given = (sharp, blurred, recipe)
+    # Ctrl-C reaches the workers, too: it ends them, where Python's handler would end one object
+    # and begin the next.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _attempt_here(source: Source) -> ObservedPair | Rejection:
+    assert _given is not None
+    return _attempt(source, *_given)
+
+
+def _cores(objects: int) -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(cores or 1, 1 + objects // _WORTH_A_PROCESS)

@@ -1,0 +1,197 @@
+"""What stands in a window: its sky, its noise, and which pixels belong to which source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import InputError, UsageError
+from pellucid.optics import robust_background
+
+#: Detection: least height in standard deviations of the sky, and least number of pixels.
+_THRESHOLD, _LEAST_AREA = 1.5, 5
+#: Share of a blend's flux that makes a clump a source of its own (SExtractor's DEBLEND_MINCONT).
+_CONTRAST = 0.005
+#: The sky is measured this far (pixels) from what is detected, on at most so many pixels.
+_MARGIN, _SAMPLE = 3, 200_000
+#: Kron's radius times this holds nearly all of a source's light; below the least radius it is
+#: noise (the values are SExtractor's PHOT_AUTOPARAMS).
+_KRON_FACTOR, _KRON_LEAST, _KRON_REACH = 2.5, 3.5, 6.0
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """A window taken apart.
+
+    Parameters
+    ----------
+    flux
+        Shape (y, x), its sky subtracted; NaN where there is no data.
+    sky
+        What was subtracted, flux per pixel.
+    noise
+        Standard deviation of a sky pixel.
+    labels
+        Shape (y, x); k + 1 on the pixels of source k, 0 on the sky.
+    places
+        Barycentres (y, x) in pixels, shape (source, 2).
+    shapes
+        Standard deviations along the major and minor axis in pixels, and the angle of the major
+        axis from x to y in radians; shape (source, 3).
+    """
+
+    flux: NDArray[np.float32]
+    sky: float
+    noise: float
+    labels: NDArray[np.int32]
+    places: NDArray[np.float64]
+    shapes: NDArray[np.float64]
+
+    def at(self, place: NDArray[np.float64], within: float) -> int:
+        """Label of the source at a pixel (y, x), or of the nearest one ``within`` pixels; or 0."""
+        rows, columns = np.nonzero(self.labels)
+        if rows.size == 0:
+            return 0
+        distance = np.hypot(rows - place[0], columns - place[1])
+        nearest = int(distance.argmin())
+        return (
+            int(self.labels[rows[nearest], columns[nearest]]) if distance[nearest] <= within else 0
+        )
+
+
+def segment(flux: NDArray[np.floating], binning: int = 1) -> Segments:
+    """Measure a window's sky and noise, and find its sources.
+
+    Parameters
+    ----------
+    flux
+        Shape (y, x); NaN where there is no data.
+    binning
+        Sources are looked for in means over so many pixels a side: finely sampled images show
+        more of a galaxy's faint parts, and fewer of its knots, that way.
+
+    Raises
+    ------
+    InputError
+        When there is no data, no noise, or noise fills the window with sources.
+    UsageError
+        When sep is not installed.
+    """
+    try:
+        import sep
+    except ModuleNotFoundError:
+        raise UsageError("finding sources needs sep: pip install 'pellucid[sources]'") from None
+
+    if not np.isfinite(flux).any():
+        raise InputError("no sky around it: no pixel has data")
+    coarse = binned(flux, binning)
+    first = robust_background(coarse[None])
+    holes = ~np.isfinite(coarse)
+    plane = np.where(holes, 0.0, coarse - first.sky[0])
+    if not first.sigma > 0:
+        raise InputError("no noise around it: the sky's pixels are all equal")
+    sep.set_extract_pixstack(max(sep.get_extract_pixstack(), plane.size))
+    try:
+        found, labels = sep.extract(
+            plane.astype(np.float64),
+            _THRESHOLD * first.sigma,
+            mask=holes,
+            minarea=_LEAST_AREA,
+            deblend_cont=_CONTRAST,
+            segmentation_map=True,
+        )
+    except Exception as error:  # sep has no class of its own for a full buffer
+        raise InputError(f"cannot be told from its neighbours ({error})") from error
+    full = _repeated(labels, binning, flux.shape)
+    sky, noise = _sky(flux, _repeated(grown(labels > 0, _MARGIN), binning, flux.shape))
+    middle = 0.5 * (binning - 1)
+    return Segments(
+        (flux - np.float32(sky)).astype(np.float32),
+        sky,
+        noise,
+        full.astype(np.int32),
+        np.stack([found["y"], found["x"]], axis=-1) * binning + middle,
+        np.stack([found["a"] * binning, found["b"] * binning, found["theta"]], axis=-1),
+    )
+
+
+def r90(scene: Segments, label: int) -> float:
+    """Semi-major axis, in pixels, of the ellipse that holds 90 % of a source's total flux.
+
+    The total is that of Kron's ellipse, 2.5 Kron radii and at least 3.5 isophotal ones; the
+    pixels of other sources are left out.
+
+    Raises
+    ------
+    InputError
+        When its flux is not positive.
+
+    References
+    ----------
+    Kron 1980, ApJS 43, 305, doi:10.1086/190669
+    Bertin & Arnouts 1996, A&AS 117, 393, doi:10.1051/aas:1996164
+    """
+    (y, x), (a, b, theta) = scene.places[label - 1], scene.shapes[label - 1]
+    b = max(b, 0.1 * a, 0.1)
+    rows, columns = np.ogrid[: scene.flux.shape[0], : scene.flux.shape[1]]
+    along = (columns - x) * np.cos(theta) + (rows - y) * np.sin(theta)
+    across = (rows - y) * np.cos(theta) - (columns - x) * np.sin(theta)
+    radius = np.hypot(along / a, across / b)
+    own = ((scene.labels == label) | (scene.labels == 0)) & np.isfinite(scene.flux)
+    near = own & (radius <= _KRON_REACH)
+    weight = float(scene.flux[near].sum())
+    kron = float((radius[near] * scene.flux[near]).sum()) / weight if weight > 0 else 0.0
+    inside = own & (radius <= max(_KRON_FACTOR * kron, _KRON_LEAST))
+    order = np.argsort(radius[inside])
+    growth = np.cumsum(scene.flux[inside][order], dtype=np.float64)
+    if not growth[-1] > 0:
+        raise InputError("its R90 cannot be measured: its flux is not positive")
+    return float(a * radius[inside][order][int(np.argmax(growth >= 0.9 * growth[-1]))])
+
+
+def without(
+    scene: Segments, region: NDArray[np.bool_], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """The window's flux with a region replaced by sky noise."""
+    flux = scene.flux.copy()
+    flux[region] = rng.normal(0.0, scene.noise, int(region.sum()))
+    return flux
+
+
+def _sky(flux: NDArray[np.floating], sources: NDArray[np.bool_]) -> tuple[float, float]:
+    pixels = flux[~sources & np.isfinite(flux)]
+    if pixels.size < 100:  # a source fills the window: clipping has to do
+        pixels = flux[np.isfinite(flux)]
+    step = 1 + pixels.size // _SAMPLE
+    background = robust_background(pixels[None, None, ::step])
+    return float(background.sky[0]), background.sigma
+
+
+def binned(flux: NDArray[np.floating], binning: int) -> NDArray[np.float64]:
+    """Means over blocks of pixels; what is left over at the far edges is cut off."""
+    if binning == 1:
+        return flux.astype(np.float64)
+    height, width = (max(side // binning, 1) * binning for side in flux.shape)
+    blocks = flux[:height, :width].reshape(height // binning, binning, width // binning, binning)
+    return blocks.mean(axis=(1, 3), dtype=np.float64)
+
+
+def _repeated(values: NDArray[Any], binning: int, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Back to full size; what the binning cut off at the far edges is as its neighbour."""
+    rows, columns = (
+        np.minimum(np.arange(side) // binning, count - 1)
+        for side, count in zip(shape, values.shape, strict=True)
+    )
+    return values[np.ix_(rows, columns)]
+
+
+def grown(region: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
+    """A region and what lies within so many pixels of it."""
+    from scipy.ndimage import binary_dilation
+
+    if pixels < 1:  # which scipy takes for: until nothing changes
+        return region
+    return np.asarray(binary_dilation(region, iterations=pixels), dtype=bool)

@@ -1,0 +1,227 @@
+"""Which galaxies of a catalogue become pairs: cuts, classes of one size, ids that are safe."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pellucid.data.catalogue import select_ids
+from pellucid.data.columns import Columns, Names, Rows, read_rows
+from pellucid.data.cutouts import Source
+from pellucid.data.pairs import Rejection
+from pellucid.errors import InputError
+from pellucid.settings import read_named, shipped_files
+
+#: Longer ids are no names, and file systems refuse names of more than 255 bytes.
+LONGEST_ID = 128
+
+
+class Selection(BaseModel):
+    """Which rows of a catalogue to take, the paper's unless said; a cut that is null is off.
+
+    Gan, Bekki & Hashemizadeh, section 2.9.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = ""
+    description: str = ""
+    max_redshift: Annotated[float, Field(gt=0)] | None = 0.6
+    #: log10 of solar masses.
+    min_log_stellar_mass: float | None = 9.0
+    #: Each class with the values that mean it; capitals, blanks and signs do not matter.
+    classes: dict[str, Names] | None = {
+        "bulge+disk": ("bulge+disk", "BD"),
+        "pure disk": ("pure disk", "disk", "D"),
+        "elliptical": ("elliptical", "E"),
+        "irregular/merger": ("irregular/merger", "irregular", "merger", "Irr"),
+    }
+    #: The same number of each class. If false, a catalogue without classes will do.
+    balance: bool = True
+    #: At most so many objects, over all classes.
+    count: Annotated[int, Field(gt=0)] | None = 700
+    #: Of the draw.
+    seed: int = 0
+    columns: Columns = Columns()
+
+    @model_validator(mode="after")
+    def _classes_to_balance(self) -> Selection:
+        if self.balance and not self.classes:
+            raise ValueError("balance: true needs classes")
+        return self
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What a selection takes from a catalogue.
+
+    Parameters
+    ----------
+    sources
+        In the catalogue's order.
+    rejected
+        Rows that pass the cuts but have no usable id, position or R90.
+    rows
+        Of the catalogue.
+    excluded
+        How many of them each cut takes out, in the order of the cuts.
+    classes
+        How many sources there are of each class.
+    """
+
+    sources: list[Source]
+    rejected: list[Rejection]
+    rows: int
+    excluded: dict[str, int]
+    classes: dict[str, int]
+
+
+def read_selection(name: str | Path) -> Selection:
+    """A selection that comes with pellucid, by name, or a YAML file; errors as `read_named`."""
+    return read_named(name, shipped_files("data", "selections"), Selection)
+
+
+def select_sources(path: str | Path, selection: Selection, where: Sequence[str] = ()) -> Selected:
+    """The objects of a catalogue that pass every cut.
+
+    A row without a value passes no cut. Who is drawn, where there are more than wanted, is decided
+    by a hash of seed and id: the order of rows plays no part, and further rows displace few.
+
+    Parameters
+    ----------
+    path
+        Of the catalogue.
+    selection
+        The cuts.
+    where
+        Further ones, e.g. ``"mag_r < 22"``.
+
+    Raises
+    ------
+    InputError
+        When a column is missing, a class is empty or nothing is left.
+    UsageError
+        When a condition cannot be read.
+    """
+    columns = selection.columns
+    rows = read_rows(path, columns.id)
+    ids = rows.text([columns.id])
+    ra, dec = rows.numbers(columns.ra, "deg"), rows.numbers(columns.dec, "deg")
+    r90 = None if columns.r90 is None else rows.numbers(columns.r90, "arcsec")
+    left = np.ones(len(rows), dtype=bool)
+    excluded: dict[str, int] = {}
+
+    def cut(name: str, passes: NDArray[np.bool_]) -> None:
+        excluded[name] = int((left & ~passes).sum())
+        left[:] &= passes
+
+    if where:
+        passing = set(select_ids(path, where, columns.id))
+        cut("where", np.array([name in passing for name in ids], dtype=bool))
+    if selection.max_redshift is not None:
+        cut("max_redshift", rows.numbers(columns.redshift) < selection.max_redshift)
+    if selection.min_log_stellar_mass is not None:
+        mass = rows.log_mass(columns.stellar_mass)
+        cut("min_log_stellar_mass", mass > selection.min_log_stellar_mass)
+    classes = _classes(rows, selection)
+    if classes is not None:
+        cut("classes", classes != "")
+
+    rejected: list[Rejection] = []
+    seen: set[str] = set()
+    for row in np.flatnonzero(left):
+        fault = _fault_of_id(ids[row], seen) or _fault_of_place(ra[row], dec[row])
+        if fault is None and r90 is not None and not 0 < r90[row] < np.inf:
+            fault = f"its R90 in the catalogue is {r90[row]:g} arcsec"
+        if fault is None:
+            seen.add(ids[row])
+        else:
+            rejected.append(Rejection(_printable(ids[row], int(row)), fault))
+            left[row] = False
+
+    drawn = _drawn(path, selection, ids, np.flatnonzero(left), classes)
+    excluded["balance and count"] = int(left.sum()) - len(drawn)
+    if not drawn and not rejected:
+        cuts = ", ".join(f"{name} {count}" for name, count in excluded.items() if count)
+        raise InputError(f"{path}: none of its {len(ids)} rows is left ({cuts or 'it is empty'})")
+    sources = [
+        Source(ids[row], float(ra[row]), float(dec[row]), None if r90 is None else float(r90[row]))
+        for row in drawn
+    ]
+    members = {} if classes is None else dict(Counter(str(classes[row]) for row in drawn))
+    return Selected(sources, rejected, len(rows), excluded, members)
+
+
+def _drawn(
+    path: str | Path,
+    selection: Selection,
+    ids: list[str],
+    rows: NDArray[np.integer],
+    classes: NDArray[np.str_] | None,
+) -> list[int]:
+    """The rows that are taken of those that could be."""
+
+    def lot(row: int) -> bytes:
+        return hashlib.sha256(f"{selection.seed}:{ids[row]}".encode()).digest()
+
+    order = sorted(rows.tolist(), key=lot)
+    if not selection.balance:
+        return sorted(order[: selection.count])
+    assert classes is not None
+    assert selection.classes is not None
+    members = {name: [row for row in order if classes[row] == name] for name in selection.classes}
+    smallest = min(map(len, members.values()))
+    if not smallest:
+        empty = ", ".join(name for name, some in members.items() if not some)
+        raise InputError(
+            f"{path}: no object of class {empty} passes the cuts; "
+            "balance: false in a --selection of your own does without"
+        )
+    each = min(smallest, (selection.count or len(ids)) // len(members))
+    return sorted(row for some in members.values() for row in some[:each])
+
+
+def _classes(rows: Rows, selection: Selection) -> NDArray[np.str_] | None:
+    """The class of each row, "" where it is none of those wanted; None where none are."""
+    names = selection.columns.morphology
+    if selection.classes is None or not (selection.balance or rows.has(names)):
+        return None
+    meaning = {_bare(value): name for name, values in selection.classes.items() for value in values}
+    return np.array([meaning.get(_bare(value), "") for value in rows.text(names)], dtype=str)
+
+
+def _fault_of_id(name: str, seen: set[str]) -> str | None:
+    """Why an id must not enter a store, whose users make file names of it."""
+    if not name.strip():
+        return "has no id"
+    if len(name) > LONGEST_ID:
+        return f"its id has more than {LONGEST_ID} characters"
+    if not name.isprintable():
+        return "its id has control characters"
+    if name == "." or ".." in name or re.search(r"[/\\]", name):
+        return "its id could be a path"
+    return "an object of this id came before" if name in seen else None
+
+
+def _fault_of_place(ra: float, dec: float) -> str | None:
+    if -360.0 <= ra <= 360.0 and -90.0 <= dec <= 90.0:
+        return None
+    return "has no position" if np.isnan(ra + dec) else f"its position {ra:g}, {dec:g} is no sky"
+
+
+def _printable(name: str, row: int) -> str:
+    shown = name.encode("unicode_escape").decode()
+    return shown[:LONGEST_ID] if shown.strip() else f"row {row + 1}"
+
+
+def _bare(value: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", value.lower())

@@ -1,0 +1,268 @@
+"""The structure of one galaxy, free of any model, and what a restoration makes of it."""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import InputError
+from pellucid.metrics.detection import check_plane, detect, smoothed, smoothed_sky
+from pellucid.metrics.psnr import check_pair
+from pellucid.optics.inpaint import filled
+from pellucid.optics.noise import robust_background
+
+#: The numbers of `morphology`, each with the attribute of statmorph that it is.
+STATISTICS = {
+    "half_light_radius": "rhalf_ellip",
+    "ellipticity": "ellipticity_asymmetry",
+    "concentration": "concentration",
+    "gini": "gini",
+    "m20": "m20",
+    "reach": "rmax_ellip",
+}
+#: What ``flag`` means; the first four are statmorph's own.
+FLAGS = {
+    0: "good",
+    1: "suspect",
+    2: "bad",
+    4: "nothing could be measured",
+    5: "no source at the centre",
+}
+BAD, NOT_MEASURED, NO_SOURCE = 2, 4, 5
+#: statmorph's number for what it could not measure.
+_INVALID = -99.0
+
+
+def central_segment(
+    flux: NDArray[np.floating],
+    noise: float | None = None,
+    sigmas: float = 1.5,
+    fwhm: float = 3.0,
+    contrast: float = 0.05,
+) -> NDArray[np.int32] | None:
+    """The pixels of the galaxy at the centre, and those of its neighbours.
+
+    Parameters
+    ----------
+    flux
+        Shape (y, x), any unit; it is taken above its own sky.
+    noise
+        Standard deviation of a sky pixel of the smoothed plane; None measures it. A plane without
+        noise is given a thousandth of its peak.
+    sigmas
+        Surface brightness of the outermost pixels, in units of the noise.
+    fwhm
+        Of the Gaussian that smooths the plane first, pixels; also how far from the centre the
+        segment may begin.
+    contrast
+        As `pellucid.metrics.detection.detect`: a neighbour is parted from the galaxy where it
+        holds more than this share of their light. Knots of star formation hold less.
+
+    Returns
+    -------
+    array or None
+        Shape (y, x): 1 on the galaxy, 2 on its neighbours, 0 on the sky; None where nothing
+        stands at the centre.
+    """
+    check_plane(flux)
+    sky = smoothed_sky(flux, fwhm)
+    plane = flux - sky.sky[0]
+    peak = float(smoothed(plane, fwhm).max())
+    if noise is None:
+        noise = sky.sigma or 1e-3 * peak
+    if not peak > sigmas * noise > 0:
+        return None
+    found = detect(plane, sigmas, noise, fwhm=fwhm, contrast=contrast).segments
+    height, width = plane.shape
+    y, x = np.ogrid[:height, :width]
+    distance = np.hypot(y - (height - 1) / 2, x - (width - 1) / 2)
+    distance[found == 0] = np.inf
+    if not distance.min() <= fwhm:
+        return None
+    chosen = found.flat[int(distance.argmin())]
+    return np.where(found == chosen, 1, 2 * (found > 0)).astype(np.int32)
+
+
+def morphology(
+    flux: NDArray[np.floating],
+    segment: NDArray[np.int32] | None = None,
+    mask: NDArray[np.bool_] | None = None,
+    reach: float | None = None,
+) -> dict[str, float]:
+    """Size, shape and distribution of the light of the galaxy at the centre.
+
+    Parameters
+    ----------
+    flux
+        Shape (y, x), any unit; it is taken above its own sky, measured outside the segments.
+        Pixels that are not finite take no part.
+    segment
+        Shape (y, x), as `central_segment`, which finds it where it is None.
+    mask
+        Shape (y, x); True marks a bad pixel.
+    reach
+        Semi-major axis of the ellipse that holds all of the galaxy's light, pixels; None takes
+        the furthest pixel that stands 1 standard deviation above the sky.
+
+    Returns
+    -------
+    dict
+        ``half_light_radius`` (semi-major axis of the ellipse with half of the light within
+        ``reach``, pixels), ``ellipticity`` (1 − b/a, from second moments over the segment),
+        ``concentration`` (5 log₁₀ r₈₀/r₂₀), ``gini``, ``m20``, ``reach`` (pixels), and ``flag``,
+        whose meaning is in `FLAGS`. What cannot be measured is NaN. It takes 0.1 to 1 second for
+        images of 50 to 200 pixels a side, above 10 for 500.
+
+    Raises
+    ------
+    InputError
+        When the flux is no plane, or segment or mask have another shape.
+
+    Notes
+    -----
+    The numbers are statmorph's ``rhalf_ellip``, ``ellipticity_asymmetry``, ``concentration``,
+    ``gini``, ``m20`` and ``rmax_ellip``; the point spread function is in them.
+
+    References
+    ----------
+    Rodriguez-Gomez et al. 2019, MNRAS 483, 4140, doi:10.1093/mnras/sty3345
+    Lotz, Primack & Madau 2004, AJ 128, 163, doi:10.1086/421849
+    """
+    check_plane(flux)
+    for name, other in (("segment map", segment), ("mask", mask)):
+        if other is not None and other.shape != flux.shape:
+            raise InputError(f"the {name} has shape {other.shape}, the flux {flux.shape}")
+    holes = ~np.isfinite(flux)
+    if mask is not None:
+        holes |= mask
+    plane = np.where(holes, np.nan, flux).astype(np.float64)
+    if segment is None:
+        segment = central_segment(plane)
+    if segment is None or not (segment == 1).any():
+        return _nothing(NO_SOURCE)
+    plane -= robust_background(np.where(segment > 0, np.nan, plane)[None]).sky[0]
+    source = _measured(filled(plane[None])[0].astype(np.float64), segment, holes, reach)
+    if source is None:
+        return _nothing(NOT_MEASURED)
+    values = {name: float(getattr(source, theirs)) for name, theirs in STATISTICS.items()}
+    values = {name: np.nan if value == _INVALID else value for name, value in values.items()}
+    return {**values, "flag": source.measured_flag}
+
+
+def morphology_errors(
+    truth: NDArray[np.floating],
+    restored: NDArray[np.floating],
+    noise: float | None = None,
+    mask: NDArray[np.bool_] | None = None,
+) -> dict[str, float]:
+    """What became of the structure of the galaxy at the centre.
+
+    The truth's segments and its ``reach`` serve both images, so that one object is measured. A
+    smooth restoration can be followed far out to where the truth is noise: with a reach of its own
+    a perfect one would seem larger, by 10 % for a clear galaxy and 50 % for a faint one. What the
+    truth's noise does to ``gini`` and ``m20`` stays in the differences: of clear galaxies some
+    0.01 and 0.02.
+
+    Parameters
+    ----------
+    truth, restored
+        Shape (y, x), one unit and one grid. Pixels that are not finite in either take no part.
+    noise
+        As `central_segment`, of the truth.
+    mask
+        Shape (y, x); True marks a bad pixel.
+
+    Returns
+    -------
+    dict
+        ``rhalf_ratio`` (half-light radius, restored over truth, 1 is right), and restored −
+        truth of the others: ``ellipticity_difference``, ``concentration_difference``,
+        ``gini_difference``, ``m20_difference``; ``morphology_flag`` is the graver of both flags,
+        and where that is 2 or more the others are NaN: statmorph advises against their use.
+
+    Raises
+    ------
+    InputError
+        When shapes disagree, no pixel is finite in both, or as `morphology`.
+    """
+    check_plane(truth)
+    check_pair(truth, restored)
+    holes = ~(np.isfinite(truth) & np.isfinite(restored))
+    if mask is not None:
+        holes |= mask
+    segment = central_segment(np.where(holes, np.nan, truth), noise)
+    if segment is None:
+        expected = found = _nothing(NO_SOURCE)
+    else:
+        expected = morphology(truth, segment, holes)
+        found = morphology(restored, segment, holes, expected["reach"])
+    flag = max(expected["flag"], found["flag"])
+    if flag >= BAD:
+        expected = found = _nothing(flag)
+    size = expected["half_light_radius"]
+    return {
+        "rhalf_ratio": found["half_light_radius"] / size if size > 0 else float("nan"),
+        **{
+            f"{name}_difference": found[name] - expected[name]
+            for name in ("ellipticity", "concentration", "gini", "m20")
+        },
+        "morphology_flag": flag,
+    }
+
+
+def _nothing(flag: float) -> dict[str, float]:
+    return {**dict.fromkeys(STATISTICS, float("nan")), "flag": flag}
+
+
+def _measured(
+    plane: NDArray[np.float64],
+    segment: NDArray[np.int32],
+    holes: NDArray[np.bool_],
+    reach: float | None,
+) -> Any:
+    """statmorph's object, None where it gives up."""
+    from astropy.utils.exceptions import AstropyUserWarning
+
+    # What it warns of is in its flag.
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", AstropyUserWarning)
+        try:
+            source = _structure()(plane, segment, holes, reach)
+        except (AssertionError, ValueError, IndexError, RuntimeError, ZeroDivisionError):
+            return None  # its checks of itself: the galaxy is none that it was made for
+    return None if source.flag == NOT_MEASURED else source
+
+
+@cache
+def _structure() -> Any:
+    import statmorph
+
+    class Structure(statmorph.SourceMorphology):
+        """statmorph without what is not asked for: its Sérsic fit takes most of its time."""
+
+        def __init__(
+            self,
+            plane: NDArray[np.float64],
+            segment: NDArray[np.int32],
+            holes: NDArray[np.bool_],
+            reach: float | None,
+        ) -> None:
+            self._reach = reach
+            self.measured_flag = NOT_MEASURED
+            # The gain serves the signal-to-noise ratio and the fit only. Outliers stay: a sharp
+            # nucleus is one, and what a cosmic ray has hit belongs in the mask.
+            super().__init__(plane, segment, 1, mask=holes, gain=1.0, n_sigma_outlier=0)
+
+        def _calculate_morphology(self) -> None:
+            if self._reach is not None:
+                vars(self)["rmax_ellip"] = self._reach  # where a lazyproperty keeps its value
+            for name in STATISTICS.values():
+                getattr(self, name)
+            # Before statmorph tests the sky's mean, a test that no noise-free image passes.
+            self.measured_flag = self.flag
+
+    return Structure

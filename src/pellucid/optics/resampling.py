@@ -1,0 +1,183 @@
+"""One image on another pixel grid, its flux conserved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import InputError
+from pellucid.image import SkyImage
+from pellucid.optics.psf import PSF
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """Where the pixels of a new grid lie in an old one: old = matrix · new + offset.
+
+    Parameters
+    ----------
+    matrix
+        Shape (2, 2), rows and columns in the order (y, x).
+    offset
+        Old place (y, x) of the new grid's first pixel, in pixels.
+    """
+
+    matrix: NDArray[np.float64]
+    offset: NDArray[np.float64]
+
+    @property
+    def area(self) -> float:
+        """Area of a new pixel in old ones."""
+        return abs(float(np.linalg.det(self.matrix)))
+
+    def __call__(self, place: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Old places, shape (…, 2), of new ones."""
+        return place @ self.matrix.T + self.offset
+
+    def inverse(self) -> Affine:
+        back = np.asarray(np.linalg.inv(self.matrix), dtype=np.float64)
+        return Affine(back, -back @ self.offset)
+
+
+def scaling(ratio: float | Sequence[float]) -> Affine:
+    """The grid whose pixels are ``ratio`` times as large (on each axis), with the same corner."""
+    ratios = np.broadcast_to(np.asarray(ratio, dtype=float), 2)
+    return Affine(np.eye(2) * ratios, 0.5 * (ratios - 1.0))
+
+
+def resample(
+    plane: NDArray[np.floating], grid: Affine, shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Flux per pixel of ``plane`` (y, x) on a grid of ``shape``: a cubic spline, integrated.
+
+    A finer grid samples the spline. A pixel of a coarser one takes the mean over points at most
+    half an old pixel apart, so that nothing falls between them. Both are multiplied by the
+    area of a new pixel in old ones, which conserves flux. What lies outside the plane, or on a
+    pixel without data, is NaN.
+    """
+    from scipy import ndimage
+
+    plane = np.asarray(plane)
+    good = np.isfinite(plane)
+    steps = np.linalg.norm(grid.matrix, axis=0)
+    points = [1 if step <= 1.0 else int(np.ceil(2.0 * step)) for step in steps]
+    inner = scaling([1.0 / count for count in points])
+    fine = Affine(grid.matrix @ inner.matrix, grid(inner.offset))
+    sides = tuple(side * count for side, count in zip(shape, points, strict=True))
+    # Only what the new grid touches, and as much around it as the spline reaches.
+    corners = fine(np.array([[y, x] for y in (0, sides[0] - 1) for x in (0, sides[1] - 1)], float))
+    low = np.maximum(np.floor(corners.min(axis=0)).astype(int) - 12, 0)
+    high = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 13, plane.shape)
+    if (high <= low).any():
+        return np.full(shape, np.nan, dtype=np.float32)
+    window = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    near = np.where(good[window], plane[window], 0.0)
+    offset = fine.offset - low
+    value = ndimage.affine_transform(
+        near.astype(np.float64), fine.matrix, offset, sides, order=3, mode="nearest"
+    )
+    covered = ndimage.affine_transform(
+        good[window].astype(np.float32), fine.matrix, offset, sides, order=0, mode="grid-constant"
+    )
+    value = _block_mean(np.where(covered > 0.5, value, np.nan), points)
+    return (grid.area * value).astype(np.float32)
+
+
+def regrid(image: SkyImage, pixel_scale: float) -> SkyImage:
+    """The same patch of sky in pixels of another size, its WCS, PSF and noise with it.
+
+    The variance stays that of the surface brightness: pixels cut finer are not noisier, but
+    their noise is correlated.
+
+    Parameters
+    ----------
+    image
+        With its pixel scale known.
+    pixel_scale
+        Arcsec per pixel of the new grid.
+
+    Raises
+    ------
+    InputError
+        When the pixel scale is unknown or the WCS has distortions, which do not scale.
+    """
+    if image.pixel_scale is None:
+        raise InputError("the image has no pixel scale; --pixel-scale states it")
+    ratio = pixel_scale / image.pixel_scale
+    grid = scaling(ratio)
+    height, width = (max(1, round(side / ratio)) for side in image.shape[1:])
+
+    def each(planes: NDArray[np.floating]) -> NDArray[np.float32]:
+        return np.stack([resample(plane, grid, (height, width)) for plane in planes])
+
+    flux = each(image.flux)
+    return replace(
+        image,
+        flux=flux,
+        variance=None if image.variance is None else each(image.variance) * np.float32(grid.area),
+        mask=None if image.mask is None else each(image.mask.astype(np.float32)) > 0.5 * grid.area,
+        sky=None if image.sky is None else tuple(level * grid.area for level in image.sky),
+        wcs=None if image.wcs is None else scaled_wcs(image.wcs, ratio),
+        psf=resampled_psf(image.psf, pixel_scale) if isinstance(image.psf, PSF) else image.psf,
+        pixel_scale=pixel_scale,
+        layout=None,
+    )
+
+
+def resampled_psf(psf: PSF, pixel_scale: float) -> PSF:
+    """A PSF in pixels of another size, its peak in the central one or next to it.
+
+    Where it was off the middle of its pixel, in finer ones it would be off the middle of the
+    stamp: then it is moved there.
+    """
+    ratio = pixel_scale / psf.pixel_scale
+    centre = np.array(psf.stamps.shape[1:]) // 2
+    half = np.maximum(np.floor(centre / ratio).astype(int), 1)
+    shape = (int(2 * half[0] + 1), int(2 * half[1] + 1))
+
+    def stamps(middle: NDArray[np.floating]) -> NDArray[np.float32]:
+        grid = Affine(ratio * np.eye(2), np.asarray(middle - ratio * half, dtype=np.float64))
+        planes = [resample(stamp, grid, shape) for stamp in psf.stamps]
+        return np.clip(np.nan_to_num(np.stack(planes)), 0.0, None)
+
+    found = stamps(centre.astype(float))
+    peak = np.unravel_index(int(found.sum(axis=0).argmax()), shape)
+    away = np.array(peak) - half
+    if np.abs(away).max() > 1:
+        found = stamps(centre + ratio * away)
+    return PSF(found, pixel_scale)
+
+
+def scaled_wcs(wcs: WCS, ratio: float) -> WCS:
+    """The WCS of the grid whose pixels are ``ratio`` times as wide, with the same outer corner.
+
+    Raises
+    ------
+    InputError
+        When the WCS has distortions.
+    """
+    if wcs.has_distortion:
+        raise InputError("the WCS has distortions (SIP or tables); resample the image without them")
+    scaled = wcs.celestial.deepcopy()
+    scaled.wcs.crpix = (scaled.wcs.crpix - 0.5) / ratio + 0.5
+    if scaled.wcs.has_cd():
+        scaled.wcs.cd = scaled.wcs.cd * ratio
+    else:
+        scaled.wcs.cdelt = scaled.wcs.cdelt * ratio
+    scaled.array_shape = None
+    return scaled
+
+
+def _block_mean(values: NDArray[np.floating], points: list[int]) -> NDArray[np.floating]:
+    if points == [1, 1]:
+        return values
+    rows, columns = points
+    height, width = values.shape
+    return values.reshape(height // rows, rows, width // columns, columns).mean(axis=(1, 3))

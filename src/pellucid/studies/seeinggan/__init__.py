@@ -1,0 +1,1 @@
+"""SeeingGAN's experiment: Subaru images made HST-like (Gan, Bekki & Hashemizadeh 2021)."""

@@ -1,0 +1,84 @@
+"""What SeeingGAN is compared with: the image itself, and deconvolution with the measured PSF."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from pellucid.data.pairs import PairStore
+from pellucid.deconvolution import richardson_lucy, wiener
+from pellucid.image import SkyImage
+from pellucid.metrics import compare
+from pellucid.optics import PSF
+from pellucid.restoration import load_restorer
+from pellucid.studies.seeinggan.preset import Preset
+
+#: The resampled Subaru image: a cubic spline, which is what bicubic interpolation makes of it.
+SUBARU = "subaru"
+WIENER, RICHARDSON_LUCY, SEEINGGAN = "wiener", "richardson-lucy", "seeinggan"
+#: Galaxies learned from on which the deconvolutions are tuned.
+TUNED_ON = 8
+#: Noise over signal that the Wiener filter is tuned among. Its own fit takes noise for white,
+#: which that of a resampled image is not.
+NOISE_TO_SIGNAL = (1e-4, 1e-3, 1e-2, 1e-1)
+
+Restore = Callable[[SkyImage], SkyImage]
+
+
+def inner(image: SkyImage, margin: int) -> SkyImage:
+    """What is scored: the window without its margin."""
+    _, height, width = image.shape
+    return image.cutout(margin, margin, height - 2 * margin, width - 2 * margin)
+
+
+def deconvolutions(
+    preset: Preset, store: PairStore, learned: Sequence[int]
+) -> tuple[dict[str, Restore], dict[str, float]]:
+    """Wiener and Richardson-Lucy as they serve CW-SSIM best on galaxies that are learned from.
+
+    Returns
+    -------
+    tuple
+        The restorers, and what was chosen for each. Without PSFs in the store there are none.
+    """
+    pairs = [store.pair(place) for place in list(learned)[:TUNED_ON]]
+    if not isinstance(pairs[0][1].psf, PSF):
+        return {}, {}
+    margin = preset.galaxies.margin_pixels()
+    chosen: dict[str, Restore] = {}
+    settings: dict[str, float] = {}
+    choices: dict[str, tuple[Callable[..., SkyImage], Sequence[float]]] = {
+        WIENER: (_wiener, NOISE_TO_SIGNAL),
+        RICHARDSON_LUCY: (_richardson_lucy, preset.iterations),
+    }
+    for name, (method, values) in choices.items():
+        merit = [
+            np.mean([_cw_ssim(truth, method(value, blurred), margin) for truth, blurred in pairs])
+            for value in values
+        ]
+        settings[name] = values[int(np.argmax(merit))]
+        chosen[name] = partial(method, settings[name])
+    return chosen, settings
+
+
+def network(bundle: Path) -> Restore:
+    """A trained network as a function of the image."""
+    restorer = load_restorer(bundle)
+    return lambda image: restorer(image).image
+
+
+def _cw_ssim(truth: SkyImage, restored: SkyImage, margin: int) -> float:
+    return compare(inner(truth, margin), inner(restored, margin))["cw_ssim"]
+
+
+def _wiener(noise_to_signal: float, image: SkyImage) -> SkyImage:
+    stamps = image.psf.for_bands(len(image.flux))
+    return image.with_flux(wiener(image.flux, stamps, noise_to_signal))
+
+
+def _richardson_lucy(iterations: float, image: SkyImage) -> SkyImage:
+    stamps = image.psf.for_bands(len(image.flux))
+    return image.with_flux(richardson_lucy(image.flux, stamps, int(iterations)))

@@ -1,0 +1,101 @@
+"""The galaxies of a field: found in the blurred image as a survey would, stars left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from pellucid.data.cutouts import Source
+from pellucid.data.mosaic import Mosaic
+from pellucid.data.segments import r90, segment
+from pellucid.data.tile import Tile
+from pellucid.errors import InputError
+
+#: A field named so was taken around a quasar, which lies within so many arcsec of its middle.
+QUASAR, QUASAR_WITHIN = "qso", 1.5
+#: Sources of two fields that are nearer than this (arcsec) are one.
+SAME = 0.5
+
+
+@dataclass(frozen=True)
+class Galaxy:
+    """A galaxy that takes part.
+
+    Parameters
+    ----------
+    source
+        Its id, place and R90 in the blurred image.
+    field
+        Name of its field.
+    magnitude
+        AB, in the blurred band.
+    """
+
+    source: Source
+    field: str
+    magnitude: float
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A source that does not take part, and why."""
+
+    id: str
+    reason: str
+
+
+def find_galaxies(tile: Tile, blurred: Mosaic, faintest: float) -> Iterator[Galaxy | LeftOut]:
+    """The sources of a field that are no fainter than ``faintest`` (AB), without its quasar."""
+    name = tile.path.stem
+    flux = tile.read(slice(0, tile.shape[0]), slice(0, tile.shape[1]))
+    try:
+        scene = segment(flux)
+    except InputError as error:
+        yield LeftOut(name, str(error))
+        return
+    assert blurred.zero_point is not None
+    middle = 0.5 * (np.array(tile.shape) - 1.0)
+    for label, place in enumerate(scene.places, 1):
+        light = float(scene.flux[scene.labels == label].sum())
+        if not light > 0:
+            continue
+        magnitude = blurred.zero_point - 2.5 * np.log10(light)
+        if magnitude > faintest:
+            continue
+        sky = tile.wcs.pixel_to_world(place[1], place[0])
+        ra, dec = float(sky.ra.deg), float(sky.dec.deg)
+        identity = f"{name}-{round(place[0]):03d}-{round(place[1]):03d}"
+        away = np.abs(place - middle) * blurred.pixel_scale
+        if name.startswith(QUASAR) and np.hypot(*away) < QUASAR_WITHIN:
+            yield LeftOut(identity, "the quasar")
+            continue
+        try:
+            radius = r90(scene, label) * blurred.pixel_scale
+        except InputError as error:
+            yield LeftOut(identity, str(error))
+            continue
+        if name.startswith(QUASAR) and away.max() < radius + QUASAR_WITHIN / 2:
+            yield LeftOut(identity, "the quasar is in its window")
+            continue
+        yield Galaxy(Source(identity, ra, dec, radius), name, float(magnitude))
+
+
+def once(galaxies: Iterable[Galaxy]) -> tuple[list[Galaxy], list[LeftOut]]:
+    """Each galaxy one time: fields may share sky."""
+    kept: list[Galaxy] = []
+    left_out: list[LeftOut] = []
+    for galaxy in galaxies:
+        same = next((each for each in kept if _apart(each.source, galaxy.source) < SAME), None)
+        if same is None:
+            kept.append(galaxy)
+        else:
+            left_out.append(LeftOut(galaxy.source.id, f"the same as {same.source.id}"))
+    return kept, left_out
+
+
+def _apart(first: Source, second: Source) -> float:
+    """Arcsec, for what is near."""
+    east = (first.ra - second.ra + 180.0) % 360.0 - 180.0
+    return 3600.0 * float(np.hypot(east * np.cos(np.radians(first.dec)), first.dec - second.dec))

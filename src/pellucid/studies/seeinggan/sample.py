@@ -1,0 +1,350 @@
+"""The study's pairs: real galaxies on the paper's grid, what is learned from, what is simulated."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from pellucid.data.cutouts import CutRecipe, Source, cut_pair
+from pellucid.data.mosaic import Mosaic
+from pellucid.data.observed import ObservedPair, write_observed
+from pellucid.data.pairs import PairStore, open_pairs
+from pellucid.data.simulation import Camera, Scene, as_galaxy, simulate_pairs
+from pellucid.data.splits import FOLDS, VALIDATION_FOLD, Split, fold_of
+from pellucid.data.tile import Tile
+from pellucid.errors import InputError, PellucidError
+from pellucid.files import write_atomically
+from pellucid.fits.scan import one_line
+from pellucid.metrics import half_light_radius
+from pellucid.optics import moffat_psf
+from pellucid.studies.seeinggan.fields import (
+    BLURRED_ZERO_POINT,
+    field_files,
+    groups_of,
+    is_calibrated,
+    open_fields,
+)
+from pellucid.studies.seeinggan.galaxies import Galaxy, LeftOut, find_galaxies, once
+from pellucid.studies.seeinggan.preset import Preset
+
+#: Files of the study's folder.
+REAL, TUNING, SIMULATED, NOTE = "real.h5", "tuning.h5", "simulated.h5", "sample.json"
+#: In the data: a store that `pellucid pairs` made, and galaxies to simulate pairs from.
+STORE, GALAXIES = "pairs.h5", "hst_galaxies.npz"
+#: Of these galaxies: F814W's plane, arcsec per pixel, least side in pixels, faintest magnitude.
+PLANE, SCALE, LEAST_SIDE, FAINTEST = 1, 0.06, 24, 24.3
+#: A simulated pair in so many watches the training instead of taking part.
+WATCHED = 20
+#: Windows that a network is tuned on keep so far (arcsec) from a field's edge.
+EDGE = 0.4
+DIRECTIONS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
+
+Part = Literal["learned", "tested"]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A real galaxy that takes part; sizes in arcsec, the magnitude AB in the blurred band."""
+
+    id: str
+    part: Part
+    magnitude: float | None = None
+    r90: float | None = None
+    half_light_radius: float | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What takes part, in the order of the store of real pairs, and what does not."""
+
+    galaxies: list[Taken]
+    left_out: list[LeftOut]
+
+    def places(self, part: Part) -> list[int]:
+        """Positions in the store of a part's galaxies."""
+        return [k for k, each in enumerate(self.galaxies) if each.part == part]
+
+
+def prepare_sample(preset: Preset, data: Path, output: Path) -> Sample:
+    """Make the study's stores of pairs, or take what an earlier run made.
+
+    Raises
+    ------
+    InputError
+        When the data hold no pairs, or too few.
+    """
+    note = output / NOTE
+    if note.exists():
+        return read_sample(output)
+    if (data / STORE).is_file():
+        sample = _from_store(preset, data / STORE, output)
+    else:
+        sample = _from_fields(preset, data, output)
+    text = json.dumps(
+        {
+            "galaxies": [asdict(each) for each in sample.galaxies],
+            "left_out": [asdict(each) for each in sample.left_out],
+        },
+        indent=1,
+    )
+    write_atomically(note, lambda stream: stream.write(text.encode()), overwrite=True)
+    return sample
+
+
+def read_sample(output: Path) -> Sample:
+    """What `prepare_sample` wrote.
+
+    Raises
+    ------
+    InputError
+        When it is missing or damaged.
+    """
+    note = output / NOTE
+    try:
+        content = json.loads(note.read_text())
+        return Sample(
+            [Taken(**each) for each in content["galaxies"]],
+            [LeftOut(**each) for each in content["left_out"]],
+        )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{note}: is damaged ({error}); delete it, and --resume") from error
+
+
+def real_store(data: Path, output: Path) -> PairStore:
+    """The real pairs on the paper's grid."""
+    return open_pairs(output / REAL if (output / REAL).exists() else data / STORE)
+
+
+def training_pairs(preset: Preset, data: Path, output: Path, kind: str) -> tuple[PairStore, Split]:
+    """What a stage trains on, and on what it is watched."""
+    if kind == "simulated":
+        store = open_pairs(output / SIMULATED)
+        own = np.array([fold_of(name.split("-")[0]) for name in store.ids])
+        rule = "simulated pairs of a tenth of the galaxies"
+        return store, Split(
+            np.flatnonzero(own != VALIDATION_FOLD), np.flatnonzero(own == VALIDATION_FOLD), rule
+        )
+    if (output / TUNING).exists():
+        store, learned = open_pairs(output / TUNING), None
+    else:
+        store = real_store(data, output)
+        learned = read_sample(output).places("learned")
+    places = np.arange(len(store)) if learned is None else np.array(learned)
+    if len(places) < 2:
+        raise InputError(f"{data}: {len(places)} pair to learn from; one more is needed to watch")
+    # The last ones watch; none of them is tested on.
+    watching = max(1, len(places) // 10)
+    return store, Split(places[:-watching], places[-watching:], "fields of the other part")
+
+
+def _from_store(preset: Preset, path: Path, output: Path) -> Sample:
+    store = open_pairs(path)
+    if not store.observed:
+        raise InputError(
+            f"{path}: holds no pairs of two telescopes; `pellucid pairs --blurred` does"
+        )
+    if preset.simulation is not None:
+        raise InputError(
+            f"{path}: preset {preset.name} simulates; give it fields, or another preset"
+        )
+    sample = Sample([Taken(name, _part(name, preset)) for name in store.ids], [])
+    _check_parts(sample, path)
+    return sample
+
+
+def _check_parts(sample: Sample, path: Path) -> None:
+    for part in ("learned", "tested"):
+        if not sample.places(part):
+            raise InputError(f"{path}: holds {len(sample.galaxies)} galaxies; none is to be {part}")
+
+
+def _from_fields(preset: Preset, data: Path, output: Path) -> Sample:
+    files = field_files(data, output / "work")
+    sharp, blurred = open_fields(files, preset.galaxies.band)
+    parts = _parts(blurred, preset)
+    known = [tile for tile in blurred.tiles if is_calibrated(tile.path)]
+    left_out = [
+        LeftOut(tile.path.stem, "its zero points are unknown")
+        for tile in blurred.tiles
+        if tile not in known
+    ]
+    found = [
+        each for tile in known for each in find_galaxies(tile, blurred, preset.galaxies.faintest)
+    ]
+    left_out += [each for each in found if isinstance(each, LeftOut)]
+    galaxies, again = once([each for each in found if isinstance(each, Galaxy)])
+    left_out += again
+    taken: list[Taken] = []
+    pairs = _cut(galaxies, sharp, blurred, preset, parts, taken, left_out)
+    first = next(pairs, None)
+    if first is None:
+        why = f" (e.g. {left_out[-1].id}: {left_out[-1].reason})" if left_out else ""
+        raise InputError(f"{files[0].parent}: no galaxy of its {len(files)} fields takes part{why}")
+    provenance = {"files": [tile.path.name for tile in known], "band": preset.galaxies.band}
+    bands = (preset.galaxies.band.lower(),)
+    both = itertools.chain([first], pairs)
+    write_observed(output / REAL, both, bands, None, provenance, overwrite=True)
+    sample = Sample(taken, left_out)
+    _check_parts(sample, files[0].parent)
+    if preset.simulation is not None:
+        recipe = CutRecipe(preset.simulation.size, pixel_scale=preset.simulation.pixel_scale)
+        learned = {tile.path for tile in known if parts[tile.path.stem] == "learned"}
+        sources = [
+            source
+            for tile in sharp.tiles
+            if tile.path in learned
+            for source in _around_quasar(tile, sharp.pixel_scale, recipe)
+        ]
+    else:
+        # The same galaxies without the margin, of which the sharp image may lack.
+        recipe = CutRecipe(preset.galaxies.size)
+        ids = {each.id for each in taken if each.part == "learned"}
+        sources = [each.source for each in galaxies if each.source.id in ids]
+    windows = (_attempt(source, sharp, blurred, recipe) for source in sources)
+    good = (each for each in windows if isinstance(each, ObservedPair))
+    write_observed(output / TUNING, good, bands, None, provenance, overwrite=True)
+    if preset.simulation is not None:
+        _simulate(preset, data, output, sharp, blurred, parts)
+    return sample
+
+
+def _cut(
+    galaxies: list[Galaxy],
+    sharp: Mosaic,
+    blurred: Mosaic,
+    preset: Preset,
+    parts: dict[str, Part],
+    taken: list[Taken],
+    left_out: list[LeftOut],
+) -> Iterator[ObservedPair]:
+    """The pairs, noting on the way what is taken and what is not."""
+    settings = preset.galaxies
+    recipe = CutRecipe(settings.size, margin=settings.margin_pixels())
+    for galaxy in galaxies:
+        pair = _attempt(galaxy.source, sharp, blurred, recipe)
+        if isinstance(pair, LeftOut):
+            left_out.append(pair)
+            continue
+        middle = 0.5 * (pair.sharp.shape[-1] - 1)
+        flux = np.nan_to_num(pair.sharp[0])
+        radius = pair.pixel_scale * half_light_radius(flux, (middle, middle), 0.5 * settings.size)
+        if not radius >= settings.smallest:
+            left_out.append(LeftOut(galaxy.source.id, "as small as a star in the sharp image"))
+            continue
+        taken.append(
+            Taken(
+                galaxy.source.id,
+                parts[galaxy.field],
+                round(galaxy.magnitude, 2),
+                galaxy.source.r90,
+                round(radius, 3),
+            )
+        )
+        yield pair
+
+
+def _attempt(
+    source: Source, sharp: Mosaic, blurred: Mosaic, recipe: CutRecipe
+) -> ObservedPair | LeftOut:
+    try:
+        return cut_pair(source, sharp, blurred, recipe)
+    except PellucidError as error:
+        return LeftOut(source.id, str(error))
+
+
+def _around_quasar(tile: Tile, pixel_scale: float, recipe: CutRecipe) -> Iterator[Source]:
+    """The eight windows of a field along its edges, which leave out its middle.
+
+    A network is tuned on whatever stands there: more than the galaxies that are bright enough to
+    be tested on.
+    """
+    assert recipe.pixel_scale is not None
+    half = 0.5 * recipe.size * recipe.pixel_scale / pixel_scale
+    middle = 0.5 * (np.array(tile.shape) - 1.0)
+    reach = middle.min() - half - EDGE / pixel_scale
+    if reach < half:
+        return
+    for number, step in enumerate(DIRECTIONS):
+        y, x = middle + reach * np.array(step)
+        sky = tile.wcs.pixel_to_world(x, y)
+        yield Source(f"{tile.path.stem}-{number}", float(sky.ra.deg), float(sky.dec.deg))
+
+
+def _parts(mosaic: Mosaic, preset: Preset) -> dict[str, Part]:
+    """The part of each field; fields that may share sky are in one."""
+    groups = groups_of(mosaic)
+    names = [tile.path.stem for tile in mosaic.tiles]
+    return {
+        name: _part(names[groups.index(group)], preset)
+        for name, group in zip(names, groups, strict=True)
+    }
+
+
+def _part(name: str, preset: Preset) -> Part:
+    return "tested" if fold_of(name, preset.galaxies.parts) == 0 else "learned"
+
+
+def _simulate(
+    preset: Preset,
+    data: Path,
+    output: Path,
+    sharp: Mosaic,
+    blurred: Mosaic,
+    parts: dict[str, Part],
+) -> None:
+    """Pairs of galaxies from elsewhere, seen through HSC and Suprime-Cam.
+
+    HSC's PSFs are those of the fields that are learned from, and Moffat profiles of other nights.
+    """
+    assert preset.simulation is not None
+    path = data / GALAXIES
+    try:
+        with path.open("rb") as stream, np.load(stream) as file:
+            magnitudes = dict(zip(file["id"], file["mag"], strict=True))
+            galaxies = {
+                str(name): as_galaxy(file[name][PLANE], SCALE)
+                for name, magnitude in magnitudes.items()
+                if magnitude < FAINTEST and min(file[name].shape[1:]) >= LEAST_SIDE
+            }
+    except Exception as error:  # numpy and zipfile raise whatever they stumble over
+        raise InputError(f"{path}: cannot be read as galaxies ({one_line(error)})") from error
+    learned = [tile for tile in blurred.tiles if parts[tile.path.stem] == "learned"]
+    psfs = tuple(tile.psf for tile in learned if tile.psf is not None)
+    hsc, suprime = blurred.pixel_scale, 0.202
+    betas = (2.5, 3.5)
+    cameras = (
+        Camera(psfs, (0.010, 0.03), BLURRED_ZERO_POINT),
+        Camera(
+            tuple(moffat_psf(w, hsc, b) for w in (0.5, 0.55, 0.6, 0.65, 0.7, 0.8) for b in betas),
+            (0.010, 0.04),
+            BLURRED_ZERO_POINT,
+        ),
+        Camera(
+            tuple(moffat_psf(w, suprime, b) for w in (0.6, 0.7, 0.8) for b in betas),
+            (0.02, 0.06),
+            BLURRED_ZERO_POINT,
+        ),
+    )
+    sharp_psf = next(
+        tile.psf for tile in sharp.tiles[::-1] if parts[tile.path.stem] == "learned" and tile.psf
+    )
+    watched = {name: each for name, each in galaxies.items() if fold_of(name) == VALIDATION_FOLD}
+    others = {name: each for name, each in galaxies.items() if name not in watched}
+    if not watched or not others:
+        raise InputError(f"{path}: {len(galaxies)} usable galaxies; {FOLDS} and more are needed")
+    settings = preset.simulation
+    scene = Scene(settings.size, settings.pixel_scale)
+    pairs = itertools.chain(
+        simulate_pairs(others, settings.pairs, scene, sharp_psf, cameras, preset.seed),
+        simulate_pairs(
+            watched, max(1, settings.pairs // WATCHED), scene, sharp_psf, cameras, preset.seed + 1
+        ),
+    )
+    bands = (preset.galaxies.band.lower(),)
+    write_observed(output / SIMULATED, pairs, bands, None, {"galaxies": len(galaxies)}, True)
