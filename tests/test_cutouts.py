@@ -13,11 +13,11 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from pellucid.data.cutouts import CutRecipe, Source, cut_pair, flux_factor
-from pellucid.data.geometry import beside, pixel_of, tangent_affine, tangent_header
-from pellucid.data.mosaic import Mosaic, open_mosaic
-from pellucid.data.registration import measure_shift
-from pellucid.data.zero_point import zero_point_of
+from pellucid.data.mosaics.cutouts import CutRecipe, Source, cut_pair, flux_factor
+from pellucid.data.mosaics.geometry import beside, pixel_of, tangent_affine, tangent_header
+from pellucid.data.mosaics.mosaic import Mosaic, open_mosaic
+from pellucid.data.mosaics.registration import measure_shift
+from pellucid.data.mosaics.zero_point import zero_point_of
 from pellucid.errors import InputError, UsageError
 from pellucid.optics import Affine, gaussian_psf, resample, robust_background
 

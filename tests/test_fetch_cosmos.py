@@ -223,7 +223,8 @@ def fetch(folder: Path, *more: str) -> int:
 
 
 def target(folder: Path, path: str) -> Path:
-    return folder / "cosmos" / ("acs" if "acs" in path else "subaru") / path.rpartition("/")[2]
+    below = "subaru" if "acs" not in path else "acs_weight" if "_wht" in path else "acs"
+    return folder / "cosmos" / below / path.rpartition("/")[2]
 
 
 def parts(folder: Path) -> list[Path]:
@@ -363,7 +364,7 @@ def test_a_tile_that_is_missing_does_not_stop_the_others(archive, tmp_path, caps
     failed = json.loads(printed.out)["failed"]
     assert sorted(failed) == [
         "acs/acs_I_030mas_079_sci.fits.gz",
-        "acs/acs_I_030mas_079_wht.fits.gz",
+        "acs_weight/acs_I_030mas_079_wht.fits.gz",
         "subaru/subaru_rp_079_sci_20.fits",
     ]
     assert all("the archive has no such file" in reason for reason in failed.values())

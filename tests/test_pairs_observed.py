@@ -19,9 +19,9 @@ from astropy.wcs import WCS
 from scipy.special import erf
 
 from pellucid.cli import main
-from pellucid.data import observe
+from pellucid.data.mosaics import observe
+from pellucid.data.mosaics.selection import Selection, read_selection, select_sources
 from pellucid.data.pairs import open_pairs
-from pellucid.data.selection import Selection, read_selection, select_sources
 from pellucid.errors import InputError
 
 RA, DEC = 150.1, 2.2

@@ -188,7 +188,12 @@ def test_holes_and_masked_pixels_of_a_finer_image_stay_as_they_are(restorer):
 # --- of one scale, or of any -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scale", [0.098, 0.104, None])
+def test_pixels_of_unknown_size_are_refused(restorer):
+    with pytest.raises(InputError, match="no pixel scale; --pixel-scale states it"):
+        restorer()(replace(star(SCALE), wcs=None, pixel_scale=None))
+
+
+@pytest.mark.parametrize("scale", [0.098, 0.104])
 def test_pixels_that_fit_are_not_resampled(restorer, scale):
     image = replace(star(SCALE), wcs=None, pixel_scale=scale)
     expected = restorer(rule="any")(star(SCALE)).image.flux

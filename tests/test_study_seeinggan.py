@@ -28,7 +28,7 @@ pytest.importorskip("statmorph")
 import torch
 
 from pellucid.cli import main
-from pellucid.data.mosaic import open_mosaic
+from pellucid.data.mosaics.mosaic import open_mosaic
 from pellucid.data.observed import ObservedPair, write_observed
 from pellucid.data.pairs import open_pairs, write_pairs
 from pellucid.data.splits import fold_of, knows_any
@@ -358,7 +358,7 @@ def test_the_smoke_study_leaves_its_report_and_its_networks(smoke):
     assert results == {"tables.md", "tables.csv", "tables.json", "run.json", *FIGURES}
     models = {path.name for path in (output / "models").glob("*.onnx")}
     assert models == {"stage-1.onnx", "stage-2.onnx", "conv3_3.onnx"}
-    assert list((output / "work").iterdir()) == []
+    assert [each.name for each in (output / "work").iterdir()] == ["study.lock"]
 
 
 def test_the_study_says_who_took_part_and_why_others_did_not(smoke):

@@ -203,7 +203,9 @@ def test_a_run_begins_with_the_network_it_is_given(train, whole, tmp_path):
     fresh, _ = train(recipe, "fresh", store=other)
     assert not same(weights, load_file(fresh / "generator.safetensors"))
     # What either was trained on, the network knows; what both held back, it does not.
-    assert card.training["started_from"] == {"model": "tiny", "sha256": whole.sha256}
+    history = card.training["started_from"]
+    assert (history["model"], history["sha256"]) == ("tiny", whole.sha256)
+    assert history["steps"] == whole.card.training["steps"]
     known = card.training["trained_ids"]
     for prefix in ("real", "made"):
         names = [f"{prefix}-{k}" for k in range(60)]

@@ -74,7 +74,7 @@ def evaluate(
         raise UsageError("--data needs something to compare: --model or --method")
     store = open_pairs(data)
     part = choose_part(store, restorers) if split is SplitChoice.auto else split.value
-    chosen = objects_of(store, part)[:limit]
+    chosen = objects_of(store, part, restorers)[:limit]
     scoring = score_pairs(store, chosen, restorers, seed)
     scores = [score for some in with_progress(scoring, len(chosen), "scoring") for score in some]
     summaries = summarise(scores)

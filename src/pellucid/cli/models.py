@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import typer
 
 from pellucid.cli.options import AsJson, print_json
@@ -27,8 +30,7 @@ def models(as_json: AsJson = False) -> None:
             f"  {card.description}",
             f"  bands {','.join(card.bands)}{' or one alone' if card.single_band else ''}, "
             f'{card.pixel_scale:g}" pixels, {each.path.stat().st_size / 1e6:.1f} MB',
-            f"  trained on {training.get('objects')} objects, {training.get('steps')} steps, "
-            f"{training.get('wall_seconds', 0) / 60:.0f} min on {training.get('device')}",
+            *_trained(training),
             f"  validation PSNR {training.get('validation_psnr')} dB "
             f"(degraded {training.get('validation_psnr_blurred')} dB) "
             f"on {training.get('held_back_objects')} objects held back",
@@ -36,3 +38,15 @@ def models(as_json: AsJson = False) -> None:
             f"  sha256 {each.sha256}",
         ]
         typer.echo("\n".join(lines))
+
+
+def _trained(training: Mapping[str, Any]) -> Iterator[str]:
+    """A line for the training, and one for each that it began with."""
+    yield (
+        f"  trained on {training.get('objects')} objects, {training.get('steps')} steps, "
+        f"{training.get('wall_seconds', 0) / 60:.0f} min on {training.get('device')}"
+    )
+    if "started_from" in training:
+        before = training["started_from"]
+        yield f"  begun with {before['model']}:"
+        yield from _trained(before)

@@ -13,11 +13,11 @@ from pellucid.errors import InputError, UsageError
 from pellucid.version import __version__
 
 if TYPE_CHECKING:
-    from pellucid.data.cutouts import CutRecipe
-    from pellucid.data.mosaic import Mosaic
+    from pellucid.data.mosaics.cutouts import CutRecipe
+    from pellucid.data.mosaics.mosaic import Mosaic
+    from pellucid.data.mosaics.selection import Selected, Selection
     from pellucid.data.observed import ObservedPair
     from pellucid.data.pairs import Rejection
-    from pellucid.data.selection import Selected, Selection
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Side:
     psf: str | None
 
     def open(self) -> Mosaic:
-        from pellucid.data.mosaic import open_mosaic
+        from pellucid.data.mosaics.mosaic import open_mosaic
         from pellucid.optics import gaussian_psf
 
         mosaic = open_mosaic(self.paths, hdu=hdu_choice(self.hdu), zero_point=self.zero_point)
@@ -52,7 +52,7 @@ class Wanted:
     where: Sequence[str]
 
     def select(self) -> tuple[Selection, Selected]:
-        from pellucid.data.selection import read_selection, select_sources
+        from pellucid.data.mosaics.selection import read_selection, select_sources
 
         selection = read_selection(self.selection)
         if self.id_column is not None:
@@ -78,7 +78,7 @@ def pairs_of_mosaics(
     InputError
         When no pair is left. The table says why; there is no store.
     """
-    from pellucid.data.observe import count_reasons, kept, observe, write_rejected
+    from pellucid.data.mosaics.observe import count_reasons, kept, observe, write_rejected
     from pellucid.data.observed import write_observed
 
     table = output.with_suffix(".rejected.ecsv")
@@ -157,6 +157,6 @@ def _described(mosaic: Mosaic) -> dict[str, Any]:
 
 
 def _in_words(rejected: Sequence[Rejection]) -> str:
-    from pellucid.data.observe import count_reasons
+    from pellucid.data.mosaics.observe import count_reasons
 
     return ", ".join(f"{count} × {reason}" for reason, count in count_reasons(rejected).items())

@@ -126,7 +126,7 @@ def pairs(
     if where and catalogue is None:
         raise UsageError("--where needs --catalogue")
     if blurred is not None:
-        from pellucid.data.cutouts import CutRecipe
+        from pellucid.data.mosaics.cutouts import CutRecipe
 
         _refuse(context, _FOR_A_FOLDER, "--degrade")
         if catalogue is None:

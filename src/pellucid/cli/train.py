@@ -18,17 +18,23 @@ def train(
     data: Annotated[Path, typer.Option("--data", help="Pair store.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
+    start: Annotated[
+        str | None,
+        typer.Option("--start", help="Model or bundle to begin with, of the recipe's shape."),
+    ] = None,
     workers: Annotated[
         int, typer.Option("--workers", min=0, help="Processes that prepare batches ahead.")
     ] = 0,
 ) -> None:
     """Train a network; OUTPUT/bundle.onnx is what `restore --model` takes."""
     try:
+        from pellucid.models.bundle import open_bundle
         from pellucid.training.loop import train as run_training
         from pellucid.training.recipe import read_recipe
     except ImportError as error:
         raise UsageError(
             f"training needs {error.name}, which is not installed: pip install 'pellucid[train]'"
         ) from error
-    bundle = run_training(read_recipe(recipe), data, output, resume, workers)
+    began = None if start is None else open_bundle(start)
+    bundle = run_training(read_recipe(recipe), data, output, resume, workers, start=began)
     say(f"{bundle}: trained; `pellucid restore --model {bundle}` uses it")

@@ -89,6 +89,11 @@ class PairStore:
             return self._observed(index)
         return self._made(index, self.degradations[rng.integers(len(self.degradations))], rng)
 
+    def added_fwhm(self) -> float | None:
+        """FWHM in arcsec of the blur that the first degradation adds; None for observed pairs,
+        whose images bring their PSF where it is known."""
+        return None if self.observed else self.degradations[0].fwhm
+
     def seeing(self) -> list[float]:
         """FWHM in arcsec of the blurred images' PSFs, where the store holds them."""
         return self._read(0, observed.read_seeing) if self.observed else []

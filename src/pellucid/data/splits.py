@@ -74,8 +74,14 @@ def join_packed(first: str, second: str) -> str:
 
 def knows_any(packed: str, identifiers: Sequence[str]) -> bool:
     """Whether one of these objects is in the set that `pack_ids` packed."""
+    return bool(known_mask(packed, identifiers).any())
+
+
+def known_mask(packed: str, identifiers: Sequence[str]) -> NDArray[np.bool_]:
+    """True for each object that is in the set that `pack_ids` packed, shape (object,)."""
     hashes = np.frombuffer(base64.b64decode(packed), dtype=">u8")
-    return bool(np.isin([_hash(name) for name in identifiers], hashes).any())
+    own = np.array([_hash(name) for name in identifiers], dtype=np.uint64)
+    return np.isin(own, hashes.astype(np.uint64))
 
 
 def _hash(identifier: str) -> int:

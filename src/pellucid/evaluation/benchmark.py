@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.data.pairs import PairStore
-from pellucid.data.splits import knows_any, validation_mask
+from pellucid.data.splits import known_mask, validation_mask
 from pellucid.errors import PellucidError, UsageError
 from pellucid.metrics import compare
 from pellucid.models.bundle import Card
@@ -56,7 +56,7 @@ def score_pairs(
     Classical methods are told the FWHM of the blur that the store's first degradation added; of
     observed pairs they take the PSF that the store holds.
     """
-    fwhm = None if store.observed else store.degradations[0].fwhm
+    fwhm = store.added_fwhm()
     for index in indices:
         sharp, blurred = store.pair(int(index), seed)
         name = store.ids[int(index)]
@@ -83,24 +83,37 @@ def summarise(scores: Sequence[Score]) -> dict[str, dict[str, Summary]]:
 
 def choose_part(store: PairStore, restorers: Sequence[Restorer]) -> str:
     """``"all"`` objects, unless a model was trained on one of them: then ``"validation"``."""
-    cards: list[Card] = [each.card for each in restorers if isinstance(each, NeuralRestorer)]
-    trained_here = any(knows_any(card.training.get("trained_ids", ""), store.ids) for card in cards)
-    return "validation" if trained_here else "all"
+    return "validation" if _trained_on(store, restorers).any() else "all"
 
 
-def objects_of(store: PairStore, part: str) -> NDArray[np.integer]:
+def objects_of(
+    store: PairStore, part: str, restorers: Sequence[Restorer] = ()
+) -> NDArray[np.integer]:
     """Positions of the objects of a part: ``"all"``, or those held back for ``"validation"``.
+
+    Held back is what none of the models was trained on; where none knows the store, the fold that
+    training would hold back.
 
     Raises
     ------
     UsageError
         When it holds no object.
     """
-    held_back = validation_mask(store.ids)
+    trained = _trained_on(store, restorers)
+    held_back = ~trained if trained.any() else validation_mask(store.ids)
     chosen = np.flatnonzero(held_back) if part == "validation" else np.arange(len(store))
     if not len(chosen):
         raise UsageError(f"{store.path}: the {part} part holds no object")
     return chosen
+
+
+def _trained_on(store: PairStore, restorers: Sequence[Restorer]) -> NDArray[np.bool_]:
+    """True for each object that one of the models knows, shape (object,)."""
+    cards: list[Card] = [each.card for each in restorers if isinstance(each, NeuralRestorer)]
+    known = np.zeros(len(store), dtype=bool)
+    for card in cards:
+        known |= known_mask(card.training.get("trained_ids", ""), store.ids)
+    return known
 
 
 def _summary(values: NDArray[np.float64]) -> Summary:

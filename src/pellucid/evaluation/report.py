@@ -96,7 +96,7 @@ def _gallery(
         sharp, blurred = store.pair(int(index), seed)
         images = {"degraded": blurred}
         for restorer in restorers:
-            images[restorer.name] = restorer(blurred, psf=store.degradations[0].fwhm).image
+            images[restorer.name] = restorer(blurred, psf=store.added_fwhm()).image
         cells = [f"<td>{_picture(to_rgb(sharp))}{html.escape(store.ids[int(index)])}</td>"]
         cells += [
             f"<td>{_picture(to_rgb(image))}{html.escape(name)} "

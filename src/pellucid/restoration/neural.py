@@ -172,6 +172,10 @@ def _channels(image: SkyImage, card: Card) -> list[int]:
 
 
 def _scale_notes(image: SkyImage, card: Card) -> list[str]:
+    if image.pixel_scale is None and card.scale_rule == "any":
+        return []
+    if image.pixel_scale is None and card.scale_rule == "resampled":
+        raise InputError("the image has no pixel scale; --pixel-scale states it")
     if image.pixel_scale is None:
         return [f"no pixel scale in the image; the model's {card.pixel_scale:g}\" was assumed"]
     if card.scale_rule == "fixed" and not _scale_fits(image, card):

@@ -22,7 +22,8 @@ class Restoration:
     Parameters
     ----------
     image
-        Same unit, bands, shape and sky coordinates as the input.
+        Same unit, bands and sky as the input, and its pixels; or finer ones, where a model works in
+        these and the input's could not hold what it restores.
     uncertainty
         Standard deviation of each pixel in the image's unit, or None where the restorer has none.
     doubt

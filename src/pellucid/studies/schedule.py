@@ -5,8 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
-import signal
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import PellucidError, TemporaryError, UsageError
+from pellucid.workers import available_cores, end_with_parent
 
 
 @dataclass(frozen=True)
@@ -55,11 +54,10 @@ def run_here(
     TemporaryError
         When a worker is killed, e.g. for want of memory, or the disk is full.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    workers = min(workers or cores or 1, max(len(jobs), 1))
+    workers = min(workers or available_cores(), max(len(jobs), 1))
     # Forked children would inherit the parent's threads in whatever state they are.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, _end_with_parent, (os.getpid(),))
+    pool = ProcessPoolExecutor(workers, context, end_with_parent, (os.getpid(),))
     try:
         futures = {pool.submit(_attempt, task, job): job for job in jobs}
         for future in as_completed(futures):
@@ -124,16 +122,3 @@ def _attempt(task: Callable[[Any], None], job: Any) -> Failure | None:
         where = f"{Path(place.filename).name}:{place.lineno}"
         return Failure(job.name, f"{type(error).__name__}: {error} ({where})")
     return None
-
-
-def _end_with_parent(parent: int) -> None:
-    # Ctrl-C reaches the workers, too: it ends them, where Python's handler would end one job and
-    # begin the next.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -19,7 +19,7 @@ from pellucid.data.splits import Split, split_objects
 from pellucid.errors import InputError, PellucidError, UsageError
 from pellucid.files import make_folder, write_atomically
 from pellucid.models.architectures import ARCHITECTURES
-from pellucid.models.bundle import Bundle
+from pellucid.models.bundle import Bundle, open_bundle
 from pellucid.models.export import read_generator, write_bundle
 from pellucid.models.galaxygan import GalaxyGANConfig
 from pellucid.models.seeinggan import SeeingGANConfig
@@ -34,6 +34,8 @@ from pellucid.training.step import Adversaries
 from pellucid.training.validation import validate
 
 LOG_EVERY = 10
+#: In a run's folder: the network that it began with.
+START = "start.onnx"
 #: Batches in which the brightest pixel of training is looked for.
 CEILING_BATCHES = 64
 
@@ -114,9 +116,13 @@ def train(
         raise UsageError(
             f"{world} processes for batches of {recipe.batch}; one image each at least"
         )
+    start = _start_of(run, start, checkpoint.exists())
     torch.manual_seed(recipe.seed)
     networks = _build(config, recipe, device, start)
     make_folder(run)
+    if start is not None and rank == 0 and not checkpoint.exists():
+        content = start.path.read_bytes()
+        write_atomically(run / START, lambda file: file.write(content), overwrite=True)
     torch.manual_seed(recipe.seed + rank)
     step = (
         load_checkpoint(checkpoint, networks, recipe.model_dump_json())
@@ -173,7 +179,8 @@ def train(
             "validation_psnr_blurred": round(score["psnr_blurred"], 3),
         }
         if start is not None:
-            measured["started_from"] = {"model": start.card.name, "sha256": start.sha256}
+            measured["started_from"] = _history(start)
+            ceiling = max(ceiling, start.card.ceiling)  # it has seen that, too
         card = make_card(recipe, config, stretch, store, split, ceiling, measured, start)
         weights = {
             name: value.contiguous() for name, value in networks.average.state_dict().items()
@@ -186,6 +193,28 @@ def train(
         write_bundle(copy.deepcopy(networks.average), card, bundle)
     leave_processes()
     return bundle
+
+
+def _start_of(run: Path, given: Bundle | None, begun: bool) -> Bundle | None:
+    """What a run begins with, or began with before it was interrupted: it keeps a copy."""
+    if not begun:
+        return given
+    kept = open_bundle(run / START) if (run / START).exists() else None
+    if given is not None and (kept is None or kept.sha256 != given.sha256):
+        before = "a random network" if kept is None else kept.card.name
+        raise UsageError(f"{run}: was begun with {before}, not with {given.path}")
+    return kept
+
+
+def _history(bundle: Bundle) -> dict[str, Any]:
+    """What was trained before, and before that."""
+    training = bundle.card.training
+    kept = ("objects", "steps", "wall_seconds", "device", "recipe", "started_from")
+    return {
+        "model": bundle.card.name,
+        "sha256": bundle.sha256,
+        **{name: training[name] for name in kept if name in training},
+    }
 
 
 def _network_config(recipe: Recipe, store: PairStore) -> GalaxyGANConfig | SeeingGANConfig:

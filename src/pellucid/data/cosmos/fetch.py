@@ -138,8 +138,12 @@ def fetch_files(
 
 
 def _images(addresses: Addresses, tile: int) -> list[Wanted]:
-    urls = {addresses.acs_url(tile, kind): "acs" for kind in ("sci", "wht")}
-    urls[addresses.subaru_url(tile)] = "subaru"
+    # Weights lie apart: a folder of tiles is read as the tiles of one mosaic.
+    urls = {
+        addresses.acs_url(tile, "sci"): "acs",
+        addresses.acs_url(tile, "wht"): "acs_weight",
+        addresses.subaru_url(tile): "subaru",
+    }
     return [Wanted(f"{below}/{name_of(url)}", url) for url, below in urls.items()]
 
 

@@ -14,6 +14,7 @@ from pellucid.image import SkyImage
 from pellucid.metrics import compare
 from pellucid.optics import PSF
 from pellucid.restoration import load_restorer
+from pellucid.stretch import NoiseStretch
 from pellucid.studies.seeinggan.preset import Preset
 
 #: The resampled Subaru image: a cubic spline, which is what bicubic interpolation makes of it.
@@ -71,7 +72,7 @@ def network(bundle: Path) -> Restore:
 
 
 def _cw_ssim(truth: SkyImage, restored: SkyImage, margin: int) -> float:
-    return compare(inner(truth, margin), inner(restored, margin))["cw_ssim"]
+    return compare(inner(truth, margin), inner(restored, margin), NoiseStretch())["cw_ssim"]
 
 
 def _wiener(noise_to_signal: float, image: SkyImage) -> SkyImage:

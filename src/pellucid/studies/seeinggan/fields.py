@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.mosaic import Mosaic, open_mosaic
-from pellucid.data.tile import Tile
+from pellucid.data.mosaics.mosaic import Mosaic, open_mosaic
+from pellucid.data.mosaics.tile import Tile
 from pellucid.errors import InputError
 from pellucid.files import make_folder
 from pellucid.fits.file import open_fits
@@ -68,10 +68,22 @@ def open_fields(files: list[Path], band: str) -> tuple[Mosaic, Mosaic]:
 
 
 def is_calibrated(path: Path) -> bool:
-    """Whether a field knows its zero points: some came without, and say so by a negative one."""
+    """Whether a field knows its zero points: some came without, and say so by a negative one.
+
+    Raises
+    ------
+    InputError
+        When it has others than these telescopes' usual ones.
+    """
     with open_fits(path) as file:
         cards = [file.hdus[0].header.get(key) for key in ("HSC_ZP", "HST_ZP")]
-    return all(isinstance(card, int | float) and card > 0 for card in cards)
+    if not all(isinstance(card, int | float) and card > 0 for card in cards):
+        return False
+    if cards != [BLURRED_ZERO_POINT, SHARP_ZERO_POINT]:
+        raise InputError(
+            f"{path}: has the zero points {cards}, not {BLURRED_ZERO_POINT} and {SHARP_ZERO_POINT}"
+        )
+    return True
 
 
 def groups_of(mosaic: Mosaic) -> list[int]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.data.cutouts import Source
-from pellucid.data.mosaic import Mosaic
-from pellucid.data.segments import r90, segment
-from pellucid.data.tile import Tile
+from pellucid.data.mosaics.cutouts import Source
+from pellucid.data.mosaics.mosaic import Mosaic
+from pellucid.data.mosaics.segments import r90, segment
+from pellucid.data.mosaics.tile import Tile
 from pellucid.errors import InputError
 
 #: A field named so was taken around a quasar, which lies within so many arcsec of its middle.

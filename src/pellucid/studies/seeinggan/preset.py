@@ -75,7 +75,7 @@ class Preset(Settings):
     #: How it is trained then; None is that stage's own recipe.
     layer_recipe: Recipe | None = None
     #: Iterations of Richardson-Lucy from which the galaxies that are learned from choose.
-    iterations: Annotated[tuple[Count, ...], Field(min_length=1)] = (5, 10, 20, 40)
+    iterations: Annotated[tuple[Count, ...], Field(min_length=1)] = (5, 10, 20, 40, 80)
 
     @model_validator(mode="after")
     def _stages_have_data(self) -> Preset:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from pellucid.data.cutouts import CutRecipe, Source, cut_pair
-from pellucid.data.mosaic import Mosaic
+from pellucid.data.mosaics.cutouts import CutRecipe, Source, cut_pair
+from pellucid.data.mosaics.mosaic import Mosaic
+from pellucid.data.mosaics.tile import Tile
 from pellucid.data.observed import ObservedPair, write_observed
 from pellucid.data.pairs import PairStore, open_pairs
 from pellucid.data.simulation import Camera, Scene, as_galaxy, simulate_pairs
 from pellucid.data.splits import FOLDS, VALIDATION_FOLD, Split, fold_of
-from pellucid.data.tile import Tile
 from pellucid.errors import InputError, PellucidError
 from pellucid.files import write_atomically
 from pellucid.fits.scan import one_line
@@ -125,7 +125,7 @@ def training_pairs(preset: Preset, data: Path, output: Path, kind: str) -> tuple
     """What a stage trains on, and on what it is watched."""
     if kind == "simulated":
         store = open_pairs(output / SIMULATED)
-        own = np.array([fold_of(name.split("-")[0]) for name in store.ids])
+        own = np.array([fold_of(name.rsplit("-", 1)[0]) for name in store.ids])
         rule = "simulated pairs of a tenth of the galaxies"
         return store, Split(
             np.flatnonzero(own != VALIDATION_FOLD), np.flatnonzero(own == VALIDATION_FOLD), rule
@@ -140,7 +140,7 @@ def training_pairs(preset: Preset, data: Path, output: Path, kind: str) -> tuple
         raise InputError(f"{data}: {len(places)} pair to learn from; one more is needed to watch")
     # The last ones watch; none of them is tested on.
     watching = max(1, len(places) // 10)
-    return store, Split(places[:-watching], places[-watching:], "fields of the other part")
+    return store, Split(places[:-watching], places[-watching:], "the last tenth of the windows")
 
 
 def _from_store(preset: Preset, path: Path, output: Path) -> Sample:
@@ -152,6 +152,12 @@ def _from_store(preset: Preset, path: Path, output: Path) -> Sample:
     if preset.simulation is not None:
         raise InputError(
             f"{path}: preset {preset.name} simulates; give it fields, or another preset"
+        )
+    side = preset.galaxies.size + 2 * preset.galaxies.margin_pixels()
+    if store.flux(0).shape != (1, side, side):
+        raise InputError(
+            f"{path}: holds images of {store.flux(0).shape} (bands, height, width), preset "
+            f"{preset.name} asks for {(1, side, side)}: galaxies.size with galaxies.margin"
         )
     sample = Sample([Taken(name, _part(name, preset)) for name in store.ids], [])
     _check_parts(sample, path)
@@ -181,6 +187,13 @@ def _from_fields(preset: Preset, data: Path, output: Path) -> Sample:
     galaxies, again = once([each for each in found if isinstance(each, Galaxy)])
     left_out += again
     taken: list[Taken] = []
+    everywhere = sharp, blurred
+    paths = {tile.path for tile in known}
+    # A galaxy near the edge of its field may lie in another one, too, that is not calibrated.
+    sharp, blurred = (
+        replace(each, tiles=tuple(tile for tile in each.tiles if tile.path in paths))
+        for each in everywhere
+    )
     pairs = _cut(galaxies, sharp, blurred, preset, parts, taken, left_out)
     first = next(pairs, None)
     if first is None:
@@ -210,7 +223,7 @@ def _from_fields(preset: Preset, data: Path, output: Path) -> Sample:
     good = (each for each in windows if isinstance(each, ObservedPair))
     write_observed(output / TUNING, good, bands, None, provenance, overwrite=True)
     if preset.simulation is not None:
-        _simulate(preset, data, output, sharp, blurred, parts)
+        _simulate(preset, data, output, *everywhere, parts)
     return sample
 
 

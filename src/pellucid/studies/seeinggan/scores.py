@@ -67,7 +67,7 @@ def score(truth: SkyImage, restored: SkyImage, limit: float) -> dict[str, float]
     planes = [each.flux[0] for each in (truth, restored)]
     coarse = [regrid(each, MORPHOLOGY_SCALE).flux[0] for each in (truth, restored)]
     return {
-        **compare(truth, restored),
+        **compare(truth, restored, NoiseStretch()),
         "cw_ssim_all_scales": float(cw_ssim(expected, found, CwSsimOptions(scales="all"))[0]),
         "cw_ssim_printed": float(cw_ssim_printed(expected, found)[0]),
         **{

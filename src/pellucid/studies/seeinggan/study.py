@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.data.pairs import PairStore
-from pellucid.errors import InputError, PellucidError
+from pellucid.errors import InputError, PellucidError, TemporaryError
 from pellucid.files import make_folder, write_atomically
 from pellucid.studies.folder import RECORD, begin, require_training
 from pellucid.studies.machine import machine
@@ -69,12 +69,31 @@ def run_study(
         VGG-19 lacks a layer that the preset names.
     InputError
         When the data are bad.
+    TemporaryError
+        When another run is at the same study.
     """
     require_training("sep", "statmorph")
     check_layers(preset)
     if not data.is_dir():
         raise InputError(f"{data}: no such folder")
+    from filelock import FileLock, Timeout
+
     output = make_folder(output)
+    try:
+        with FileLock(make_folder(output / "work") / "study.lock", timeout=0):
+            return _run(preset, data, output, resume, progress, say)
+    except Timeout:
+        raise TemporaryError(f"{output}: another run is at this study") from None
+
+
+def _run(
+    preset: Preset,
+    data: Path,
+    output: Path,
+    resume: bool,
+    progress: Progress,
+    say: Callable[[str], None],
+) -> Sample:
     record = {"preset": preset.model_dump(mode="json"), "data": data.resolve().name}
     begun = begin(output, record, resume)
     try:
@@ -100,7 +119,7 @@ def write_results(preset: Preset, output: Path, store: PairStore, sample: Sample
     scores, settings = read_scores(output)
     results = make_folder(output / "results")
     texts = {
-        "tables.md": markdown(sample, scores),
+        "tables.md": f"# Preset {preset.name}: {preset.description}\n\n" + markdown(sample, scores),
         "tables.csv": as_csv(scores),
         "tables.json": as_json(scores),
         "run.json": json.dumps(

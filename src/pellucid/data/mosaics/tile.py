@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.geometry import pixel_of
-from pellucid.data.zero_point import zero_point_of
+from pellucid.data.mosaics.geometry import pixel_of
+from pellucid.data.mosaics.zero_point import zero_point_of
 from pellucid.errors import TemporaryError
 from pellucid.fits.choose import chosen_hdus, labels
 from pellucid.fits.file import FitsFile, open_fits

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pellucid.data.catalogue import select_ids
-from pellucid.data.columns import Columns, Names, Rows, read_rows
-from pellucid.data.cutouts import Source
+from pellucid.data.mosaics.columns import Columns, Names, Rows, read_rows
+from pellucid.data.mosaics.cutouts import Source
 from pellucid.data.pairs import Rejection
 from pellucid.errors import InputError
 from pellucid.settings import read_named, shipped_files
@@ -87,7 +87,7 @@ class Selected:
 
 def read_selection(name: str | Path) -> Selection:
     """A selection that comes with pellucid, by name, or a YAML file; errors as `read_named`."""
-    return read_named(name, shipped_files("data", "selections"), Selection)
+    return read_named(name, shipped_files("data", "mosaics", "selections"), Selection)
 
 
 def select_sources(path: str | Path, selection: Selection, where: Sequence[str] = ()) -> Selected:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.data.folder import FITS_SUFFIXES
-from pellucid.data.geometry import square
-from pellucid.data.tile import Tile, open_tile
+from pellucid.data.mosaics.geometry import square
+from pellucid.data.mosaics.tile import Tile, open_tile
 from pellucid.errors import InputError, UsageError
 from pellucid.image import pixel_scale_of
 from pellucid.optics import PSF

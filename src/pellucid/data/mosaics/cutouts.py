@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.geometry import tangent_header
-from pellucid.data.mosaic import Mosaic
+from pellucid.data.mosaics.geometry import tangent_header
+from pellucid.data.mosaics.mosaic import Mosaic
+from pellucid.data.mosaics.segments import r90, without
+from pellucid.data.mosaics.view import View, neighbours, shift_between, view
 from pellucid.data.observed import ObservedPair
-from pellucid.data.segments import r90, without
-from pellucid.data.view import View, neighbours, shift_between, view
 from pellucid.errors import InputError, UsageError
 from pellucid.optics import Affine, object_rng, resample
 

@@ -6,9 +6,6 @@ import io
 import multiprocessing
 import os
 import re
-import signal
-import threading
-import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,12 +13,13 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from pellucid.data.cutouts import CutRecipe, Source, cut_pair
-from pellucid.data.mosaic import Mosaic
+from pellucid.data.mosaics.cutouts import CutRecipe, Source, cut_pair
+from pellucid.data.mosaics.mosaic import Mosaic
 from pellucid.data.observed import ObservedPair
 from pellucid.data.pairs import Rejection
 from pellucid.errors import PellucidError, TemporaryError
 from pellucid.files import write_atomically
+from pellucid.workers import available_cores, end_with_parent
 
 #: A process of its own pays from so many objects on.
 _WORTH_A_PROCESS = 25
@@ -136,16 +134,7 @@ _given: tuple[Mosaic, Mosaic, CutRecipe] | None = None
 def _begin(parent: int, sharp: Mosaic, blurred: Mosaic, recipe: CutRecipe) -> None:
     global _given
     _given = (sharp, blurred, recipe)
-    # Ctrl-C reaches the workers, too: it ends them, where Python's handler would end one object
-    # and begin the next.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    end_with_parent(parent)
 
 
 def _attempt_here(source: Source) -> ObservedPair | Rejection:
@@ -154,5 +143,4 @@ def _attempt_here(source: Source) -> ObservedPair | Rejection:
 
 
 def _cores(objects: int) -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(cores or 1, 1 + objects // _WORTH_A_PROCESS)
+    return min(available_cores(), 1 + objects // _WORTH_A_PROCESS)

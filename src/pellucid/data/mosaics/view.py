@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.geometry import tangent_affine
-from pellucid.data.mosaic import Window
-from pellucid.data.registration import Shift, measure_shift
-from pellucid.data.segments import Segments, binned, grown, segment
+from pellucid.data.mosaics.geometry import tangent_affine
+from pellucid.data.mosaics.mosaic import Window
+from pellucid.data.mosaics.registration import Shift, measure_shift
+from pellucid.data.mosaics.segments import Segments, binned, grown, segment
 from pellucid.errors import InputError
 from pellucid.image import pixel_scale_of
 from pellucid.optics import PSF, Affine, resample

@@ -1,0 +1,1 @@
+"""Pairs of galaxies cut out of the mosaics of two telescopes."""
