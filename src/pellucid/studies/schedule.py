@@ -6,16 +6,14 @@ import multiprocessing
 import os
 import re
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pellucid.errors import PellucidError, TemporaryError, UsageError
-from pellucid.workers import available_cores, end_with_parent
+from pellucid.workers import available_cores, end_with_parent, fault
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,5 @@ def _attempt(task: Callable[[Any], None], job: Any) -> Failure | None:
     except PellucidError as error:
         return Failure(job.name, str(error))
     except Exception as error:  # a fault of ours, or of a library: said, and the others go on
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(place.filename).name}:{place.lineno}"
-        return Failure(job.name, f"{type(error).__name__}: {error} ({where})")
+        return Failure(job.name, fault(error))
     return None

@@ -18,15 +18,13 @@ from pellucid.data.pairs import PairStore, open_pairs
 from pellucid.data.splits import Split, split_objects
 from pellucid.errors import InputError, PellucidError, UsageError
 from pellucid.files import make_folder, write_atomically
-from pellucid.models.architectures import ARCHITECTURES
 from pellucid.models.bundle import Bundle, open_bundle
-from pellucid.models.export import read_generator, write_bundle
-from pellucid.models.galaxygan import GalaxyGANConfig
-from pellucid.models.seeinggan import SeeingGANConfig
+from pellucid.models.export import write_bundle
 from pellucid.stretch import stretch_from_dict
 from pellucid.training.card import make_card
 from pellucid.training.checkpoint import load_checkpoint, save_checkpoint
 from pellucid.training.log import Log, progress_bar, rounded
+from pellucid.training.networks import build_networks, network_config
 from pellucid.training.objective import make_step
 from pellucid.training.processes import join_processes, leave_processes
 from pellucid.training.recipe import Recipe
@@ -102,7 +100,7 @@ def train(
     run = Path(run)
     store = data if isinstance(data, PairStore) else open_pairs(data)
     stretch = stretch_from_dict(dict(recipe.stretch))
-    config = _network_config(recipe, store)
+    config = network_config(recipe, len(store.bands))
     try:
         split = split or split_objects(store.ids)
     except InputError as error:
@@ -118,7 +116,7 @@ def train(
         )
     start = _start_of(run, start, checkpoint.exists())
     torch.manual_seed(recipe.seed)
-    networks = _build(config, recipe, device, start)
+    networks = build_networks(config, recipe, device, start)
     make_folder(run)
     if start is not None and rank == 0 and not checkpoint.exists():
         content = start.path.read_bytes()
@@ -215,68 +213,6 @@ def _history(bundle: Bundle) -> dict[str, Any]:
         "sha256": bundle.sha256,
         **{name: training[name] for name in kept if name in training},
     }
-
-
-def _network_config(recipe: Recipe, store: PairStore) -> GalaxyGANConfig | SeeingGANConfig:
-    given: dict[str, Any] = {**recipe.network, "bands": len(store.bands)}
-    if recipe.model == "seeinggan":
-        given["size"] = recipe.size
-    try:
-        config = ARCHITECTURES[recipe.model].config(**given)
-    except TypeError as error:
-        raise InputError(f"recipe {recipe.name}: network: {error}") from None
-    if config.width < 1 or config.multiple < 4:
-        raise InputError(
-            f"recipe {recipe.name}: network: width {config.width}, sides of {config.multiple}; "
-            "a width of 1 and two levels are needed"
-        )
-    for name, side in (("size", recipe.size), ("tile", recipe.tile or recipe.size)):
-        if side % config.multiple:
-            raise InputError(
-                f"recipe {recipe.name}: {name} {side} is no multiple of {config.multiple}, "
-                "as the network's levels need"
-            )
-    return config
-
-
-def _build(
-    config: GalaxyGANConfig | SeeingGANConfig,
-    recipe: Recipe,
-    device: torch.device,
-    start: Bundle | None,
-) -> Adversaries:
-    architecture = ARCHITECTURES[recipe.model]
-    generator, discriminator = (
-        network(config).to(device).to(memory_format=torch.channels_last)  # pyright: ignore
-        for network in (architecture.generator, architecture.adversary)
-    )
-    if start is not None:
-        _begin_with(generator, start, recipe, config)
-    optimisers = [
-        torch.optim.Adam(each.parameters(), recipe.learning_rate, betas=(recipe.beta1, 0.999))
-        for each in (generator, discriminator)
-    ]
-    average = copy.deepcopy(generator).requires_grad_(False)
-    return Adversaries(generator, discriminator, optimisers[0], optimisers[1], average)
-
-
-def _begin_with(
-    generator: torch.nn.Module,
-    start: Bundle,
-    recipe: Recipe,
-    config: GalaxyGANConfig | SeeingGANConfig,
-) -> None:
-    # Weights that draw a residual fit a network that draws the whole, and mean nothing there.
-    fits = start.card.network.get("residual", False) == getattr(config, "residual", False)
-    weights = read_generator(start).state_dict()
-    try:
-        generator.load_state_dict(weights)
-    except RuntimeError:
-        fits = False
-    if not fits:
-        raise InputError(
-            f"{start.path}: its network has another shape than recipe {recipe.name} asks for"
-        )
 
 
 def _batches(

@@ -6,7 +6,6 @@ import io
 import multiprocessing
 import os
 import re
-import traceback
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -19,7 +18,7 @@ from pellucid.data.observed import ObservedPair
 from pellucid.data.pairs import Rejection
 from pellucid.errors import PellucidError, TemporaryError
 from pellucid.files import write_atomically
-from pellucid.workers import available_cores, end_with_parent
+from pellucid.workers import available_cores, end_with_parent, fault
 
 #: A process of its own pays from so many objects on.
 _WORTH_A_PROCESS = 25
@@ -122,9 +121,7 @@ def _attempt(
     except PellucidError as error:
         return Rejection(source.id, str(error))
     except Exception as error:  # a fault of ours, or of a library: said, and the others go on
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(place.filename).name}:{place.lineno}"
-        return Rejection(source.id, f"{type(error).__name__}: {error} ({where})")
+        return Rejection(source.id, fault(error))
 
 
 #: What a worker process cuts from and how, told once when it begins.

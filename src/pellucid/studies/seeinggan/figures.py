@@ -18,12 +18,13 @@ from pellucid.studies.seeinggan.comparison import (
     SEEINGGAN,
     SUBARU,
     Restore,
+    cw_ssim_of,
     inner,
     network,
 )
 from pellucid.studies.seeinggan.preset import Preset
 from pellucid.studies.seeinggan.sample import Sample
-from pellucid.studies.seeinggan.scores import Scores, score, source_limit
+from pellucid.studies.seeinggan.scores import Scores
 from pellucid.studies.seeinggan.tables import NAMES
 from pellucid.studies.seeinggan.training import model_file
 
@@ -159,12 +160,14 @@ def _draw_layers(atlas: Atlas, path: Path) -> Path:
     for name in names:
         sharp, blurred = atlas.store.pair(atlas.place[name])
         truth = inner(sharp, atlas.margin)
-        limit = source_limit(blurred, atlas.store.blurred_scale)
         panels = atlas.panels(name, (SUBARU,), ("cw_ssim",))
         for restore in (*models.values(), atlas.restorers[SEEINGGAN]):
             image = inner(restore(blurred), atlas.margin)
             panels.append(
-                Panel(picture(image, truth), _note(score(truth, image, limit), ("cw_ssim",)))
+                Panel(
+                    picture(image, truth),
+                    _note({"cw_ssim": cw_ssim_of(truth, image)}, ("cw_ssim",)),
+                )
             )
         rows.append(panels)
     return draw_comparison(

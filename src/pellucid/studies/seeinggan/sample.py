@@ -1,4 +1,4 @@
-"""The study's pairs: real galaxies on the paper's grid, what is learned from, what is simulated."""
+"""The study's pairs: real galaxies on the paper's grid, and what networks learn from."""
 
 from __future__ import annotations
 
@@ -16,15 +16,11 @@ from pellucid.data.mosaics.mosaic import Mosaic
 from pellucid.data.mosaics.tile import Tile
 from pellucid.data.observed import ObservedPair, write_observed
 from pellucid.data.pairs import PairStore, open_pairs
-from pellucid.data.simulation import Camera, Scene, as_galaxy, simulate_pairs
-from pellucid.data.splits import FOLDS, VALIDATION_FOLD, Split, fold_of
+from pellucid.data.splits import VALIDATION_FOLD, Split, fold_of
 from pellucid.errors import InputError, PellucidError
 from pellucid.files import write_atomically
-from pellucid.fits.scan import one_line
 from pellucid.metrics import half_light_radius
-from pellucid.optics import moffat_psf
 from pellucid.studies.seeinggan.fields import (
-    BLURRED_ZERO_POINT,
     field_files,
     groups_of,
     is_calibrated,
@@ -32,15 +28,12 @@ from pellucid.studies.seeinggan.fields import (
 )
 from pellucid.studies.seeinggan.galaxies import Galaxy, LeftOut, find_galaxies, once
 from pellucid.studies.seeinggan.preset import Preset
+from pellucid.studies.seeinggan.simulated import simulate
 
 #: Files of the study's folder.
 REAL, TUNING, SIMULATED, NOTE = "real.h5", "tuning.h5", "simulated.h5", "sample.json"
 #: In the data: a store that `pellucid pairs` made, and galaxies to simulate pairs from.
 STORE, GALAXIES = "pairs.h5", "hst_galaxies.npz"
-#: Of these galaxies: F814W's plane, arcsec per pixel, least side in pixels, faintest magnitude.
-PLANE, SCALE, LEAST_SIDE, FAINTEST = 1, 0.06, 24, 24.3
-#: A simulated pair in so many watches the training instead of taking part.
-WATCHED = 20
 #: Windows that a network is tuned on keep so far (arcsec) from a field's edge.
 EDGE = 0.4
 DIRECTIONS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
@@ -223,7 +216,8 @@ def _from_fields(preset: Preset, data: Path, output: Path) -> Sample:
     good = (each for each in windows if isinstance(each, ObservedPair))
     write_observed(output / TUNING, good, bands, None, provenance, overwrite=True)
     if preset.simulation is not None:
-        _simulate(preset, data, output, *everywhere, parts)
+        learned_from = {name for name, part in parts.items() if part == "learned"}
+        simulate(preset, data / GALAXIES, output / SIMULATED, everywhere, learned_from)
     return sample
 
 
@@ -301,63 +295,3 @@ def _parts(mosaic: Mosaic, preset: Preset) -> dict[str, Part]:
 
 def _part(name: str, preset: Preset) -> Part:
     return "tested" if fold_of(name, preset.galaxies.parts) == 0 else "learned"
-
-
-def _simulate(
-    preset: Preset,
-    data: Path,
-    output: Path,
-    sharp: Mosaic,
-    blurred: Mosaic,
-    parts: dict[str, Part],
-) -> None:
-    """Pairs of galaxies from elsewhere, seen through HSC and Suprime-Cam.
-
-    HSC's PSFs are those of the fields that are learned from, and Moffat profiles of other nights.
-    """
-    assert preset.simulation is not None
-    path = data / GALAXIES
-    try:
-        with path.open("rb") as stream, np.load(stream) as file:
-            magnitudes = dict(zip(file["id"], file["mag"], strict=True))
-            galaxies = {
-                str(name): as_galaxy(file[name][PLANE], SCALE)
-                for name, magnitude in magnitudes.items()
-                if magnitude < FAINTEST and min(file[name].shape[1:]) >= LEAST_SIDE
-            }
-    except Exception as error:  # numpy and zipfile raise whatever they stumble over
-        raise InputError(f"{path}: cannot be read as galaxies ({one_line(error)})") from error
-    learned = [tile for tile in blurred.tiles if parts[tile.path.stem] == "learned"]
-    psfs = tuple(tile.psf for tile in learned if tile.psf is not None)
-    hsc, suprime = blurred.pixel_scale, 0.202
-    betas = (2.5, 3.5)
-    cameras = (
-        Camera(psfs, (0.010, 0.03), BLURRED_ZERO_POINT),
-        Camera(
-            tuple(moffat_psf(w, hsc, b) for w in (0.5, 0.55, 0.6, 0.65, 0.7, 0.8) for b in betas),
-            (0.010, 0.04),
-            BLURRED_ZERO_POINT,
-        ),
-        Camera(
-            tuple(moffat_psf(w, suprime, b) for w in (0.6, 0.7, 0.8) for b in betas),
-            (0.02, 0.06),
-            BLURRED_ZERO_POINT,
-        ),
-    )
-    sharp_psf = next(
-        tile.psf for tile in sharp.tiles[::-1] if parts[tile.path.stem] == "learned" and tile.psf
-    )
-    watched = {name: each for name, each in galaxies.items() if fold_of(name) == VALIDATION_FOLD}
-    others = {name: each for name, each in galaxies.items() if name not in watched}
-    if not watched or not others:
-        raise InputError(f"{path}: {len(galaxies)} usable galaxies; {FOLDS} and more are needed")
-    settings = preset.simulation
-    scene = Scene(settings.size, settings.pixel_scale)
-    pairs = itertools.chain(
-        simulate_pairs(others, settings.pairs, scene, sharp_psf, cameras, preset.seed),
-        simulate_pairs(
-            watched, max(1, settings.pairs // WATCHED), scene, sharp_psf, cameras, preset.seed + 1
-        ),
-    )
-    bands = (preset.galaxies.band.lower(),)
-    write_observed(output / SIMULATED, pairs, bands, None, {"galaxies": len(galaxies)}, True)

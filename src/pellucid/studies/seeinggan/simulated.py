@@ -1,0 +1,98 @@
+"""The study's simulated pairs: galaxies that HST saw elsewhere, through Subaru's cameras."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+
+from pellucid.data.mosaics.mosaic import Mosaic
+from pellucid.data.observed import write_observed
+from pellucid.data.simulation import Camera, Scene, as_galaxy, simulate_pairs
+from pellucid.data.splits import FOLDS, VALIDATION_FOLD, fold_of
+from pellucid.errors import InputError
+from pellucid.fits.scan import one_line
+from pellucid.optics import moffat_psf
+from pellucid.studies.seeinggan.fields import BLURRED_ZERO_POINT
+from pellucid.studies.seeinggan.preset import Preset
+
+#: Of the galaxies: F814W's plane, arcsec per pixel, least side in pixels, faintest magnitude.
+PLANE, SCALE, LEAST_SIDE, FAINTEST = 1, 0.06, 24, 24.3
+#: A simulated pair in so many watches the training instead of taking part.
+WATCHED = 20
+
+
+def simulate(
+    preset: Preset,
+    path: Path,
+    store: Path,
+    mosaics: tuple[Mosaic, Mosaic],
+    learned_from: set[str],
+) -> None:
+    """Write a store of pairs of galaxies from elsewhere, seen through HSC and Suprime-Cam.
+
+    HSC's PSFs are those of the fields that are learned from, and Moffat profiles of other nights.
+
+    Parameters
+    ----------
+    path
+        The galaxies: ``id``, ``mag`` (AB) and for each id an array (band, y, x).
+    store
+        Where the pairs go.
+    mosaics
+        (sharp, blurred), which bring the PSFs.
+    learned_from
+        Names of the fields whose PSFs may be used.
+
+    Raises
+    ------
+    InputError
+        When the galaxies cannot be read or are too few.
+    """
+    assert preset.simulation is not None
+    sharp, blurred = mosaics
+    try:
+        with path.open("rb") as stream, np.load(stream) as file:
+            magnitudes = dict(zip(file["id"], file["mag"], strict=True))
+            galaxies = {
+                str(name): as_galaxy(file[name][PLANE], SCALE)
+                for name, magnitude in magnitudes.items()
+                if magnitude < FAINTEST and min(file[name].shape[1:]) >= LEAST_SIDE
+            }
+    except Exception as error:  # numpy and zipfile raise whatever they stumble over
+        raise InputError(f"{path}: cannot be read as galaxies ({one_line(error)})") from error
+    learned = [tile for tile in blurred.tiles if tile.path.stem in learned_from]
+    psfs = tuple(tile.psf for tile in learned if tile.psf is not None)
+    hsc, suprime = blurred.pixel_scale, 0.202
+    betas = (2.5, 3.5)
+    cameras = (
+        Camera(psfs, (0.010, 0.03), BLURRED_ZERO_POINT),
+        Camera(
+            tuple(moffat_psf(w, hsc, b) for w in (0.5, 0.55, 0.6, 0.65, 0.7, 0.8) for b in betas),
+            (0.010, 0.04),
+            BLURRED_ZERO_POINT,
+        ),
+        Camera(
+            tuple(moffat_psf(w, suprime, b) for w in (0.6, 0.7, 0.8) for b in betas),
+            (0.02, 0.06),
+            BLURRED_ZERO_POINT,
+        ),
+    )
+    sharp_psf = next(
+        tile.psf for tile in sharp.tiles[::-1] if tile.path.stem in learned_from and tile.psf
+    )
+    watched = {name: each for name, each in galaxies.items() if fold_of(name) == VALIDATION_FOLD}
+    others = {name: each for name, each in galaxies.items() if name not in watched}
+    if not watched or not others:
+        raise InputError(f"{path}: {len(galaxies)} usable galaxies; {FOLDS} and more are needed")
+    settings = preset.simulation
+    scene = Scene(settings.size, settings.pixel_scale)
+    pairs = itertools.chain(
+        simulate_pairs(others, settings.pairs, scene, sharp_psf, cameras, preset.seed),
+        simulate_pairs(
+            watched, max(1, settings.pairs // WATCHED), scene, sharp_psf, cameras, preset.seed + 1
+        ),
+    )
+    bands = (preset.galaxies.band.lower(),)
+    write_observed(store, pairs, bands, None, {"galaxies": len(galaxies)}, True)
