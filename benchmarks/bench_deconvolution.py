@@ -17,7 +17,7 @@ import numpy as np
 from skimage import restoration
 
 from pellucid.deconvolution import richardson_lucy
-from pellucid.optics.psf import moffat_psf
+from pellucid.sky.psf import moffat_psf
 
 BANDS = 3
 

@@ -17,8 +17,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from pellucid.image import SkyImage
 from pellucid.optics import object_rng
+from pellucid.sky.image import SkyImage
 from pellucid.studies.galaxygan.preset import degradation
 
 FWHM, NOISE, SCALE = 1.8, 2.0, 0.396

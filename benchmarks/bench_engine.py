@@ -17,7 +17,7 @@ import time
 
 import numpy as np
 
-from pellucid.models.bundle import open_bundle
+from pellucid.networks.bundle import open_bundle
 from pellucid.restoration.engine import Engine, Precision, load_network
 
 ENGINES: dict[str, tuple[Engine, Precision]] = {

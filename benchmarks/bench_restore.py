@@ -29,8 +29,8 @@ WITH_TORCH = """
 import sys
 import numpy as np, torch
 from astropy.io import fits
-from pellucid.models.bundle import open_bundle
-from pellucid.models.export import read_generator
+from pellucid.networks.bundle import open_bundle
+from pellucid.networks.export import read_generator
 with fits.open(sys.argv[1]) as file:
     flux = file[0].data.astype(np.float32)
 generator = read_generator(open_bundle("galaxygan-sdss"))

@@ -15,8 +15,8 @@ import pytest
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from pellucid.image import SkyImage
-from pellucid.models.bundle import Card
+from pellucid.networks.bundle import Card
+from pellucid.sky.image import SkyImage
 from pellucid.stretch import GalaxyGANStretch
 
 SCALE = 0.396
@@ -158,7 +158,7 @@ def write_card_bundle(card, tmp_path) -> Callable[..., Path]:
 
     def write(path: Path | None = None, **changes: object) -> Path:
         torch = pytest.importorskip("torch")
-        from pellucid.models.export import build_generator, write_bundle
+        from pellucid.networks.export import build_generator, write_bundle
 
         torch.manual_seed(1)
         changed = replace(card, **changes)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pellucid.display import is_composite, read_composite, to_rgb, write_png
 from pellucid.errors import InputError, UsageError
-from pellucid.image import SkyImage
+from pellucid.sky.image import SkyImage
 from pellucid.stretch import GalaxyGANStretch
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skimage.data import hubble_deep_field
 
 from pellucid.errors import InputError
-from pellucid.optics import Background, robust_background
+from pellucid.sky import Background, robust_background
 from pellucid.stretch import (
     GalaxyGANStretch,
     NoiseStretch,

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from pellucid import display, fits
 from pellucid.errors import UsageError
-from pellucid.image import SkyImage
-from pellucid.optics import INSTRUMENTS, PSF, Degradation, gaussian_psf, moffat_psf
+from pellucid.optics import INSTRUMENTS, Degradation
 from pellucid.restoration import Restoration, Restorer, load_restorer
 from pellucid.restoration.provenance import restoration_cards, restoration_history
+from pellucid.sky import PSF, gaussian_psf, moffat_psf
+from pellucid.sky.image import SkyImage
 
 #: A composite says nothing of its pixels; GalaxyGAN's are those of SDSS.
 COMPOSITE_PIXEL_SCALE = INSTRUMENTS["sdss"].pixel_scale

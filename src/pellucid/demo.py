@@ -13,14 +13,14 @@ import typer
 from pellucid.api import read_image, write_image
 from pellucid.data.folder import shrunk
 from pellucid.display import to_rgb, write_png
-from pellucid.evaluation.benchmark import UNTOUCHED, Score, summarise
 from pellucid.evaluation.figures import Panel, draw_comparison
+from pellucid.evaluation.scores import UNTOUCHED, Score, summarise
 from pellucid.evaluation.tables import print_table, terminal_table
 from pellucid.files import make_folder
-from pellucid.image import SkyImage
 from pellucid.metrics import compare
 from pellucid.optics import Degradation, object_rng
 from pellucid.restoration import Restoration, Restorer, load_restorer
+from pellucid.sky.image import SkyImage
 
 DEGRADATION = Degradation(fwhm=1.8, noise=2.0)
 METHODS = ("wiener", "richardson-lucy", "blind")

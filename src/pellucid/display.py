@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pellucid.errors import InputError, UsageError
 from pellucid.files import write_atomically
-from pellucid.image import SkyImage, is_nanomaggy
+from pellucid.sky.image import SkyImage, is_nanomaggy
 from pellucid.stretch import GalaxyGANStretch
 
 COMPOSITE_SUFFIXES = (".png", ".jpg", ".jpeg")

@@ -59,8 +59,8 @@ def evaluate(
         return
     assert data is not None
     from pellucid.data.pairs import open_pairs
-    from pellucid.evaluation.benchmark import choose_part, objects_of, score_pairs, summarise
     from pellucid.evaluation.report import check_report_name, write_report
+    from pellucid.evaluation.scores import choose_part, objects_of, score_pairs, summarise
     from pellucid.evaluation.tables import COLUMNS, print_table, terminal_table
     from pellucid.evaluation.tables import as_json as table_as_json
     from pellucid.restoration import load_restorer

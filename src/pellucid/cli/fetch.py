@@ -14,7 +14,7 @@ from pellucid.cli.options import AsJson, report_result, say, with_progress
 from pellucid.errors import UsageError
 
 if TYPE_CHECKING:
-    from pellucid.data.archive import Outcome
+    from pellucid.archives.http import Outcome
 
 Retries = Annotated[
     int, typer.Option("--retries", min=0, max=10, help="Of each download that fails.")
@@ -68,10 +68,10 @@ def sdss(
         raise UsageError(
             f"fetching needs {error.name}, which is not installed: pip install 'pellucid[fetch]'"
         ) from error
-    from pellucid.data.archive import Patience
-    from pellucid.data.sdss.fetch import fetch_objects
-    from pellucid.data.sdss.query import sample_query
-    from pellucid.data.sdss.tables import open_sample
+    from pellucid.archives.http import Patience
+    from pellucid.archives.sdss.fetch import fetch_objects
+    from pellucid.archives.sdss.query import sample_query
+    from pellucid.archives.sdss.tables import open_sample
     from pellucid.files import make_folder
 
     patience = Patience(retries, pause)
@@ -116,9 +116,14 @@ def cosmos(
     as_json: AsJson = False,
 ) -> None:
     """Fetch what SeeingGAN learnt from: COSMOS through Hubble and Subaru."""
-    from pellucid.data.archive import Patience
-    from pellucid.data.cosmos.addresses import read_addresses
-    from pellucid.data.cosmos.fetch import bytes_to_come, fetch_files, missing_files, wanted_files
+    from pellucid.archives.cosmos.addresses import read_addresses
+    from pellucid.archives.cosmos.fetch import (
+        bytes_to_come,
+        fetch_files,
+        missing_files,
+        wanted_files,
+    )
+    from pellucid.archives.http import Patience
     from pellucid.files import make_folder
 
     chosen = _tiles(tiles, region, whole)
@@ -150,7 +155,7 @@ def cosmos(
 
 def _tiles(tiles: str | None, region: str | None, whole: bool) -> list[int]:
     """The tiles that one of the three options names."""
-    from pellucid.data.cosmos.tiles import TILES, check_tiles, tiles_around
+    from pellucid.archives.cosmos.tiles import TILES, check_tiles, tiles_around
 
     if (tiles is not None) + (region is not None) + whole != 1:
         raise UsageError("name what to fetch: one of --tiles 77,78, --region RA,DEC,RADIUS, --all")

@@ -14,7 +14,7 @@ def models(as_json: AsJson = False) -> None:
     """List the shipped models with their cards and checksums."""
     from dataclasses import asdict
 
-    from pellucid.models.bundle import open_bundle, shipped
+    from pellucid.networks.bundle import open_bundle, shipped
 
     bundles = [open_bundle(path) for path in shipped().values()]
     if as_json:

@@ -31,7 +31,7 @@ class Side:
 
     def open(self) -> Mosaic:
         from pellucid.data.mosaics.mosaic import open_mosaic
-        from pellucid.optics import gaussian_psf
+        from pellucid.sky import gaussian_psf
 
         mosaic = open_mosaic(self.paths, hdu=hdu_choice(self.hdu), zero_point=self.zero_point)
         psf = psf_choice(self.psf, mosaic.pixel_scale)

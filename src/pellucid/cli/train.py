@@ -28,9 +28,9 @@ def train(
 ) -> None:
     """Train a network; OUTPUT/bundle.onnx is what `restore --model` takes."""
     try:
-        from pellucid.models.bundle import open_bundle
-        from pellucid.training.loop import train as run_training
+        from pellucid.networks.bundle import open_bundle
         from pellucid.training.recipe import read_recipe
+        from pellucid.training.run import train as run_training
     except ImportError as error:
         raise UsageError(
             f"training needs {error.name}, which is not installed: pip install 'pellucid[train]'"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pellucid.display import COMPOSITE_SUFFIXES, is_composite, read_composite
 from pellucid.errors import InputError, PellucidError
 from pellucid.fits import read_image
-from pellucid.image import SkyImage
+from pellucid.sky.image import SkyImage
 from pellucid.stretch import GalaxyGANStretch
 
 FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz")

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from pellucid.data.hdf5 import create_images, write_hdf5
 from pellucid.errors import InputError
-from pellucid.image import SkyImage
-from pellucid.optics import PSF, resampled_psf
+from pellucid.optics import resampled_psf
+from pellucid.sky import PSF
+from pellucid.sky.image import SkyImage
 
 FORMAT = "pellucid-observed-pairs-1"
 

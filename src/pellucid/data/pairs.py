@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from pellucid.data import observed
 from pellucid.data.hdf5 import create_images, write_hdf5
 from pellucid.errors import InputError, PellucidError
-from pellucid.image import SkyImage, is_nanomaggy
 from pellucid.optics import Degradation, object_rng
+from pellucid.sky.image import SkyImage, is_nanomaggy
 
 FORMAT = "pellucid-pairs-1"
 

@@ -13,7 +13,7 @@ from pellucid.deconvolution.spectrum import best_iterations
 from pellucid.deconvolution.steps import sky_pedestal
 from pellucid.deconvolution.wiener import wiener
 from pellucid.optics.inpaint import filled
-from pellucid.optics.noise import robust_background
+from pellucid.sky.background import robust_background
 
 __all__ = [
     "METHODS",

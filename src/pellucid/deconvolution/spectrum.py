@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError
-from pellucid.optics.noise import robust_background
+from pellucid.sky.background import robust_background
 
 #: Beyond so many steps Richardson–Lucy gains nothing that a real image's noise would not take.
 MOST_ITERATIONS = 50

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pellucid.errors import InputError
-from pellucid.optics.noise import robust_background
+from pellucid.sky.background import robust_background
 
 #: The automatic pedestal puts the sky this many standard deviations above zero.
 PEDESTAL_SIGMAS = 5.0

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from pellucid.evaluation.benchmark import Summary
+from pellucid.evaluation.scores import Summary
 
 #: Metric, its heading, and how many decimals it deserves.
 COLUMNS: dict[str, tuple[str, int]] = {

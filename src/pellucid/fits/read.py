@@ -25,7 +25,7 @@ from pellucid.fits.layout import (
 )
 from pellucid.fits.planes import Plane, read_planes
 from pellucid.fits.scan import HDU, quiet, refusal
-from pellucid.image import SkyImage
+from pellucid.sky.image import SkyImage
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -154,7 +154,7 @@ def _largest_shift(first: WCS | None, second: WCS, shape: tuple[int, ...]) -> fl
     with quiet():
         if first.to_header_string() == second.to_header_string():
             return 0.0
-        from pellucid.image import pixel_scale_of
+        from pellucid.sky.image import pixel_scale_of
 
         corners: Any = first.pixel_to_world(x, y)
         apart = corners.separation(second.pixel_to_world(x, y))

@@ -27,7 +27,7 @@ from pellucid.fits.layout import (
     without_wcs,
 )
 from pellucid.fits.scan import BLOCK, quiet
-from pellucid.image import SkyImage
+from pellucid.sky.image import SkyImage
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header

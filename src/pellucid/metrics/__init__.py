@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.image import is_nanomaggy
 from pellucid.metrics.cw_ssim import CwSsimOptions, cw_ssim, cw_ssim_printed
-from pellucid.metrics.photometry import (
+from pellucid.metrics.psnr import check_pair, psnr, stretch_sky, stretched_psnr
+from pellucid.metrics.source import band_flux_ratios, find_source, flux_ratio, source_errors
+from pellucid.metrics.ssim import ssim
+from pellucid.sky import background_of
+from pellucid.sky.image import is_nanomaggy
+from pellucid.sources.photometry import (
     aperture_flux,
     centroid,
     ellipticity,
     half_light_radius,
 )
-from pellucid.metrics.psnr import check_pair, psnr, stretch_sky, stretched_psnr
-from pellucid.metrics.source import band_flux_ratios, find_source, flux_ratio, source_errors
-from pellucid.metrics.ssim import ssim
-from pellucid.optics import background_of
 from pellucid.stretch import GalaxyGANStretch, NoiseStretch
 
 if TYPE_CHECKING:
-    from pellucid.image import SkyImage
+    from pellucid.sky.image import SkyImage
 
 __all__ = [
     "CwSsimOptions",

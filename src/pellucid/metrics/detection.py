@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError
 from pellucid.metrics.psnr import check_pair
 from pellucid.optics.inpaint import filled
-from pellucid.optics.noise import Background, robust_background
-from pellucid.optics.psf import FWHM_PER_SIGMA
+from pellucid.sky.background import Background, robust_background
+from pellucid.sky.psf import FWHM_PER_SIGMA
 
 #: A Gaussian source's share of light above the threshold is 1 + c₁r + c₂r² to 1 %, with r the
 #: threshold times the area over the light found there (SExtractor's FLUX_ISOCOR).

@@ -13,7 +13,7 @@ from pellucid.errors import InputError
 from pellucid.metrics.detection import check_plane, detect, smoothed, smoothed_sky
 from pellucid.metrics.psnr import check_pair
 from pellucid.optics.inpaint import filled
-from pellucid.optics.noise import robust_background
+from pellucid.sky.background import robust_background
 
 #: The numbers of `morphology`, each with the attribute of statmorph that it is.
 STATISTICS = {

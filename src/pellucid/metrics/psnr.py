@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError
-from pellucid.optics.noise import Background, robust_background
+from pellucid.sky.background import Background, robust_background
 from pellucid.stretch import GalaxyGANStretch, NoiseStretch
 
 

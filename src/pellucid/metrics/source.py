@@ -10,16 +10,16 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.metrics.photometry import (
+from pellucid.metrics.psnr import check_pair
+from pellucid.optics.inpaint import filled
+from pellucid.sky.background import robust_background
+from pellucid.sources.photometry import (
     Position,
     aperture_flux,
     centroid,
     ellipticity,
     half_light_radius,
 )
-from pellucid.metrics.psnr import check_pair
-from pellucid.optics.inpaint import filled
-from pellucid.optics.noise import robust_background
 
 #: Kron's aperture: this many first-moment radii hold nearly all of a galaxy's light.
 KRON_FACTOR = 2.5

@@ -9,10 +9,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from pellucid.errors import InputError, UsageError
-from pellucid.image import SkyImage, is_nanomaggy
 from pellucid.optics.convolution import convolve
-from pellucid.optics.noise import galaxygan_noise, robust_background
-from pellucid.optics.psf import gaussian_psf
+from pellucid.sky.background import galaxygan_noise, robust_background
+from pellucid.sky.image import SkyImage, is_nanomaggy
+from pellucid.sky.psf import gaussian_psf
 
 #: White noise is added even where the blurred image is noisier already (the authors' floor).
 VARIANCE_FLOOR = 1e-8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.optics.noise import robust_background
+from pellucid.sky.background import robust_background
 
 #: Widths of the Gaussian windows, in pixels, tried from the narrowest.
 _WINDOWS = (1.0, 2.0, 4.0, 8.0)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError
 from pellucid.fits.file import open_fits
 from pellucid.fits.layout import is_plane_or_cube, scale_card
-from pellucid.optics.psf import PSF
+from pellucid.sky.psf import PSF
 
 
 def read_psf(
@@ -48,7 +48,7 @@ def read_psf(
         stamps = values.reshape(-1, *values.shape[-2:])
         wcs = file.wcs(hdu)
     if pixel_scale is None and wcs is not None:
-        from pellucid.image import pixel_scale_of
+        from pellucid.sky.image import pixel_scale_of
 
         pixel_scale = pixel_scale_of(wcs)
     if pixel_scale is None:

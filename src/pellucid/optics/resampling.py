@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError
-from pellucid.image import SkyImage
-from pellucid.optics.psf import PSF
+from pellucid.sky.image import SkyImage
+from pellucid.sky.psf import PSF
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS

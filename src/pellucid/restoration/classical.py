@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from pellucid.deconvolution import METHODS
 from pellucid.errors import InputError
-from pellucid.image import SkyImage
-from pellucid.optics import PSF, gaussian_psf
 from pellucid.optics.inpaint import filled
 from pellucid.restoration.result import (
     SCALE_TOLERANCE,
@@ -15,6 +13,8 @@ from pellucid.restoration.result import (
     bad_pixels,
     with_restored,
 )
+from pellucid.sky import PSF, gaussian_psf
+from pellucid.sky.image import SkyImage
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
-from pellucid.models.bundle import Bundle
+from pellucid.networks.bundle import Bundle
 
 #: Tiles (n, band, y, x) in [−1, 1], float32, to tiles of the same shape.
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -71,7 +71,7 @@ def _torch(bundle: Bundle, precision: Precision) -> Network:
     try:
         import torch
 
-        from pellucid.models.export import read_generator
+        from pellucid.networks.export import read_generator
     except ImportError:
         raise UsageError("--engine torch is not installed: pip install 'pellucid[train]'") from None
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

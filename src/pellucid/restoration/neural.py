@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError
-from pellucid.image import SkyImage
-from pellucid.models.bundle import Card
-from pellucid.optics import PSF, Background, background_of, regrid, resample, scaling
+from pellucid.networks.bundle import Card
+from pellucid.optics import regrid, resample, scaling
 from pellucid.optics.inpaint import filled
 from pellucid.restoration.engine import Network
 from pellucid.restoration.result import (
@@ -19,6 +18,8 @@ from pellucid.restoration.result import (
     bad_pixels,
     with_restored,
 )
+from pellucid.sky import PSF, Background, background_of
+from pellucid.sky.image import SkyImage
 from pellucid.stretch import Sky, Stretch
 from pellucid.tiling import map_tiles, plan_tiles
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pellucid.deconvolution import METHODS
 from pellucid.errors import UsageError
-from pellucid.models.bundle import open_bundle
+from pellucid.networks.bundle import open_bundle
 from pellucid.restoration.classical import ClassicalRestorer
 from pellucid.restoration.engine import Engine, Precision, load_network
 from pellucid.restoration.neural import NeuralRestorer

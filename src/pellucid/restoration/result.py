@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.image import SkyImage
-from pellucid.optics import PSF
+from pellucid.sky import PSF
+from pellucid.sky.image import SkyImage
 
 #: A model's pixel scale and an image's may differ by this fraction.
 SCALE_TOLERANCE = 0.05

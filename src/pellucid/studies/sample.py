@@ -15,8 +15,8 @@ from pellucid.data.pairs import Rejection, open_pairs, write_pairs
 from pellucid.display import is_composite
 from pellucid.errors import InputError, PellucidError, UsageError
 from pellucid.files import write_atomically
-from pellucid.image import SkyImage, is_nanomaggy
-from pellucid.optics import robust_background
+from pellucid.sky import robust_background
+from pellucid.sky.image import SkyImage, is_nanomaggy
 
 #: What tables call a redshift, and its range in Schawinski et al. 2017, §2.
 REDSHIFT_COLUMNS = ("z", "redshift")

@@ -6,9 +6,9 @@ from typing import Any
 
 from pellucid.data.pairs import PairStore
 from pellucid.data.splits import Split, join_packed, pack_ids
-from pellucid.models.bundle import Bundle, Card
-from pellucid.models.galaxygan import GalaxyGANConfig
-from pellucid.models.seeinggan import SeeingGANConfig
+from pellucid.networks.bundle import Bundle, Card
+from pellucid.networks.galaxygan import GalaxyGANConfig
+from pellucid.networks.seeinggan import SeeingGANConfig
 from pellucid.stretch import Stretch, stretch_to_dict
 from pellucid.training.recipe import Recipe
 from pellucid.version import __version__

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 
 from pellucid.errors import InputError
-from pellucid.models.architectures import ARCHITECTURES
-from pellucid.models.bundle import Bundle
-from pellucid.models.export import read_generator
-from pellucid.models.galaxygan import GalaxyGANConfig
-from pellucid.models.seeinggan import SeeingGANConfig
+from pellucid.networks.architectures import ARCHITECTURES
+from pellucid.networks.bundle import Bundle
+from pellucid.networks.export import read_generator
+from pellucid.networks.galaxygan import GalaxyGANConfig
+from pellucid.networks.seeinggan import SeeingGANConfig
 from pellucid.training.recipe import Recipe
 from pellucid.training.step import Adversaries
 

@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pellucid.data.dataset import network_input
+from pellucid.data.batches import network_input
 from pellucid.data.pairs import PairStore
 from pellucid.display import to_rgb, write_picture
-from pellucid.image import SkyImage
 from pellucid.metrics.psnr import psnr, stretched_psnr
-from pellucid.optics import background_of
+from pellucid.sky import background_of
+from pellucid.sky.image import SkyImage
 from pellucid.stretch import Stretch
 
 

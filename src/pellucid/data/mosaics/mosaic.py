@@ -14,8 +14,8 @@ from pellucid.data.folder import FITS_SUFFIXES
 from pellucid.data.mosaics.geometry import square
 from pellucid.data.mosaics.tile import Tile, open_tile
 from pellucid.errors import InputError, UsageError
-from pellucid.image import pixel_scale_of
-from pellucid.optics import PSF
+from pellucid.sky import PSF
+from pellucid.sky.image import pixel_scale_of
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError
-from pellucid.optics import PSF, convolve, gaussian_psf
+from pellucid.optics import convolve
+from pellucid.sky import PSF, gaussian_psf
 
 #: Widths (FWHM, pixels) that are tried where the blurred image's PSF is unknown.
 _WIDTHS = (1.5, 2.0, 2.5, 3.2, 4.0, 5.0, 6.5, 8.0, 10.0)

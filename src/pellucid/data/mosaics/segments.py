@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
-from pellucid.optics import robust_background
+from pellucid.sky import robust_background
 
 #: Detection: least height in standard deviations of the sky, and least number of pixels.
 _THRESHOLD, _LEAST_AREA = 1.5, 5

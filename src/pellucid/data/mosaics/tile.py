@@ -22,7 +22,7 @@ from pellucid.fits.choose import chosen_hdus, labels
 from pellucid.fits.file import FitsFile, open_fits
 from pellucid.fits.layout import text_card
 from pellucid.fits.scan import one_line, quiet, refusal
-from pellucid.optics import PSF
+from pellucid.sky import PSF
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS

@@ -12,8 +12,9 @@ from pellucid.data.mosaics.mosaic import Window
 from pellucid.data.mosaics.registration import Shift, measure_shift
 from pellucid.data.mosaics.segments import Segments, binned, grown, segment
 from pellucid.errors import InputError
-from pellucid.image import pixel_scale_of
-from pellucid.optics import PSF, Affine, resample
+from pellucid.optics import Affine, resample
+from pellucid.sky import PSF
+from pellucid.sky.image import pixel_scale_of
 
 #: Sources are looked for in pixels of about this size (arcsec), where they come finer.
 _DETECTION_SCALE = 0.12

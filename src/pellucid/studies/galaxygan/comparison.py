@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.deconvolution import METHODS, Method, blind_richardson_lucy, richardson_lucy
-from pellucid.image import SkyImage
 from pellucid.metrics.psnr import stretched_psnr
-from pellucid.optics import gaussian_psf
+from pellucid.sky import gaussian_psf
+from pellucid.sky.image import SkyImage
 from pellucid.studies.galaxygan.preset import Cell, degradation
 
 Restore = Callable[[SkyImage], SkyImage]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.image import SkyImage
-from pellucid.metrics.photometry import aperture_flux, ellipticity
 from pellucid.metrics.source import Source, find_source
+from pellucid.sky.image import SkyImage
+from pellucid.sources.photometry import aperture_flux, ellipticity
 from pellucid.stretch import GalaxyGANStretch
 
 SPIRAL, EARLY, MERGER = "spiral", "early type", "merger"

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pellucid.data.pairs import PairStore, open_pairs
 from pellucid.display import to_rgb
 from pellucid.evaluation.figures import Panel, draw_comparison
-from pellucid.image import SkyImage
 from pellucid.metrics.psnr import stretched_psnr
 from pellucid.restoration import Restorer, load_restorer
+from pellucid.sky.image import SkyImage
 from pellucid.studies.galaxygan.comparison import Restore, deconvolutions
 from pellucid.studies.galaxygan.examples import by_kind, coarse, structure, unlikeness
 from pellucid.studies.galaxygan.jobs import GAN, Job, fold_for, model_file

@@ -183,7 +183,7 @@ def _gan(
     import torch
 
     from pellucid.restoration import load_restorer
-    from pellucid.training.loop import train
+    from pellucid.training.run import train
 
     # The same result to the last bit wherever a job runs and however often it was interrupted;
     # and cores are better used by other jobs.

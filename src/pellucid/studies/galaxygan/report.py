@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.data.pairs import open_pairs
 from pellucid.errors import InputError
 from pellucid.files import make_folder, write_atomically
-from pellucid.optics import galaxygan_noise, robust_background
+from pellucid.sky import galaxygan_noise, robust_background
 from pellucid.studies.galaxygan.figures import draw_figures
 from pellucid.studies.galaxygan.jobs import plan
 from pellucid.studies.galaxygan.preset import Preset

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pellucid.batch.schedule import Failure, run_here, run_on_dask, share
 from pellucid.data.pairs import open_pairs
 from pellucid.errors import InputError, PellucidError
 from pellucid.files import make_folder
@@ -15,7 +16,6 @@ from pellucid.studies.folder import begin, require_training
 from pellucid.studies.galaxygan.jobs import fold_for, plan, run_job, score_file
 from pellucid.studies.galaxygan.preset import Preset
 from pellucid.studies.sample import Sample, SampleRecipe, prepare_sample
-from pellucid.studies.schedule import Failure, run_here, run_on_dask, share
 
 
 @dataclass(frozen=True)

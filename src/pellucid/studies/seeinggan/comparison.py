@@ -10,10 +10,10 @@ import numpy as np
 
 from pellucid.data.pairs import PairStore
 from pellucid.deconvolution import richardson_lucy, wiener
-from pellucid.image import SkyImage
 from pellucid.metrics import compare
-from pellucid.optics import PSF
 from pellucid.restoration import load_restorer
+from pellucid.sky import PSF
+from pellucid.sky.image import SkyImage
 from pellucid.stretch import NoiseStretch
 from pellucid.studies.seeinggan.preset import Preset
 

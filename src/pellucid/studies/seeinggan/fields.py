@@ -19,7 +19,7 @@ from pellucid.data.mosaics.tile import Tile
 from pellucid.errors import InputError
 from pellucid.files import make_folder
 from pellucid.fits.file import open_fits
-from pellucid.optics import PSF
+from pellucid.sky import PSF
 
 FIELDS = "hsc_hst_pairs"
 BANDS = ("G", "R", "I", "Z", "Y")

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from pellucid.data.pairs import PairStore
 from pellucid.evaluation.figures import Panel, draw_comparison
-from pellucid.image import SkyImage
-from pellucid.optics import background_of
+from pellucid.sky import background_of
+from pellucid.sky.image import SkyImage
 from pellucid.studies.seeinggan.comparison import (
     SEEINGGAN,
     SUBARU,

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from pellucid.data.pairs import PairStore
 from pellucid.errors import InputError
-from pellucid.image import SkyImage
 from pellucid.metrics import CwSsimOptions, compare, cw_ssim, cw_ssim_printed
 from pellucid.metrics.detection import compare_sources
 from pellucid.metrics.morphology import morphology_errors
-from pellucid.optics import PSF, background_of, regrid
-from pellucid.optics.psf import FWHM_PER_SIGMA
+from pellucid.optics import regrid
+from pellucid.sky import PSF, background_of
+from pellucid.sky.image import SkyImage
+from pellucid.sky.psf import FWHM_PER_SIGMA
 from pellucid.stretch import NoiseStretch
 from pellucid.studies.seeinggan.comparison import Restore, inner
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pellucid.files import make_folder, write_atomically
-from pellucid.models.bundle import open_bundle
+from pellucid.networks.bundle import open_bundle
 from pellucid.studies.seeinggan.preset import Preset, Stage
 from pellucid.studies.seeinggan.sample import training_pairs
 
@@ -65,7 +65,7 @@ def _train(
     before: Path | None,
     say: Callable[[str], None],
 ) -> None:
-    from pellucid.training.loop import train
+    from pellucid.training.run import train
 
     done = model_file(folder, name)
     if done.exists():

@@ -1,0 +1,127 @@
+"""The galaxies of COSMOS2015 on some tiles, from the archive's TAP service."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+
+from pellucid.archives.cosmos.addresses import Addresses
+from pellucid.archives.cosmos.tiles import tile_box
+from pellucid.archives.http import ArchiveError, answer, chunks
+from pellucid.errors import InputError
+from pellucid.files import write_atomically
+from pellucid.fits.scan import one_line, quiet
+
+#: Of each column: unit, and what it is.
+COLUMNS: dict[str, tuple[str | None, str]] = {
+    "id": (None, "object in COSMOS2015"),
+    "ra": ("deg", "right ascension (ICRS)"),
+    "dec": ("deg", "declination (ICRS)"),
+    "redshift": (None, "photometric redshift"),
+    "log_stellar_mass": (None, "log10 of the stellar mass in solar masses"),
+    "r_mag": ("mag", "Subaru r+ magnitude (AB, MAG_AUTO)"),
+}
+_SECONDS = 600
+#: COSMOS2015 has 1.2 million rows.
+_MOST = 2_000_000
+
+
+def catalogue_query(addresses: Addresses, tiles: Sequence[int]) -> str:
+    """The ADQL of the galaxies with a photometric redshift on some tiles.
+
+    Parameters
+    ----------
+    addresses
+        The table, and what its columns are called there.
+    tiles
+        Numbers from `pellucid.archives.cosmos.tiles.TILES`.
+
+    References
+    ----------
+    Laigle et al. 2016, ApJS 224, 24, doi:10.3847/0067-0049/224/2/24
+    """
+    here = {name: getattr(addresses, name) for name in COLUMNS}
+    boxes = []
+    for tile in tiles:
+        west, east, south, north = tile_box(tile)
+        boxes.append(
+            f"({here['ra']} BETWEEN {west:.6f} AND {east:.6f} "
+            f"AND {here['dec']} BETWEEN {south:.6f} AND {north:.6f})"
+        )
+    columns = ", ".join(f"{there} AS {name}" for name, there in here.items())
+    return (
+        f"SELECT {columns} FROM {addresses.table} WHERE {addresses.type} = 0 "
+        f"AND {here['redshift']} > 0 AND ({' OR '.join(boxes)})"
+    )
+
+
+def fetch_catalogue(addresses: Addresses, query: str, target: Path) -> int:
+    """Write the archive's answer as ECSV; returns how many galaxies it has.
+
+    The columns are `COLUMNS`. COSMOS2015 holds neither morphologies nor R90, the radius of 90 %
+    of the light: `pellucid pairs` takes both from a catalogue that these rows are joined with, or
+    measures R90 itself. What has no value (−99, 99) is NaN.
+
+    Raises
+    ------
+    ArchiveError
+        When the archive does not answer, or not with all of the table that was asked for.
+    InputError
+        When there is no galaxy.
+    """
+    form = {"REQUEST": "doQuery", "LANG": "ADQL", "FORMAT": "votable", "MAXREC": _MOST}
+    url = f"{addresses.tap.rstrip('/')}/sync"
+    with answer(url, form=urlencode({**form, "QUERY": query}).encode(), seconds=_SECONDS) as page:
+        table = _galaxies(b"".join(chunks(url, page)))
+    if not len(table):
+        raise InputError(f"{addresses.table} has no galaxy on these tiles; ask for others")
+    table.meta["query"] = query
+    text = io.StringIO()
+    table.write(text, format="ascii.ecsv")
+    data = text.getvalue().encode()
+    write_atomically(target, lambda stream: stream.write(data), overwrite=True)
+    return len(table)
+
+
+def _galaxies(page: bytes) -> Any:
+    """The table in a VOTable, its columns named and typed as `COLUMNS`."""
+    from astropy.io.votable import parse
+    from astropy.table import Table
+
+    try:
+        with quiet():
+            votable = parse(io.BytesIO(page), verify="ignore")
+    except Exception as error:  # whatever the parsers stumble over: an error page, a cut-off table
+        raise ArchiveError(f"the archive answers without a table ({one_line(error)})") from error
+    infos = [info for resource in votable.resources for info in resource.infos]
+    status = {info.value: info for info in infos if info.name == "QUERY_STATUS"}
+    if "ERROR" in status:
+        words = one_line(ValueError(status["ERROR"].content or "no reason given"))
+        raise ArchiveError(f"the archive refuses the query ({words})")
+    if "OVERFLOW" in status:
+        raise ArchiveError("the archive does not send all galaxies at once; ask for fewer tiles")
+    try:
+        found = votable.get_first_table().to_table(use_names_over_ids=True)
+        there = {name.lower(): name for name in found.colnames}
+        table: Any = Table(
+            {name: _column(found[there[name]], name) for name in COLUMNS}, copy=False
+        )
+    except (IndexError, KeyError, ValueError, TypeError) as error:
+        raise ArchiveError(
+            f"the archive answers without the columns that were asked for ({one_line(error)})"
+        ) from error
+    for name, (unit, description) in COLUMNS.items():
+        table[name].unit, table[name].description = unit, description
+    return table[np.isfinite(table["ra"]) & np.isfinite(table["dec"])]
+
+
+def _column(column: Any, name: str) -> Any:
+    if name == "id":
+        return np.asarray(column).astype(str)
+    values = np.ma.filled(np.ma.asarray(column, float), np.nan)
+    return values if name in ("ra", "dec") else np.where(np.abs(values) < 90, values, np.nan)

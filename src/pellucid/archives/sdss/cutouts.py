@@ -1,0 +1,203 @@
+"""Windows around objects, cut out of the frames of a drift scan in whole pixels.
+
+Along the scan a field goes on in the next one, pixel on pixel, so a window may take rows from
+both; nothing is resampled, and white noise stays white.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.archives.sdss.frames import RejectedError
+from pellucid.archives.sdss.query import Galaxy
+from pellucid.errors import InputError
+from pellucid.files import make_folder
+from pellucid.fits.checksum import check_sums
+from pellucid.fits.layout import text_card, wcs_cards
+from pellucid.fits.read import read_image
+from pellucid.fits.scan import quiet
+from pellucid.fits.write import Card, write_image
+from pellucid.sky.image import SkyImage, is_nanomaggy
+
+BANDS = ("g", "r", "i")
+#: The band whose astrometry the other two are laid on, as the survey's own is tied to r.
+REFERENCE = "r"
+#: How far, in pixels, the WCS of two fields may be from agreeing that they share a grid.
+_ALIGNED = 0.3
+
+
+def cut_window(frame_at: Callable[[int], SkyImage], ra: float, dec: float, size: int) -> SkyImage:
+    """The square window whose middle is the pixel nearest to a position.
+
+    Parameters
+    ----------
+    frame_at
+        The frame of the object's own field for 0, of the one before it along the scan for −1,
+        of the one after it for +1; flux of shape (1, y, x), the scan runs along y.
+    ra, dec
+        Position in deg (ICRS).
+    size
+        Pixels a side.
+
+    Returns
+    -------
+    SkyImage
+        Shape (1, size, size), with the frame's unit, header and WCS, its CRPIX moved.
+
+    Raises
+    ------
+    RejectedError
+        When the frames do not hold all of the window's pixels.
+    """
+    own = frame_at(0)
+    _, height, width = own.shape
+    x, y = _pixel(own, ra, dec)
+    if not np.isfinite([x, y]).all():
+        raise RejectedError("its field does not show it")
+    left, bottom = (round(value - (size - 1) / 2) for value in (x, y))
+    if left < 0 or left + size > width:
+        raise RejectedError("lies within half a window of the left or right edge of its field")
+    if bottom + size <= 0 or bottom >= height:
+        raise RejectedError("its field does not show it")
+    flux = np.full((size, size), np.nan, np.float32)
+    header = own.header.copy() if own.header is not None else None
+    for step, first, end in (
+        (0, max(bottom, 0), min(bottom + size, height)),
+        (-1, bottom, 0),
+        (1, height, bottom + size),
+    ):
+        if first >= end:
+            continue
+        frame = frame_at(step)
+        dx, dy = _offset(own, frame, x, first if step > 0 else end - 1) if step else (0, 0)
+        _, rows, columns = frame.shape
+        if min(first + dy, left + dx) < 0 or end + dy > rows or left + dx + size > columns:
+            raise RejectedError("the neighbouring field does not continue its own far enough")
+        flux[first - bottom : end - bottom] = frame.flux[
+            0, first + dy : end + dy, left + dx : left + dx + size
+        ]
+        if step and header is not None:
+            which = "next" if step > 0 else "previous"
+            header.add_history(
+                f"rows {first - bottom} to {end - bottom - 1} are of the {which} field"
+            )
+    if not np.isfinite(flux).all():
+        raise RejectedError("has pixels without a value")
+    assert own.wcs is not None
+    wcs = own.wcs.deepcopy()
+    wcs.wcs.crpix = wcs.wcs.crpix - (left, bottom)
+    wcs.pixel_shape = (size, size)
+    return SkyImage(flux, bands=own.bands, unit=own.unit, wcs=wcs, header=header)
+
+
+def middle(image: SkyImage) -> tuple[float, float]:
+    """(ra, dec) of the middle of an image in deg (ICRS)."""
+    _, height, width = image.shape
+    return _sky(image, (width - 1) / 2, (height - 1) / 2)
+
+
+def write_cutouts(folder: Path, galaxy: Galaxy, cutouts: Mapping[str, SkyImage]) -> None:
+    """Write one file a band: ``<id>/<id>-g.fits`` and so on.
+
+    The bands of a drift scan are not on one grid: whole pixels leave up to half of one between
+    them. All get the WCS of r, as one image has one WCS; each band's own follows as the alternate
+    WCS A.
+
+    Raises
+    ------
+    TemporaryError
+        When the disk is full or read-only.
+    """
+    make_folder(folder / galaxy.id)
+    grid = cutouts[REFERENCE].wcs
+    for band, cutout in cutouts.items():
+        assert cutout.wcs is not None
+        with quiet():
+            own = wcs_cards(cutout.wcs.to_header(relax=True, key="A"))
+        cards: dict[str, Card] = {
+            "FILTER": (band, "band of the survey"),
+            "OBJID": (galaxy.id, "object in SDSS DR12"),
+            "Z": (galaxy.z, "spectroscopic redshift"),
+            "RA_TARG": (galaxy.ra, "[deg] of the object"),
+            "DEC_TARG": (galaxy.dec, "[deg] of the object"),
+            "RUN": (galaxy.field.run, "imaging run"),
+            "RERUN": (str(galaxy.field.rerun), "processing of the run"),
+            "CAMCOL": (galaxy.field.camcol, "column of the camera"),
+            "FIELD": (galaxy.field.number, "field along the scan"),
+            **{card.keyword: (card.value, card.comment) for card in own.cards},
+        }
+        image = replace(cutout, wcs=grid, bands=(band,), unit="nanomaggy")
+        write_image(image, cutout_path(folder, galaxy, band), overwrite=True, cards=cards)
+
+
+def check_cutouts(folder: Path, galaxy: Galaxy, size: int) -> None:
+    """Refuse an object whose files are not all there, whole, and what they should be.
+
+    Raises
+    ------
+    InputError
+        With what is wrong with the first bad file.
+    """
+    for band in BANDS:
+        path = cutout_path(folder, galaxy, band)
+        check_sums(path)
+        image = read_image(path)
+        assert image.header is not None
+        fault = None
+        if image.shape != (1, size, size):
+            fault = f"has shape {image.shape}, not (1, {size}, {size})"
+        elif image.bands != (band,) or text_card(image.header, "OBJID") != galaxy.id:
+            fault = f"is not band {band} of {galaxy.id}"
+        elif not is_nanomaggy(image.unit):
+            fault = f"is in {image.unit}, not in nanomaggies"
+        elif not np.isfinite(image.flux).all():
+            fault = "has pixels without a value"
+        elif image.wcs is None or _off_middle(image, galaxy) > 1:
+            fault = "does not have the object in its middle"
+        if fault:
+            raise InputError(f"{path}: {fault}; fetch it again")
+
+
+def cutout_path(folder: Path, galaxy: Galaxy, band: str) -> Path:
+    """Where an object's cutout in a band lies."""
+    return folder / galaxy.id / f"{galaxy.id}-{band}.fits"
+
+
+def _off_middle(image: SkyImage, galaxy: Galaxy) -> float:
+    """How far the object lies from the middle along the worse axis, in pixels; NaN is far."""
+    middle = (image.shape[-1] - 1) / 2
+    away = np.abs(np.subtract(_pixel(image, galaxy.ra, galaxy.dec), middle))
+    return float(np.nan_to_num(away, nan=np.inf).max())
+
+
+def _pixel(image: SkyImage, ra: float, dec: float) -> tuple[float, float]:
+    """(x, y) of a position, the middle of the first pixel being (0, 0)."""
+    from astropy.coordinates import SkyCoord
+
+    wcs: Any = image.wcs
+    with quiet():
+        x, y = wcs.world_to_pixel(SkyCoord(ra, dec, unit="deg"))
+    return float(x), float(y)
+
+
+def _sky(image: SkyImage, x: float, y: float) -> tuple[float, float]:
+    """(ra, dec) in deg (ICRS) of a place in an image."""
+    wcs: Any = image.wcs
+    with quiet():
+        sky = wcs.pixel_to_world(x, y).icrs
+    return float(sky.ra.deg), float(sky.dec.deg)
+
+
+def _offset(own: SkyImage, neighbour: SkyImage, x: float, y: float) -> tuple[int, int]:
+    """What to add to a pixel of ``own`` to name the same pixel of the scan in ``neighbour``."""
+    there = _pixel(neighbour, *_sky(own, x, y))
+    exact = np.subtract(there, (x, y))
+    if not np.isfinite(exact).all() or np.abs(exact - np.round(exact)).max() > _ALIGNED:
+        raise RejectedError("the pixels of the neighbouring field do not line up with its own")
+    dx, dy = np.round(exact).astype(int)
+    return int(dx), int(dy)

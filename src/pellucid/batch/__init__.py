@@ -1,0 +1,1 @@
+"""Many jobs: on cores, on a cluster, as a job array."""

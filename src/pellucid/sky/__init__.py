@@ -1,0 +1,22 @@
+"""A patch of sky: its pixels, its point spread function, its background."""
+
+from pellucid.sky.background import (
+    Background,
+    background_of,
+    galaxygan_noise,
+    robust_background,
+)
+from pellucid.sky.image import SkyImage
+from pellucid.sky.psf import PSF, gaussian_psf, matching_kernel, moffat_psf
+
+__all__ = [
+    "PSF",
+    "Background",
+    "SkyImage",
+    "background_of",
+    "galaxygan_noise",
+    "gaussian_psf",
+    "matching_kernel",
+    "moffat_psf",
+    "robust_background",
+]

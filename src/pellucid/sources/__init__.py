@@ -1,0 +1,1 @@
+"""Sources in an image: where they are and how bright, large and round."""

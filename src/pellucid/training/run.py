@@ -1,0 +1,255 @@
+"""The training loop: from a recipe and a pair store to a bundle, resumable at any moment."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save as to_bytes
+
+from pellucid.data.batches import PairSampler
+from pellucid.data.pairs import PairStore, open_pairs
+from pellucid.data.splits import Split, split_objects
+from pellucid.errors import InputError, PellucidError, UsageError
+from pellucid.files import make_folder, write_atomically
+from pellucid.networks.bundle import Bundle, open_bundle
+from pellucid.networks.export import write_bundle
+from pellucid.stretch import stretch_from_dict
+from pellucid.training.card import make_card
+from pellucid.training.checkpoint import load_checkpoint, save_checkpoint
+from pellucid.training.log import Log, progress_bar, rounded
+from pellucid.training.networks import build_networks, network_config
+from pellucid.training.objective import make_step
+from pellucid.training.processes import join_processes, leave_processes
+from pellucid.training.recipe import Recipe
+from pellucid.training.step import Adversaries
+from pellucid.training.validation import validate
+
+LOG_EVERY = 10
+#: In a run's folder: the network that it began with.
+START = "start.onnx"
+#: Batches in which the brightest pixel of training is looked for.
+CEILING_BATCHES = 64
+
+
+@contextmanager
+def denormals_as_zero() -> Iterator[None]:
+    """Numbers below 1e-38, which a processor handles a hundred times slower, count as zero.
+
+    Threads inherit this, so it comes before the first of them; the caller's own thread gets its
+    numbers back.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+@denormals_as_zero()
+def train(
+    recipe: Recipe,
+    data: str | Path | PairStore,
+    run: str | Path,
+    resume: bool = False,
+    workers: int = 0,
+    split: Split | None = None,
+    start: Bundle | None = None,
+    progress: bool = True,
+) -> Path:
+    """Train a network; returns the path of the bundle, ``RUN/bundle.onnx``.
+
+    Under ``torchrun`` each process takes its share of every batch. On one thread and one process
+    a run that was killed and resumed ends with the same bits as one that was not.
+
+    Parameters
+    ----------
+    recipe
+        What to train, and how.
+    data
+        The pair store, or its path.
+    run
+        Folder of the checkpoint, the log (JSON lines), sample panels and the bundle.
+    resume
+        Go on from the folder's checkpoint, or begin where there is none.
+    workers
+        Processes that prepare batches ahead; 0 prepares them in between.
+    split
+        What to train on and what to hold back; None holds back one fold.
+    start
+        A trained network of the same shape to begin with, instead of a random one.
+    progress
+        Draw a bar where stderr is a terminal.
+
+    Raises
+    ------
+    UsageError
+        When the folder holds a run already and ``resume`` is off.
+    InputError
+        When the data do not suit the recipe.
+    PellucidError
+        When a loss is no longer finite; the last good checkpoint stays.
+    """
+    started = time.monotonic()
+    run = Path(run)
+    store = data if isinstance(data, PairStore) else open_pairs(data)
+    stretch = stretch_from_dict(dict(recipe.stretch))
+    config = network_config(recipe, len(store.bands))
+    try:
+        split = split or split_objects(store.ids)
+    except InputError as error:
+        raise InputError(f"{store.path}: {error}") from None
+    rank, world = join_processes()
+    device = torch.device("cuda", rank) if torch.cuda.is_available() else torch.device("cpu")
+    checkpoint = run / "checkpoint.safetensors"
+    if checkpoint.exists() and not resume:
+        raise UsageError(f"{run}: holds a run already; --resume goes on with it")
+    if world > recipe.batch:
+        raise UsageError(
+            f"{world} processes for batches of {recipe.batch}; one image each at least"
+        )
+    start = _start_of(run, start, checkpoint.exists())
+    torch.manual_seed(recipe.seed)
+    networks = build_networks(config, recipe, device, start)
+    make_folder(run)
+    if start is not None and rank == 0 and not checkpoint.exists():
+        content = start.path.read_bytes()
+        write_atomically(run / START, lambda file: file.write(content), overwrite=True)
+    torch.manual_seed(recipe.seed + rank)
+    step = (
+        load_checkpoint(checkpoint, networks, recipe.model_dump_json())
+        if checkpoint.exists()
+        else 0
+    )
+    sampler = PairSampler(
+        store=store,
+        indices=split.training,
+        stretch=stretch,
+        size=recipe.size,
+        batch=recipe.batch,
+        seed=recipe.seed,
+        symmetry=recipe.symmetry,
+        grey=recipe.grey,
+        composite=recipe.composite,
+        rank=rank,
+        world=world,
+    )
+    advance = make_step(recipe, device)
+    log = Log(run / "log.jsonl", step) if rank == 0 else None
+    seen = split.validation[: recipe.validation_images]
+    seconds = log.seconds if log else 0.0
+    with progress_bar(progress and rank == 0) as bar:
+        task = bar.add_task(recipe.name, total=recipe.steps, completed=step, psnr="")
+        for blurred, sharp in _batches(sampler, range(step, recipe.steps), workers):
+            _set_rate(networks, recipe.rate_at(step))
+            losses = advance(networks, _to_device(blurred, device), _to_device(sharp, device), step)
+            step += 1
+            _refuse_divergence(losses, step, checkpoint)
+            bar.update(task, completed=step)
+            if log is None:
+                continue
+            if step % LOG_EVERY == 0 or step == recipe.steps:
+                log.write({"step": step, **rounded(losses)})
+            if step % recipe.validate_every == 0 or step == recipe.steps:
+                panel = run / f"sample-{step:07d}.png"
+                score = validate(networks.average, store, seen, stretch, config.multiple, panel)
+                elapsed = seconds + time.monotonic() - started
+                log.write({"step": step, **rounded(score), "seconds": round(elapsed, 1)})
+                bar.update(task, psnr=f"{score['psnr']:.2f} dB")
+            if step % recipe.checkpoint_every == 0 or step == recipe.steps:
+                save_checkpoint(checkpoint, networks, step, recipe.model_dump_json())
+    bundle = run / "bundle.onnx"
+    if log is not None:
+        score = validate(networks.average, store, split.validation, stretch, config.multiple)
+        elapsed = seconds + time.monotonic() - started
+        ceiling = max(float(sampler[k][0].max()) for k in range(CEILING_BATCHES))
+        measured = {
+            "steps": step,
+            "wall_seconds": round(elapsed),
+            "device": _device_name(device, world),
+            "validation_psnr": round(score["psnr"], 3),
+            "validation_psnr_blurred": round(score["psnr_blurred"], 3),
+        }
+        if start is not None:
+            measured["started_from"] = _history(start)
+            ceiling = max(ceiling, start.card.ceiling)  # it has seen that, too
+        card = make_card(recipe, config, stretch, store, split, ceiling, measured, start)
+        weights = {
+            name: value.contiguous() for name, value in networks.average.state_dict().items()
+        }
+        write_atomically(
+            run / "generator.safetensors",
+            lambda file: file.write(to_bytes(weights)),
+            overwrite=True,
+        )
+        write_bundle(copy.deepcopy(networks.average), card, bundle)
+    leave_processes()
+    return bundle
+
+
+def _start_of(run: Path, given: Bundle | None, begun: bool) -> Bundle | None:
+    """What a run begins with, or began with before it was interrupted: it keeps a copy."""
+    if not begun:
+        return given
+    kept = open_bundle(run / START) if (run / START).exists() else None
+    if given is not None and (kept is None or kept.sha256 != given.sha256):
+        before = "a random network" if kept is None else kept.card.name
+        raise UsageError(f"{run}: was begun with {before}, not with {given.path}")
+    return kept
+
+
+def _history(bundle: Bundle) -> dict[str, Any]:
+    """What was trained before, and before that."""
+    training = bundle.card.training
+    kept = ("objects", "steps", "wall_seconds", "device", "recipe", "started_from")
+    return {
+        "model": bundle.card.name,
+        "sha256": bundle.sha256,
+        **{name: training[name] for name in kept if name in training},
+    }
+
+
+def _batches(
+    sampler: PairSampler, steps: range, workers: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    return iter(
+        torch.utils.data.DataLoader(
+            sampler,  # type: ignore[arg-type]
+            sampler=steps,
+            batch_size=None,
+            num_workers=workers,
+            generator=torch.Generator(),  # its own, or it would draw on the networks' random state
+        )
+    )
+
+
+def _to_device(batch: torch.Tensor, device: torch.device) -> torch.Tensor:
+    return batch.to(device, non_blocking=True, memory_format=torch.channels_last)
+
+
+def _set_rate(networks: Adversaries, rate: float) -> None:
+    for optimiser in (networks.generator_optimiser, networks.discriminator_optimiser):
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+
+
+def _refuse_divergence(losses: dict[str, float], step: int, checkpoint: Path) -> None:
+    wrong = [name for name, value in losses.items() if not math.isfinite(value)]
+    if wrong:
+        kept = f"{checkpoint} is the last good one" if checkpoint.exists() else "none was saved yet"
+        raise PellucidError(f"step {step}: the {wrong[0]} loss is not finite; checkpoint: {kept}")
+
+
+def _device_name(device: torch.device, world: int) -> str:
+    name = (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"CPU, {torch.get_num_threads()} threads"
+    )
+    return f"{world} × {name}" if world > 1 else name
