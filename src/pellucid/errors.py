@@ -3,6 +3,12 @@
 An error's text is one line: which file, what is wrong with it, what would work.
 """
 
+from __future__ import annotations
+
+import os
+import traceback
+from pathlib import Path
+
 
 class PellucidError(Exception):
     """Something pellucid refuses; ``exit_code`` is what the command line returns."""
@@ -26,3 +32,19 @@ class TemporaryError(PellucidError):
     """The machine is in the way (full disk, read-only folder): try again once it is not."""
 
     exit_code = 75
+
+
+def refusal(path: str | os.PathLike[str], fault: str, advice: str) -> InputError:
+    """An error of one line: what file, what is wrong with it, what would work."""
+    return InputError(f"{path}: {fault}; {advice}")
+
+
+def one_line(error: BaseException) -> str:
+    """An outside library's words on one line."""
+    return " ".join(str(error).split())[:120] or type(error).__name__
+
+
+def fault(error: Exception) -> str:
+    """One line for an error that is a fault of ours or of a library: what it is, and where."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"

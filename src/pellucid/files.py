@@ -87,6 +87,14 @@ def write_atomically(
     return target
 
 
+def write_content(
+    path: str | os.PathLike[str], content: str | bytes, overwrite: bool = False
+) -> Path:
+    """Write a text (UTF-8) or bytes atomically; raises as `write_atomically`."""
+    data = content.encode() if isinstance(content, str) else content
+    return write_atomically(path, lambda stream: stream.write(data), overwrite)
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -6,8 +6,6 @@ import os
 import signal
 import threading
 import time
-import traceback
-from pathlib import Path
 
 
 def end_with_parent(parent: int) -> None:
@@ -34,9 +32,3 @@ def available_cores() -> int:
     """How many cores this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return cores or 1
-
-
-def fault(error: Exception) -> str:
-    """One line for an error that is a fault of ours or of a library: what it is, and where."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"

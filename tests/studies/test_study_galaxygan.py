@@ -21,7 +21,6 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from numpy.testing import assert_allclose, assert_array_equal
-
 from test_schedule import PATIENCE, dask_cluster, wait_until
 
 pytest.importorskip("torch")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pellucid.archives.http import ArchiveError, answer, chunks, name_of
 from pellucid.errors import InputError, TemporaryError
-from pellucid.fits.checksum import check_sums
+from pellucid.fits import check_sums
 
 
 @dataclass(frozen=True)

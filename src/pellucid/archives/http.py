@@ -13,8 +13,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
-from pellucid.errors import InputError, TemporaryError
-from pellucid.fits.scan import one_line
+from pellucid.errors import InputError, TemporaryError, one_line
 from pellucid.version import __version__
 
 #: After so many objects in a row without an answer the archive counts as gone.

@@ -12,8 +12,8 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.errors import PellucidError, TemporaryError, UsageError
-from pellucid.workers import available_cores, end_with_parent, fault
+from pellucid.errors import PellucidError, TemporaryError, UsageError, fault
+from pellucid.workers import available_cores, end_with_parent
 
 
 @dataclass(frozen=True)

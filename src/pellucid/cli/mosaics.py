@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pellucid.data.mosaics.mosaic import Mosaic
     from pellucid.data.mosaics.selection import Selected, Selection
     from pellucid.data.observed import ObservedPair
-    from pellucid.data.pairs import Rejection
+    from pellucid.data.rejection import Rejection
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,9 @@ def pairs_of_mosaics(
     InputError
         When no pair is left. The table says why; there is no store.
     """
-    from pellucid.data.mosaics.observe import count_reasons, kept, observe, write_rejected
+    from pellucid.data.mosaics.observe import kept, observe
     from pellucid.data.observed import write_observed
+    from pellucid.data.rejection import count_reasons, write_rejected
 
     table = output.with_suffix(".rejected.ecsv")
     inputs = [wanted.catalogue, *sides[0].paths, *sides[1].paths]
@@ -139,7 +140,7 @@ def _described(mosaic: Mosaic) -> dict[str, Any]:
     """For the provenance: the files are known again by their size and their header."""
     from astropy.io import fits
 
-    from pellucid.fits.scan import quiet
+    from pellucid.fits import quiet
 
     files = []
     for tile in mosaic.tiles:
@@ -157,6 +158,6 @@ def _described(mosaic: Mosaic) -> dict[str, Any]:
 
 
 def _in_words(rejected: Sequence[Rejection]) -> str:
-    from pellucid.data.mosaics.observe import count_reasons
+    from pellucid.data.rejection import count_reasons
 
     return ", ".join(f"{count} × {reason}" for reason, count in count_reasons(rejected).items())

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from pellucid.data import observed
 from pellucid.data.hdf5 import create_images, write_hdf5
+from pellucid.data.rejection import Rejection
 from pellucid.errors import InputError, PellucidError
 from pellucid.optics import Degradation, object_rng
 from pellucid.sky.image import SkyImage, is_nanomaggy
@@ -121,14 +122,6 @@ class PairStore:
             return read(self._file)
         except (InputError, OSError, KeyError, ValueError) as error:
             raise InputError(f"{self.path}: object {index} is damaged ({error})") from error
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """An object that did not enter a store, and why."""
-
-    id: str
-    reason: str
 
 
 def open_pairs(path: str | Path) -> PairStore:

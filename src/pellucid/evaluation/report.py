@@ -15,7 +15,7 @@ from pellucid.data.pairs import PairStore
 from pellucid.display import to_rgb
 from pellucid.errors import UsageError
 from pellucid.evaluation.tables import COLUMNS, Summaries, format_summary, markdown_table
-from pellucid.files import write_atomically
+from pellucid.files import write_content
 from pellucid.metrics import compare
 from pellucid.restoration import Restorer
 from pellucid.version import __version__
@@ -63,7 +63,7 @@ def write_report(
         text = f"# {title}\n\n{markdown_table(summaries, tuple(COLUMNS))}"
     else:
         text = _page(title, summaries, _gallery(store, shown, restorers, seed))
-    return write_atomically(path, lambda stream: stream.write(text.encode()), overwrite)
+    return write_content(path, text, overwrite)
 
 
 def _page(title: str, summaries: Summaries, gallery: str) -> str:

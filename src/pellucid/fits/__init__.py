@@ -1,6 +1,25 @@
 """FITS in and out, keeping what a file says of its sky."""
 
+from pellucid.fits.checksum import check_sums
+from pellucid.fits.choose import chosen_hdus, labels
+from pellucid.fits.file import FitsFile, open_fits
+from pellucid.fits.layout import is_plane_or_cube, scale_card, text_card, wcs_cards
 from pellucid.fits.read import read_image
-from pellucid.fits.write import write_image
+from pellucid.fits.scan import quiet
+from pellucid.fits.write import Card, write_image
 
-__all__ = ["read_image", "write_image"]
+__all__ = [
+    "Card",
+    "FitsFile",
+    "check_sums",
+    "chosen_hdus",
+    "is_plane_or_cube",
+    "labels",
+    "open_fits",
+    "quiet",
+    "read_image",
+    "scale_card",
+    "text_card",
+    "wcs_cards",
+    "write_image",
+]

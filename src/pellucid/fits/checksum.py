@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.errors import InputError
-from pellucid.fits.scan import Plain, Unpacked, one_line, quiet, refusal, walk
+from pellucid.errors import InputError, one_line, refusal
+from pellucid.fits.scan import Plain, Unpacked, quiet, walk
 
 _CHUNK = 2**22
 _ONES = 2**32 - 1

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import InputError, TemporaryError
+from pellucid.errors import InputError, TemporaryError, one_line, refusal
 from pellucid.fits.layout import is_celestial
-from pellucid.fits.scan import BLOCK, HDU, MAX_DATA, Plain, Unpacked, one_line, quiet, refusal, walk
+from pellucid.fits.scan import BLOCK, HDU, MAX_DATA, Plain, Unpacked, quiet, walk
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS

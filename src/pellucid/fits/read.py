@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import InputError, UsageError
+from pellucid.errors import InputError, UsageError, refusal
 from pellucid.fits.choose import belongs, chosen_hdus, labels
 from pellucid.fits.file import FitsFile, open_fits
 from pellucid.fits.layout import (
@@ -24,7 +24,7 @@ from pellucid.fits.layout import (
     with_inherited,
 )
 from pellucid.fits.planes import Plane, read_planes
-from pellucid.fits.scan import HDU, quiet, refusal
+from pellucid.fits.scan import HDU, quiet
 from pellucid.sky.image import SkyImage
 
 if TYPE_CHECKING:

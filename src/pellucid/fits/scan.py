@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from pellucid.errors import InputError, TemporaryError
+from pellucid.errors import TemporaryError, one_line, refusal
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -74,11 +74,6 @@ def quiet() -> Iterator[None]:
             yield
         finally:
             logger.setLevel(level)
-
-
-def refusal(path: str | os.PathLike[str], fault: str, advice: str) -> InputError:
-    """An error of one line: what file, what is wrong with it, what would work."""
-    return InputError(f"{os.fspath(path)}: {fault}; {advice}")
 
 
 class Plain:
@@ -276,8 +271,3 @@ def _image_header(header: Header) -> Header:
 
     cards = [str(card) for card in header.cards if not _TABLE_CARD.match(card.keyword)]
     return Header.fromstring("".join(cards))
-
-
-def one_line(error: BaseException) -> str:
-    """An outside library's words on one line."""
-    return " ".join(str(error).split())[:120] or type(error).__name__

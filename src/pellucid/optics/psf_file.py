@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError
-from pellucid.fits.file import open_fits
-from pellucid.fits.layout import is_plane_or_cube, scale_card
+from pellucid.fits import is_plane_or_cube, open_fits, scale_card
 from pellucid.sky.psf import PSF
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import InputError, UsageError
-from pellucid.files import write_atomically
+from pellucid.files import write_content
 
 #: What a study writes down before it does anything.
 RECORD = "study.json"
@@ -33,7 +33,7 @@ def begin(output: Path, content: Mapping[str, Any], resume: bool) -> bool:
             raise UsageError(
                 f"{output}: holds no study but {strange[0]}; name an empty or a new folder"
             )
-        write_atomically(record, lambda stream: stream.write(text.encode()))
+        write_content(record, text)
         return True
     if not resume:
         raise UsageError(f"{output}: holds a study already; --resume goes on with it")

@@ -11,10 +11,11 @@ import numpy as np
 
 from pellucid.data.catalogue import read_catalogue, select_ids
 from pellucid.data.folder import Cut, find_objects, read_objects
-from pellucid.data.pairs import Rejection, open_pairs, write_pairs
+from pellucid.data.pairs import open_pairs, write_pairs
+from pellucid.data.rejection import Rejection
 from pellucid.display import is_composite
 from pellucid.errors import InputError, PellucidError, UsageError
-from pellucid.files import write_atomically
+from pellucid.files import write_content
 from pellucid.sky import robust_background
 from pellucid.sky.image import SkyImage, is_nanomaggy
 
@@ -110,7 +111,7 @@ def prepare_sample(recipe: SampleRecipe, store: Path) -> Sample:
         "missing": missing,
     }
     text = json.dumps(content, indent=1)
-    write_atomically(note, lambda stream: stream.write(text.encode()), overwrite=True)
+    write_content(note, text, overwrite=True)
     return Sample(count, skipped, missing)
 
 

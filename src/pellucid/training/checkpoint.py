@@ -12,7 +12,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from pellucid.errors import InputError
-from pellucid.files import write_atomically
+from pellucid.files import write_content
 from pellucid.training.step import Adversaries
 
 
@@ -32,7 +32,7 @@ def save_checkpoint(path: str | Path, networks: Adversaries, step: int, recipe: 
             for key, value in state.items():
                 tensors[f"{name}/{index}/{key}"] = value.detach().contiguous().clone()
     content = to_bytes(tensors, metadata={"step": str(step), "recipe": recipe})
-    write_atomically(path, lambda stream: stream.write(content), overwrite=True)
+    write_content(path, content, overwrite=True)
 
 
 def load_checkpoint(path: str | Path, networks: Adversaries, recipe: str) -> int:

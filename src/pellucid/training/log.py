@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pellucid.files import write_atomically
+from pellucid.files import write_content
 
 
 class Log:
@@ -26,7 +26,7 @@ class Log:
         kept = [entry for entry in entries if entry["step"] <= step]
         self.seconds = max((entry.get("seconds", 0.0) for entry in kept), default=0.0)
         text = "".join(json.dumps(entry) + "\n" for entry in kept)
-        write_atomically(path, lambda file: file.write(text.encode()), overwrite=True)
+        write_content(path, text, overwrite=True)
         self.path = path
 
     def write(self, entry: dict[str, Any]) -> None:

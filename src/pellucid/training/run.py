@@ -17,7 +17,7 @@ from pellucid.data.batches import PairSampler
 from pellucid.data.pairs import PairStore, open_pairs
 from pellucid.data.splits import Split, split_objects
 from pellucid.errors import InputError, PellucidError, UsageError
-from pellucid.files import make_folder, write_atomically
+from pellucid.files import make_folder, write_atomically, write_content
 from pellucid.networks.bundle import Bundle, open_bundle
 from pellucid.networks.export import write_bundle
 from pellucid.stretch import stretch_from_dict
@@ -120,7 +120,7 @@ def train(
     make_folder(run)
     if start is not None and rank == 0 and not checkpoint.exists():
         content = start.path.read_bytes()
-        write_atomically(run / START, lambda file: file.write(content), overwrite=True)
+        write_content(run / START, content, overwrite=True)
     torch.manual_seed(recipe.seed + rank)
     step = (
         load_checkpoint(checkpoint, networks, recipe.model_dump_json())

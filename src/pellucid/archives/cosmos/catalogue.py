@@ -13,9 +13,9 @@ import numpy as np
 from pellucid.archives.cosmos.addresses import Addresses
 from pellucid.archives.cosmos.tiles import tile_box
 from pellucid.archives.http import ArchiveError, answer, chunks
-from pellucid.errors import InputError
-from pellucid.files import write_atomically
-from pellucid.fits.scan import one_line, quiet
+from pellucid.errors import InputError, one_line
+from pellucid.files import write_content
+from pellucid.fits import quiet
 
 #: Of each column: unit, and what it is.
 COLUMNS: dict[str, tuple[str | None, str]] = {
@@ -84,7 +84,7 @@ def fetch_catalogue(addresses: Addresses, query: str, target: Path) -> int:
     text = io.StringIO()
     table.write(text, format="ascii.ecsv")
     data = text.getvalue().encode()
-    write_atomically(target, lambda stream: stream.write(data), overwrite=True)
+    write_content(target, data, overwrite=True)
     return len(table)
 
 

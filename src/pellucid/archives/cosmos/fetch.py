@@ -24,7 +24,7 @@ from pellucid.archives.http import (
 )
 from pellucid.errors import InputError, TemporaryError
 from pellucid.files import make_folder
-from pellucid.fits.checksum import check_sums
+from pellucid.fits import check_sums
 
 CATALOGUE = "catalogue.ecsv"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pellucid.data.catalogue import read_catalogue
 from pellucid.errors import InputError
-from pellucid.files import write_atomically
+from pellucid.files import write_content
 
 NAME = "fetched.ecsv"
 
@@ -58,7 +58,7 @@ def write_manifest(folder: Path, entries: Mapping[str, Entry]) -> None:
     text = io.StringIO()
     Table(rows=rows, names=names).write(text, format="ascii.ecsv")
     data = text.getvalue().encode()
-    write_atomically(folder / NAME, lambda stream: stream.write(data), overwrite=True)
+    write_content(folder / NAME, data, overwrite=True)
 
 
 def describe(folder: Path, file: str, origin: str) -> Entry:

@@ -17,11 +17,7 @@ from pellucid.archives.sdss.frames import RejectedError
 from pellucid.archives.sdss.query import Galaxy
 from pellucid.errors import InputError
 from pellucid.files import make_folder
-from pellucid.fits.checksum import check_sums
-from pellucid.fits.layout import text_card, wcs_cards
-from pellucid.fits.read import read_image
-from pellucid.fits.scan import quiet
-from pellucid.fits.write import Card, write_image
+from pellucid.fits import Card, check_sums, quiet, read_image, text_card, wcs_cards, write_image
 from pellucid.sky.image import SkyImage, is_nanomaggy
 
 BANDS = ("g", "r", "i")

@@ -14,12 +14,9 @@ from pellucid.archives.http import (
     patiently,
 )
 from pellucid.archives.sdss.query import RELEASE, Field
-from pellucid.errors import InputError, PellucidError
-from pellucid.files import make_folder, write_atomically
-from pellucid.fits.checksum import check_sums
-from pellucid.fits.layout import text_card
-from pellucid.fits.read import read_image
-from pellucid.fits.scan import one_line
+from pellucid.errors import InputError, PellucidError, one_line
+from pellucid.files import make_folder, write_content
+from pellucid.fits import check_sums, read_image, text_card
 from pellucid.sky.image import SkyImage, is_nanomaggy
 
 #: A frame of 2048 × 1489 pixels takes 13 MB; what expands far beyond that is none.
@@ -62,7 +59,7 @@ class FieldFrames:
         if not path.exists():
             make_folder(self.folder)
             data = download_frame(field, band)
-            write_atomically(path, lambda stream: stream.write(data))
+            write_content(path, data)
         try:
             return read_frame(path, band)
         except InputError as error:

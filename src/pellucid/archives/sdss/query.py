@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from pellucid.archives.http import ArchiveError, UnreachableError, silence
-from pellucid.fits.scan import one_line
+from pellucid.errors import one_line
 
 RELEASE = 12
 COLUMNS = ("id", "ra", "dec", "z", "run", "rerun", "camcol", "field")

@@ -15,9 +15,8 @@ from typing import Any
 from pellucid.archives.http import Patience, patiently
 from pellucid.archives.sdss.query import COLUMNS, Galaxy, galaxy_from, query_sample
 from pellucid.data.catalogue import read_catalogue
-from pellucid.errors import InputError
-from pellucid.files import write_atomically
-from pellucid.fits.scan import one_line
+from pellucid.errors import InputError, one_line
+from pellucid.files import write_content
 
 _CATALOGUE: dict[str, type] = {
     "id": str,
@@ -57,7 +56,7 @@ class Sample:
         text = io.StringIO()
         table.write(text, format="ascii.ecsv")
         data = text.getvalue().encode()
-        write_atomically(self.folder / name, lambda stream: stream.write(data), overwrite=True)
+        write_content(self.folder / name, data, overwrite=True)
 
 
 def open_sample(folder: Path, sql: str, size: int, patience: Patience) -> Sample:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import multiprocessing
 import os
-import re
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
 
 from pellucid.data.mosaics.cutouts import CutRecipe, Source, cut_pair
 from pellucid.data.mosaics.mosaic import Mosaic
 from pellucid.data.observed import ObservedPair
-from pellucid.data.pairs import Rejection
-from pellucid.errors import PellucidError, TemporaryError
-from pellucid.files import write_atomically
-from pellucid.workers import available_cores, end_with_parent, fault
+from pellucid.data.rejection import Rejection
+from pellucid.errors import PellucidError, TemporaryError, fault
+from pellucid.workers import available_cores, end_with_parent
 
 #: A process of its own pays from so many objects on.
 _WORTH_A_PROCESS = 25
@@ -87,27 +83,6 @@ def kept(
             rejected.append(result)
         else:
             yield result
-
-
-def count_reasons(rejected: Iterable[Rejection]) -> dict[str, int]:
-    """How often each reason is given, most frequent first; numbers and files make no difference."""
-    kinds: Counter[str] = Counter()
-    for each in rejected:
-        bare = re.sub(r"\s*\(.*\)", "", each.reason)
-        kinds[re.sub(r"\S*[\d/]\S*", "…", bare)] += 1
-    return dict(kinds.most_common())
-
-
-def write_rejected(path: Path, rejected: Iterable[Rejection], overwrite: bool = False) -> None:
-    """Write the table of the objects that are not in the store (ECSV: id, reason)."""
-    from astropy.table import Table
-
-    rows = [(each.id, each.reason) for each in rejected]
-    text = io.StringIO()
-    table = Table(rows=rows or None, names=["id", "reason"], dtype=[str, str])
-    table.write(text, format="ascii.ecsv")
-    data = text.getvalue().encode()
-    write_atomically(path, lambda stream: stream.write(data), overwrite)
 
 
 def _attempt(

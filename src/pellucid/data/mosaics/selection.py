@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pellucid.data.catalogue import select_ids
 from pellucid.data.mosaics.columns import Columns, Names, Rows, read_rows
 from pellucid.data.mosaics.cutouts import Source
-from pellucid.data.pairs import Rejection
+from pellucid.data.rejection import Rejection
 from pellucid.errors import InputError
 from pellucid.settings import read_named, shipped_files
 

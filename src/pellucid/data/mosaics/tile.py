@@ -17,11 +17,8 @@ from numpy.typing import NDArray
 
 from pellucid.data.mosaics.geometry import pixel_of
 from pellucid.data.mosaics.zero_point import zero_point_of
-from pellucid.errors import TemporaryError
-from pellucid.fits.choose import chosen_hdus, labels
-from pellucid.fits.file import FitsFile, open_fits
-from pellucid.fits.layout import text_card
-from pellucid.fits.scan import one_line, quiet, refusal
+from pellucid.errors import TemporaryError, one_line, refusal
+from pellucid.fits import FitsFile, chosen_hdus, labels, open_fits, quiet, text_card
 from pellucid.sky import PSF
 
 if TYPE_CHECKING:

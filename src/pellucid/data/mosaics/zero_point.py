@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pellucid.fits.layout import text_card
-from pellucid.fits.scan import quiet
+from pellucid.fits import quiet, text_card
 
 #: Cards that hold the zero point itself.
 CARDS = ("MAGZERO", "MAGZPT", "ZEROPOINT", "ZP", "PHOTZP")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pellucid.data.pairs import PairStore, open_pairs
 from pellucid.data.splits import FOLDS, Split, fold_of
 from pellucid.errors import InputError, PellucidError
-from pellucid.files import make_folder, write_atomically
+from pellucid.files import make_folder, write_content
 from pellucid.metrics import compare
 from pellucid.studies.galaxygan.comparison import FAIR, Restore, best_iterations, deconvolutions
 from pellucid.studies.galaxygan.preset import Cell, Preset, degradation
@@ -130,7 +130,7 @@ def _do(folder: Path, preset: Preset, job: Job) -> None:
     text = json.dumps(result, allow_nan=False)
     done = score_file(folder, job)
     make_folder(done.parent)
-    write_atomically(done, lambda stream: stream.write(text.encode()), overwrite=True)
+    write_content(done, text, overwrite=True)
     shutil.rmtree(folder / "work" / job.name, ignore_errors=True)
 
 
@@ -201,7 +201,7 @@ def _gan(
     bundle = train(recipe, store, run, resume=True, split=split, progress=False).read_bytes()
     model = model_file(folder, job)
     make_folder(model.parent)
-    write_atomically(model, lambda stream: stream.write(bundle), overwrite=True)
+    write_content(model, bundle, overwrite=True)
     restorer = load_restorer(model=model)
     return {GAN: lambda image: restorer(image, psf=job.fwhm).image}, {
         "trained_on": len(split.training),

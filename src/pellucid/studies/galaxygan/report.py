@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.data.pairs import open_pairs
 from pellucid.errors import InputError
-from pellucid.files import make_folder, write_atomically
+from pellucid.files import make_folder, write_content
 from pellucid.sky import galaxygan_noise, robust_background
 from pellucid.studies.galaxygan.figures import draw_figures
 from pellucid.studies.galaxygan.jobs import plan
@@ -48,7 +48,7 @@ def write_results(folder: Path) -> Path:
         + "\n",
     }
     for name, text in texts.items():
-        write_atomically(output / name, lambda file, text=text: file.write(text.encode()), True)
+        write_content(output / name, text, True)
     draw_figures(folder, preset, scores, output)
     return output
 

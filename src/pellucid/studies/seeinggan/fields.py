@@ -18,7 +18,7 @@ from pellucid.data.mosaics.mosaic import Mosaic, open_mosaic
 from pellucid.data.mosaics.tile import Tile
 from pellucid.errors import InputError
 from pellucid.files import make_folder
-from pellucid.fits.file import open_fits
+from pellucid.fits import open_fits
 from pellucid.sky import PSF
 
 FIELDS = "hsc_hst_pairs"

@@ -11,6 +11,7 @@ from pellucid.data.mosaics.cutouts import Source
 from pellucid.data.mosaics.mosaic import Mosaic
 from pellucid.data.mosaics.segments import r90, segment
 from pellucid.data.mosaics.tile import Tile
+from pellucid.data.rejection import Rejection
 from pellucid.errors import InputError
 
 #: A field named so was taken around a quasar, which lies within so many arcsec of its middle.
@@ -38,22 +39,14 @@ class Galaxy:
     magnitude: float
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """A source that does not take part, and why."""
-
-    id: str
-    reason: str
-
-
-def find_galaxies(tile: Tile, blurred: Mosaic, faintest: float) -> Iterator[Galaxy | LeftOut]:
+def find_galaxies(tile: Tile, blurred: Mosaic, faintest: float) -> Iterator[Galaxy | Rejection]:
     """The sources of a field that are no fainter than ``faintest`` (AB), without its quasar."""
     name = tile.path.stem
     flux = tile.read(slice(0, tile.shape[0]), slice(0, tile.shape[1]))
     try:
         scene = segment(flux)
     except InputError as error:
-        yield LeftOut(name, str(error))
+        yield Rejection(name, str(error))
         return
     assert blurred.zero_point is not None
     middle = 0.5 * (np.array(tile.shape) - 1.0)
@@ -69,29 +62,29 @@ def find_galaxies(tile: Tile, blurred: Mosaic, faintest: float) -> Iterator[Gala
         identity = f"{name}-{round(place[0]):03d}-{round(place[1]):03d}"
         away = np.abs(place - middle) * blurred.pixel_scale
         if name.startswith(QUASAR) and np.hypot(*away) < QUASAR_WITHIN:
-            yield LeftOut(identity, "the quasar")
+            yield Rejection(identity, "the quasar")
             continue
         try:
             radius = r90(scene, label) * blurred.pixel_scale
         except InputError as error:
-            yield LeftOut(identity, str(error))
+            yield Rejection(identity, str(error))
             continue
         if name.startswith(QUASAR) and away.max() < radius + QUASAR_WITHIN / 2:
-            yield LeftOut(identity, "the quasar is in its window")
+            yield Rejection(identity, "the quasar is in its window")
             continue
         yield Galaxy(Source(identity, ra, dec, radius), name, float(magnitude))
 
 
-def once(galaxies: Iterable[Galaxy]) -> tuple[list[Galaxy], list[LeftOut]]:
+def once(galaxies: Iterable[Galaxy]) -> tuple[list[Galaxy], list[Rejection]]:
     """Each galaxy one time: fields may share sky."""
     kept: list[Galaxy] = []
-    left_out: list[LeftOut] = []
+    left_out: list[Rejection] = []
     for galaxy in galaxies:
         same = next((each for each in kept if _apart(each.source, galaxy.source) < SAME), None)
         if same is None:
             kept.append(galaxy)
         else:
-            left_out.append(LeftOut(galaxy.source.id, f"the same as {same.source.id}"))
+            left_out.append(Rejection(galaxy.source.id, f"the same as {same.source.id}"))
     return kept, left_out
 
 

@@ -16,9 +16,10 @@ from pellucid.data.mosaics.mosaic import Mosaic
 from pellucid.data.mosaics.tile import Tile
 from pellucid.data.observed import ObservedPair, write_observed
 from pellucid.data.pairs import PairStore, open_pairs
+from pellucid.data.rejection import Rejection
 from pellucid.data.splits import VALIDATION_FOLD, Split, fold_of
 from pellucid.errors import InputError, PellucidError
-from pellucid.files import write_atomically
+from pellucid.files import write_content
 from pellucid.metrics import half_light_radius
 from pellucid.studies.seeinggan.fields import (
     field_files,
@@ -26,7 +27,7 @@ from pellucid.studies.seeinggan.fields import (
     is_calibrated,
     open_fields,
 )
-from pellucid.studies.seeinggan.galaxies import Galaxy, LeftOut, find_galaxies, once
+from pellucid.studies.seeinggan.galaxies import Galaxy, find_galaxies, once
 from pellucid.studies.seeinggan.preset import Preset
 from pellucid.studies.seeinggan.simulated import simulate
 
@@ -57,7 +58,7 @@ class Sample:
     """What takes part, in the order of the store of real pairs, and what does not."""
 
     galaxies: list[Taken]
-    left_out: list[LeftOut]
+    left_out: list[Rejection]
 
     def places(self, part: Part) -> list[int]:
         """Positions in the store of a part's galaxies."""
@@ -86,7 +87,7 @@ def prepare_sample(preset: Preset, data: Path, output: Path) -> Sample:
         },
         indent=1,
     )
-    write_atomically(note, lambda stream: stream.write(text.encode()), overwrite=True)
+    write_content(note, text, overwrite=True)
     return sample
 
 
@@ -103,7 +104,7 @@ def read_sample(output: Path) -> Sample:
         content = json.loads(note.read_text())
         return Sample(
             [Taken(**each) for each in content["galaxies"]],
-            [LeftOut(**each) for each in content["left_out"]],
+            [Rejection(**each) for each in content["left_out"]],
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{note}: is damaged ({error}); delete it, and --resume") from error
@@ -169,14 +170,14 @@ def _from_fields(preset: Preset, data: Path, output: Path) -> Sample:
     parts = _parts(blurred, preset)
     known = [tile for tile in blurred.tiles if is_calibrated(tile.path)]
     left_out = [
-        LeftOut(tile.path.stem, "its zero points are unknown")
+        Rejection(tile.path.stem, "its zero points are unknown")
         for tile in blurred.tiles
         if tile not in known
     ]
     found = [
         each for tile in known for each in find_galaxies(tile, blurred, preset.galaxies.faintest)
     ]
-    left_out += [each for each in found if isinstance(each, LeftOut)]
+    left_out += [each for each in found if isinstance(each, Rejection)]
     galaxies, again = once([each for each in found if isinstance(each, Galaxy)])
     left_out += again
     taken: list[Taken] = []
@@ -228,21 +229,21 @@ def _cut(
     preset: Preset,
     parts: dict[str, Part],
     taken: list[Taken],
-    left_out: list[LeftOut],
+    left_out: list[Rejection],
 ) -> Iterator[ObservedPair]:
     """The pairs, noting on the way what is taken and what is not."""
     settings = preset.galaxies
     recipe = CutRecipe(settings.size, margin=settings.margin_pixels())
     for galaxy in galaxies:
         pair = _attempt(galaxy.source, sharp, blurred, recipe)
-        if isinstance(pair, LeftOut):
+        if isinstance(pair, Rejection):
             left_out.append(pair)
             continue
         middle = 0.5 * (pair.sharp.shape[-1] - 1)
         flux = np.nan_to_num(pair.sharp[0])
         radius = pair.pixel_scale * half_light_radius(flux, (middle, middle), 0.5 * settings.size)
         if not radius >= settings.smallest:
-            left_out.append(LeftOut(galaxy.source.id, "as small as a star in the sharp image"))
+            left_out.append(Rejection(galaxy.source.id, "as small as a star in the sharp image"))
             continue
         taken.append(
             Taken(
@@ -258,11 +259,11 @@ def _cut(
 
 def _attempt(
     source: Source, sharp: Mosaic, blurred: Mosaic, recipe: CutRecipe
-) -> ObservedPair | LeftOut:
+) -> ObservedPair | Rejection:
     try:
         return cut_pair(source, sharp, blurred, recipe)
     except PellucidError as error:
-        return LeftOut(source.id, str(error))
+        return Rejection(source.id, str(error))
 
 
 def _around_quasar(tile: Tile, pixel_scale: float, recipe: CutRecipe) -> Iterator[Source]:

@@ -11,8 +11,7 @@ from pellucid.data.mosaics.mosaic import Mosaic
 from pellucid.data.observed import write_observed
 from pellucid.data.simulation import Camera, Scene, as_galaxy, simulate_pairs
 from pellucid.data.splits import FOLDS, VALIDATION_FOLD, fold_of
-from pellucid.errors import InputError
-from pellucid.fits.scan import one_line
+from pellucid.errors import InputError, one_line
 from pellucid.sky import moffat_psf
 from pellucid.studies.seeinggan.fields import BLURRED_ZERO_POINT
 from pellucid.studies.seeinggan.preset import Preset

@@ -12,7 +12,7 @@ from typing import Any
 
 from pellucid.data.pairs import PairStore
 from pellucid.errors import InputError, PellucidError, TemporaryError
-from pellucid.files import make_folder, write_atomically
+from pellucid.files import make_folder, write_content
 from pellucid.studies.folder import RECORD, begin, require_training
 from pellucid.studies.machine import machine
 from pellucid.studies.seeinggan.comparison import (
@@ -134,7 +134,7 @@ def write_results(preset: Preset, output: Path, store: PairStore, sample: Sample
         + "\n",
     }
     for name, text in texts.items():
-        write_atomically(results / name, lambda file, text=text: file.write(text.encode()), True)
+        write_content(results / name, text, True)
     restorers, _ = _restorers(preset, output, store, sample)
     draw_figures(Atlas(output, preset, sample, store, scores, restorers), results)
     return results
@@ -157,7 +157,7 @@ def _score(
             "seconds_of_scoring": round(time.monotonic() - started, 1),
         },
     )
-    write_atomically(output / FILE, lambda file: file.write(text.encode()), overwrite=True)
+    write_content(output / FILE, text, overwrite=True)
 
 
 def _restorers(

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from pellucid.files import make_folder, write_atomically
+from pellucid.files import make_folder, write_content
 from pellucid.networks.bundle import open_bundle
 from pellucid.studies.seeinggan.preset import Preset, Stage
 from pellucid.studies.seeinggan.sample import training_pairs
@@ -84,6 +84,6 @@ def _train(
     make_folder(done.parent)
     content = bundle.read_bytes()
     log = (run / "log.jsonl").read_bytes()
-    write_atomically(done.with_suffix(".jsonl"), lambda file: file.write(log), overwrite=True)
-    write_atomically(done, lambda file: file.write(content), overwrite=True)
+    write_content(done.with_suffix(".jsonl"), log, overwrite=True)
+    write_content(done, content, overwrite=True)
     shutil.rmtree(run, ignore_errors=True)
