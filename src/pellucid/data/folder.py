@@ -6,12 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pellucid.display import COMPOSITE_SUFFIXES, is_composite, read_composite
 from pellucid.errors import InputError, PellucidError
 from pellucid.fits import read_image
+from pellucid.optics import block_mean
 from pellucid.sky.image import SkyImage
 from pellucid.stretch import GalaxyGANStretch
 
@@ -120,26 +118,18 @@ def shrunk(image: SkyImage, factor: int, in_stretch: bool = False) -> SkyImage:
         enlarged for the screen was enlarged in these.
     """
     _, height, width = image.shape
-    rows, columns = height // factor, width // factor
-    if min(rows, columns) < 1:
+    if min(height, width) < factor:
         raise InputError(f"an image of {height}×{width} cannot be shrunk by {factor}")
     scale = None if image.pixel_scale is None else image.pixel_scale * factor
-    flux = image.flux[:, : rows * factor, : columns * factor]
     stretch = GalaxyGANStretch(clip=False)
     return SkyImage(
-        stretch.inverse(_block_mean(stretch.forward(flux), factor))
+        stretch.inverse(block_mean(stretch.forward(image.flux), factor, factor))
         if in_stretch
-        else _block_mean(flux, factor),
+        else block_mean(image.flux, factor, factor),
         bands=image.bands,
         unit=image.unit,
         pixel_scale=scale,
     )
-
-
-def _block_mean(flux: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
-    bands, height, width = flux.shape
-    blocks = flux.reshape(bands, height // factor, factor, width // factor, factor)
-    return blocks.mean(axis=(2, 4))
 
 
 def _in_band_order(files: Sequence[Path], bands: Sequence[str] | None) -> list[Path]:

@@ -3,7 +3,14 @@
 from pellucid.optics.convolution import Blur, convolve
 from pellucid.optics.degradation import Degradation, object_rng, parse_degradation
 from pellucid.optics.instruments import INSTRUMENTS, Instrument, instrument
-from pellucid.optics.resampling import Affine, regrid, resample, resampled_psf, scaling
+from pellucid.optics.resampling import (
+    Affine,
+    block_mean,
+    regrid,
+    resample,
+    resampled_psf,
+    scaling,
+)
 
 __all__ = [
     "INSTRUMENTS",
@@ -11,6 +18,7 @@ __all__ = [
     "Blur",
     "Degradation",
     "Instrument",
+    "block_mean",
     "convolve",
     "instrument",
     "object_rng",

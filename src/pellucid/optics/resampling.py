@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from pellucid.sky.psf import PSF
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
+
+Float = TypeVar("Float", bound=np.floating)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +88,7 @@ def resample(
     covered = ndimage.affine_transform(
         good[window].astype(np.float32), fine.matrix, offset, sides, order=0, mode="grid-constant"
     )
-    value = _block_mean(np.where(covered > 0.5, value, np.nan), points)
+    value = block_mean(np.where(covered > 0.5, value, np.nan), *points)
     return (grid.area * value).astype(np.float32)
 
 
@@ -175,9 +177,17 @@ def scaled_wcs(wcs: WCS, ratio: float) -> WCS:
     return scaled
 
 
-def _block_mean(values: NDArray[np.floating], points: list[int]) -> NDArray[np.floating]:
-    if points == [1, 1]:
-        return values
-    rows, columns = points
-    height, width = values.shape
-    return values.reshape(height // rows, rows, width // columns, columns).mean(axis=(1, 3))
+def block_mean(planes: NDArray[Float], rows: int, columns: int) -> NDArray[Float]:
+    """Means over blocks of ``rows`` × ``columns`` pixels.
+
+    Parameters
+    ----------
+    planes
+        Shape (…, y, x). What fills no block at the far edges is left out.
+    """
+    if rows == columns == 1:
+        return planes
+    *more, height, width = planes.shape
+    height, width = height // rows, width // columns
+    whole = planes[..., : height * rows, : width * columns]
+    return whole.reshape(*more, height, rows, width, columns).mean(axis=(-3, -1))

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pellucid.data.mosaics.geometry import tangent_affine
 from pellucid.data.mosaics.mosaic import Window
 from pellucid.data.mosaics.registration import Shift, measure_shift
-from pellucid.data.mosaics.segments import Segments, binned, grown, segment
+from pellucid.data.mosaics.segments import Segments, grown, segment
 from pellucid.errors import InputError
-from pellucid.optics import Affine, resample
+from pellucid.optics import Affine, block_mean, resample
 from pellucid.sky import PSF
 from pellucid.sky.image import pixel_scale_of
 
@@ -110,7 +110,7 @@ def shift_between(sharp: View, blurred: View, reach: float) -> Shift:
         truncate=3.0,
     )
     coarse = Affine(to_sharp.matrix / step, (to_sharp.offset - 0.5 * (step - 1)) / step)
-    means = binned(np.where(good, smooth, np.nan), step)
+    means = block_mean(np.where(good, smooth, np.nan).astype(np.float64), step, step)
     there = resample(means, coarse, blurred.scene.flux.shape)
     return measure_shift(there, blurred.scene.flux, blurred.psf, reach)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.metrics.source import Source, find_source
+from pellucid.optics import block_mean
 from pellucid.sky.image import SkyImage
 from pellucid.sources.photometry import aperture_flux, ellipticity
 from pellucid.stretch import GalaxyGANStretch
@@ -156,12 +157,12 @@ def unlikeness(images: NDArray[np.float32], training: NDArray[np.float32]) -> ND
 def coarse(image: SkyImage) -> NDArray[np.float32]:
     """An image as few numbers: stretched, averaged to 16 × 16 pixels, shape (feature,)."""
     value = GalaxyGANStretch().forward(image.flux)
-    bands, height, width = value.shape
+    _, height, width = value.shape
     side = min(COARSE, height, width)
     block = min(height, width) // side
     top, left = (height - side * block) // 2, (width - side * block) // 2
     middle = value[:, top : top + side * block, left : left + side * block]
-    return middle.reshape(bands, side, block, side, block).mean(axis=(2, 4)).ravel()
+    return block_mean(middle, block, block).ravel()
 
 
 def _ranks(values: Sequence[float]) -> NDArray[np.float64]:
