@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import gzip
 import pickle
-import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
 
 from pellucid.data.mosaics.cutouts import CutRecipe, Source, cut_pair, flux_factor
-from pellucid.data.mosaics.geometry import beside, pixel_of, tangent_affine, tangent_header
+from pellucid.data.mosaics.geometry import pixel_of, tangent_affine
 from pellucid.data.mosaics.mosaic import Mosaic, open_mosaic
-from pellucid.data.mosaics.registration import measure_shift
 from pellucid.data.mosaics.zero_point import zero_point_of
 from pellucid.errors import InputError, UsageError
-from pellucid.optics import Affine, resample
-from pellucid.sky import gaussian_psf, robust_background
+from pellucid.sky import gaussian_psf
 
-PAIRS = Path(__file__).resolve().parents[3] / "shared" / "data" / "hsc_hst_pairs.tar"
 RA, DEC = 150.1, 2.2
 #: East and north of the field's middle (arcsec), flux, σ along and across (arcsec), angle from
 #: north through east (deg).
@@ -47,14 +42,18 @@ def a_wcs(scale: float, side: int, turn: float = 0.0, mirrored: bool = False) ->
     return wcs
 
 
+def plane() -> WCS:
+    """East and north of (RA, DEC) in arcsec, by astropy."""
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+    wcs.wcs.crval = [RA, DEC]
+    wcs.wcs.cdelt = [1 / 3600, 1 / 3600]
+    wcs.wcs.crpix = [1.0, 1.0]
+    return wcs
+
+
 def tangent(ra, dec) -> tuple[np.ndarray, np.ndarray]:
-    """East and north in arcsec, by astropy."""
-    plane = WCS(naxis=2)
-    plane.wcs.ctype = ["RA---TAN", "DEC--TAN"]
-    plane.wcs.crval = [RA, DEC]
-    plane.wcs.cdelt = [1 / 3600, 1 / 3600]
-    plane.wcs.crpix = [1.0, 1.0]
-    east, north = plane.wcs_world2pix(ra, dec, 0)
+    east, north = plane().wcs_world2pix(ra, dec, 0)
     return east, north
 
 
@@ -108,7 +107,7 @@ def field(tmp_path_factory) -> Path:
 
 
 def at(galaxy) -> tuple[float, float]:
-    ra, dec = beside(RA, DEC, galaxy[0], galaxy[1])
+    ra, dec = plane().wcs_pix2world(galaxy[0], galaxy[1], 0)
     return float(ra), float(dec)
 
 
@@ -267,7 +266,7 @@ def test_a_recipe_out_of_range_is_refused():
 
 
 def test_the_tile_that_holds_the_window_whole_is_read(sharp):
-    east, west = (sharp.window(*beside(RA, DEC, x, 0.0), 3.0).tile.path.name for x in (6, -6))
+    east, west = (sharp.window(*at((x, 0.0)), 3.0).tile.path.name for x in (6, -6))
     assert (east, west) == ("sharp_a.fits", "sharp_b.fits")
 
 
@@ -286,7 +285,7 @@ def test_a_window_is_the_part_of_the_image(tmp_path, kind):
         path = packed
     # Another process gets it pickled.
     mosaic = pickle.loads(pickle.dumps(open_mosaic([path])))
-    window = mosaic.window(*beside(RA, DEC, 4.0, -3.0), 8.0, around=14.0)
+    window = mosaic.window(*at((4.0, -3.0)), 8.0, around=14.0)
     x, y = (int(v) for v in np.rint(wcs.wcs_world2pix(window.wcs.wcs_pix2world([[0, 0]], 0), 0)[0]))
     rows, columns = window.flux.shape
     assert min(rows, columns) >= 14.0 / 0.2
@@ -354,81 +353,3 @@ def test_a_file_that_went_bad_is_named(tmp_path):
     path.write_bytes(path.read_bytes()[:6000])
     with pytest.raises(InputError, match=r"m\.fits: HDU 0 cannot be read"):
         mosaic.window(RA, DEC, 5.0)
-
-
-def test_the_tangent_grid_is_what_its_header_says():
-    grid = WCS(fits.Header.fromstring(tangent_header(RA, DEC, 200, 0.1)))
-    wcs = a_wcs(0.168, 400, turn=40.0)
-    affine = tangent_affine(wcs, RA, DEC, 200, 0.1)
-    x, y = np.random.default_rng(0).uniform(0, 199, (2, 50))
-    expected = wcs.wcs_world2pix(np.stack(grid.wcs_pix2world(x, y, 0), axis=1), 0)[:, ::-1]
-    np.testing.assert_allclose(affine(np.stack([y, x], axis=1)), expected, atol=2e-4)
-
-
-def test_places_are_found_in_galactic_coordinates_too():
-    wcs = WCS(naxis=2)
-    wcs.wcs.ctype = ["GLON-TAN", "GLAT-TAN"]
-    place = SkyCoord(RA, DEC, unit="deg")
-    wcs.wcs.crval = [place.galactic.l.deg, place.galactic.b.deg]
-    wcs.wcs.cdelt = [-1e-4, 1e-4]
-    wcs.wcs.crpix = [31.0, 21.0]
-    np.testing.assert_allclose(pixel_of(wcs, RA, DEC), (20.0, 30.0), atol=1e-6)
-
-
-@pytest.mark.parametrize("known", [True, False])
-@pytest.mark.parametrize("shift", [(0.0, 0.0), (0.37, -0.81), (-3.2, 5.4)])
-def test_a_shift_is_found_to_a_twentieth_of_a_pixel(shift, known):
-    # A point-like and an extended source, the brightest pixel 20 times the noise.
-    y, x = np.indices((72, 72), dtype=float)
-
-    def scene(dy: float, dx: float, blur: float) -> np.ndarray:
-        total = np.zeros((72, 72))
-        for cy, cx, sigma, flux in ((34.2, 37.9, 0.6, 1.0), (41.5, 30.3, 2.5, 2.0)):
-            wide = np.hypot(sigma, blur)
-            away = (y - cy - dy) ** 2 + (x - cx - dx) ** 2
-            total += flux / wide**2 * np.exp(-0.5 * away / wide**2)
-        return total
-
-    rng = np.random.default_rng(7)
-    psf = gaussian_psf(1.8 * 2.355, 1.0) if known else None
-    misses = []
-    for _ in range(5):
-        blurred = scene(*shift, 1.8)
-        blurred += rng.normal(0, blurred.max() / 20, blurred.shape)
-        found = measure_shift(scene(0, 0, 0), blurred, psf)
-        misses.append((found.dy - shift[0], found.dx - shift[1]))
-        assert found.error < 0.1
-    assert np.sqrt(np.mean(np.square(misses))) < 0.05
-
-
-def test_images_of_different_shape_or_nothing_are_not_registered():
-    with pytest.raises(InputError, match="cannot register"):
-        measure_shift(np.ones((20, 20)), np.ones((20, 21)))
-    with pytest.raises(InputError, match="holds nothing"):
-        measure_shift(np.full((20, 20), np.nan), np.ones((20, 20)))
-
-
-@pytest.mark.skipif(not PAIRS.is_file(), reason="needs ../shared")
-def test_a_known_shift_of_a_real_image_is_found(tmp_path):
-    with tarfile.open(PAIRS) as archive:
-        name = next(each for each in archive.getnames() if each.endswith("qso45.fits"))
-        archive.extract(name, tmp_path, filter="data")
-    path = tmp_path / name
-    hst = open_mosaic([path], hdu="HST_F814W", zero_point=25.937)
-    hsc = open_mosaic([path], hdu="HSC_I", zero_point=27.0)
-    wcs = hsc.tiles[0].wcs
-    ra, dec = wcs.wcs_pix2world([[50.0, 50.0]], 0)[0]
-    recipe = CutRecipe(size=96, pixel_scale=0.084)
-    pair = cut_pair(Source("q", ra, dec), hst, hsc, recipe)
-    # The same quasar, in about the same band, in both zero points.
-    assert pair.sharp.sum() == pytest.approx(pair.blurred.sum(), rel=0.1)
-    assert np.hypot(*pair.shift) < 0.168
-    flux = hsc.window(ra, dec, 14.0).flux
-    flux = flux - robust_background(flux[None]).sky[0]
-    core = gaussian_psf(0.5, 1.0)
-    reference = measure_shift(flux, flux, core)
-    moved = resample(flux, Affine(np.eye(2), np.array([-0.4, 0.7])), flux.shape)
-    found = measure_shift(flux, moved, core)
-    np.testing.assert_allclose(
-        (found.dy - reference.dy, found.dx - reference.dx), (0.4, -0.7), atol=0.01
-    )
