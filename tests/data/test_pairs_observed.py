@@ -343,7 +343,7 @@ def test_coordinates_that_disagree_by_more_than_a_pixel_leave_no_store(
 @pytest.mark.parametrize(
     ("hostile", "complaint"),
     [
-        ("no-column", r"galaxies.ecsv: has no column redshift .*there are id, ra, dec, r90"),
+        ("no-column", r"galaxies.ecsv: has no column 'redshift' .*there are id, ra, dec, r90"),
         ("no-wcs", r"bare.fits: HDU 0 .*no celestial WCS"),
         ("no-mosaic", r"gone.fits: not found"),
         ("no-selection", r"neither a file nor a selection \(all, cosmos, seeinggan\)"),
@@ -527,7 +527,7 @@ def test_a_catalogue_without_classes_does_where_balance_is_off_and_a_class_may_n
         select_sources(tmp_path / "few.ecsv", Selection())
     table.remove_column("class")
     table.write(tmp_path / "plain.ecsv")
-    with pytest.raises(InputError, match="has no column morphology or class or type; there are"):
+    with pytest.raises(InputError, match="has no column 'morphology' or 'class' or 'type';"):
         select_sources(tmp_path / "plain.ecsv", Selection())
     chosen = select_sources(tmp_path / "plain.ecsv", Selection(balance=False, count=None))
     assert "classes" not in chosen.excluded

@@ -1,14 +1,16 @@
-"""Catalogues: which objects of a folder to take."""
+"""Catalogues: tables of objects, whatever their format and their columns' names."""
 
 from __future__ import annotations
 
 import operator
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
 
@@ -24,6 +26,117 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
 }
 _CONDITION = re.compile(r"\s*(\w+)\s*(<=|>=|==|!=|<|>)\s*([-+.\w]+)\s*")
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """A table of objects; where a column may have several names, the first that is there counts.
+
+    Parameters
+    ----------
+    path
+        Its file.
+    table
+        What it holds.
+    advice
+        What would help where a column is missing.
+    """
+
+    path: Path
+    table: Any
+    advice: str = ""
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def find(self, *names: str) -> str | None:
+        """What the column of one of these names, in capitals or not, is called; None without."""
+        there = {name.lower(): name for name in reversed(self.table.colnames)}
+        there |= {name: name for name in self.table.colnames}
+        found = (there.get(name, there.get(name.lower())) for name in names)
+        return next(filter(None, found), None)
+
+    def text(self, *names: str) -> list[str]:
+        """A column as the catalogue writes it, "" where it has no value.
+
+        Raises
+        ------
+        InputError
+            When there is none.
+        """
+        return [_text(value) for value in self.table[self._found(names)]]
+
+    def numbers(self, *names: str, unit: str | None = None) -> NDArray[np.float64]:
+        """A column as numbers, in ``unit`` where it states one, NaN where it has no value.
+
+        Raises
+        ------
+        InputError
+            When there is none, it holds no numbers or is in a unit of another kind.
+        """
+        from astropy.units import UnitConversionError
+
+        name = self._found(names)
+        column = self.table[name]
+        stated = getattr(column, "unit", None)
+        try:
+            factor = stated.to(unit) if stated is not None and unit is not None else 1.0
+            values = np.ma.filled(np.ma.masked_array(column, dtype=np.float64), np.nan)
+        except UnitConversionError:
+            raise InputError(
+                f"{self.path}: column {name} is in {stated}; {unit} is needed"
+            ) from None
+        except (TypeError, ValueError):
+            raise InputError(f"{self.path}: column {name} holds no numbers") from None
+        return factor * np.asarray(values)
+
+    def meets(self, conditions: Sequence[str]) -> NDArray[np.bool_]:
+        """Which rows meet every condition, e.g. ``"redshift < 0.02"``; one without a value none.
+
+        Raises
+        ------
+        InputError
+            When a column is missing.
+        UsageError
+            When a condition cannot be read.
+        """
+        passing = np.ones(len(self), dtype=bool)
+        for condition in conditions:
+            match = _CONDITION.fullmatch(condition)
+            if match is None:
+                raise UsageError(f"--where {condition!r}: write it as COLUMN <= NUMBER")
+            name, compare, value = match.groups()
+            column = self.table[self._found([name])]
+            try:
+                passing &= np.ma.filled(_COMPARE[compare](column, float(value)), False)
+            except (TypeError, ValueError):
+                raise UsageError(f"--where {condition!r}: column {name} holds no numbers") from None
+        return passing
+
+    def _found(self, names: Sequence[str]) -> str:
+        found = self.find(*names)
+        if found is None:
+            raise self._without(" or ".join(map(repr, names)), self.advice)
+        return found
+
+    def _without(self, names: str, advice: str) -> InputError:
+        there = ", ".join(self.table.colnames)
+        return InputError(f"{self.path}: has no column {names}; there are {there}{advice}")
+
+
+def open_catalogue(path: str | Path, id_column: str = "id", advice: str = "") -> Catalogue:
+    """The catalogue in a file, its ids as they are written there, digits or not.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, no table or has no such column.
+    """
+    catalogue = Catalogue(Path(path), read_catalogue(path, text=id_column), advice)
+    if id_column not in catalogue.table.colnames:
+        which = "; --id-column names the one with the objects' ids"
+        raise catalogue._without(repr(id_column), which)
+    return catalogue
 
 
 def read_catalogue(path: str | Path, text: str | None = None) -> Table:
@@ -56,32 +169,13 @@ def read_catalogue(path: str | Path, text: str | None = None) -> Table:
 
 
 def select_ids(path: str | Path, conditions: Sequence[str] = (), column: str = "id") -> list[str]:
-    """The ids of the rows of a catalogue that meet every condition, e.g. ``"redshift < 0.02"``.
-
-    Raises
-    ------
-    InputError
-        When a column is missing.
-    UsageError
-        When a condition cannot be read.
-    """
-    table: Any = read_catalogue(path, text=column)
-    _require(path, table, column)
-    for condition in conditions:
-        match = _CONDITION.fullmatch(condition)
-        if match is None:
-            raise UsageError(f"--where {condition!r}: write it as COLUMN <= NUMBER")
-        name, compare, value = match.groups()
-        _require(path, table, name)
-        try:
-            meets = _COMPARE[compare](table[name], float(value))
-        except (TypeError, ValueError):
-            raise UsageError(f"--where {condition!r}: column {name} holds no numbers") from None
-        # A row without a value meets no condition.
-        table = table[np.ma.filled(meets, False)]
-    return [str(value) for value in table[column]]
+    """The ids of the rows of a catalogue that meet every condition; errors as `Catalogue`'s."""
+    catalogue = open_catalogue(path, column)
+    ids = catalogue.text(column)
+    return [ids[row] for row in np.flatnonzero(catalogue.meets(conditions))]
 
 
-def _require(path: str | Path, table: Any, column: str) -> None:
-    if column not in table.colnames:
-        raise InputError(f"{path}: has no column {column!r}; there are {', '.join(table.colnames)}")
+def _text(value: Any) -> str:
+    if value is np.ma.masked:
+        return ""
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -12,10 +12,9 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from pellucid.data.catalogue import select_ids
-from pellucid.data.mosaics.columns import Columns, Names, Rows, read_rows
+from pellucid.data.catalogue import Catalogue, open_catalogue
 from pellucid.data.mosaics.cutouts import Source
 from pellucid.data.rejection import Rejection
 from pellucid.errors import InputError
@@ -23,6 +22,34 @@ from pellucid.settings import read_named, shipped_files
 
 #: Longer ids are no names, and file systems refuse names of more than 255 bytes.
 LONGEST_ID = 128
+_NO_LOGARITHM = 20.0
+_ADVICE = "; a --selection of your own does without it or names another"
+
+#: What a column or a class may be called.
+Names = Annotated[
+    tuple[str, ...],
+    BeforeValidator(lambda names: (names,) if isinstance(names, str) else names),
+    Field(min_length=1),
+]
+
+
+class Columns(BaseModel):
+    """Where a catalogue holds what; positions in deg, R90 in arcsec where no unit is stated.
+
+    Of several names the first that is there counts, in capitals or not.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = "id"
+    ra: Names = ("ra", "alpha_j2000", "raj2000")
+    dec: Names = ("dec", "delta_j2000", "dej2000")
+    redshift: Names = ("redshift", "photoz", "zbest", "z")
+    #: log10 of solar masses, or solar masses: what exceeds 20 is no logarithm.
+    stellar_mass: Names = ("log_stellar_mass", "stellar_mass", "mass_med", "log_mass", "mass")
+    morphology: Names = ("morphology", "class", "type")
+    #: None measures R90 on the blurred image.
+    r90: Names | None = ("r90",)
 
 
 class Selection(BaseModel):
@@ -113,11 +140,11 @@ def select_sources(path: str | Path, selection: Selection, where: Sequence[str] 
         When a condition cannot be read.
     """
     columns = selection.columns
-    rows = read_rows(path, columns.id)
-    ids = rows.text([columns.id])
-    ra, dec = rows.numbers(columns.ra, "deg"), rows.numbers(columns.dec, "deg")
-    r90 = None if columns.r90 is None else rows.numbers(columns.r90, "arcsec")
-    left = np.ones(len(rows), dtype=bool)
+    table = open_catalogue(path, columns.id, _ADVICE)
+    ids = table.text(columns.id)
+    ra, dec = (table.numbers(*names, unit="deg") for names in (columns.ra, columns.dec))
+    r90 = None if columns.r90 is None else table.numbers(*columns.r90, unit="arcsec")
+    left = np.ones(len(table), dtype=bool)
     excluded: dict[str, int] = {}
 
     def cut(name: str, passes: NDArray[np.bool_]) -> None:
@@ -125,14 +152,13 @@ def select_sources(path: str | Path, selection: Selection, where: Sequence[str] 
         left[:] &= passes
 
     if where:
-        passing = set(select_ids(path, where, columns.id))
-        cut("where", np.array([name in passing for name in ids], dtype=bool))
+        cut("where", table.meets(where))
     if selection.max_redshift is not None:
-        cut("max_redshift", rows.numbers(columns.redshift) < selection.max_redshift)
+        cut("max_redshift", table.numbers(*columns.redshift) < selection.max_redshift)
     if selection.min_log_stellar_mass is not None:
-        mass = rows.log_mass(columns.stellar_mass)
+        mass = _log_mass(table.numbers(*columns.stellar_mass))
         cut("min_log_stellar_mass", mass > selection.min_log_stellar_mass)
-    classes = _classes(rows, selection)
+    classes = _classes(table, selection)
     if classes is not None:
         cut("classes", classes != "")
 
@@ -158,7 +184,7 @@ def select_sources(path: str | Path, selection: Selection, where: Sequence[str] 
         for row in drawn
     ]
     members = {} if classes is None else dict(Counter(str(classes[row]) for row in drawn))
-    return Selected(sources, rejected, len(rows), excluded, members)
+    return Selected(sources, rejected, len(table), excluded, members)
 
 
 def _drawn(
@@ -190,13 +216,21 @@ def _drawn(
     return sorted(row for some in members.values() for row in some[:each])
 
 
-def _classes(rows: Rows, selection: Selection) -> NDArray[np.str_] | None:
+def _log_mass(mass: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Stellar masses as log10 of solar masses, which they are already or not."""
+    known = mass[np.isfinite(mass)]
+    if not known.size or np.median(known) < _NO_LOGARITHM:
+        return mass
+    return np.log10(np.where(mass > 0, mass, np.nan))
+
+
+def _classes(table: Catalogue, selection: Selection) -> NDArray[np.str_] | None:
     """The class of each row, "" where it is none of those wanted; None where none are."""
     names = selection.columns.morphology
-    if selection.classes is None or not (selection.balance or rows.has(names)):
+    if selection.classes is None or not (selection.balance or table.find(*names)):
         return None
     meaning = {_bare(value): name for name, values in selection.classes.items() for value in values}
-    return np.array([meaning.get(_bare(value), "") for value in rows.text(names)], dtype=str)
+    return np.array([meaning.get(_bare(value), "") for value in table.text(*names)], dtype=str)
 
 
 def _fault_of_id(name: str, seen: set[str]) -> str | None:
