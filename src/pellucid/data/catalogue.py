@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import operator
 import re
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
+from pellucid.files import write_content
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -166,6 +168,13 @@ def read_catalogue(path: str | Path, text: str | None = None) -> Table:
     except Exception as error:  # each of the readers has errors of its own
         why = str(error).partition("\n")[0].partition(". ")[0]
         raise InputError(f"{path}: cannot be read as a table ({why})") from error
+
+
+def write_catalogue(path: Path, table: Table, overwrite: bool = False) -> None:
+    """Write a table as ECSV; raises as `pellucid.files.write_atomically`."""
+    text = io.StringIO()
+    table.write(text, format="ascii.ecsv")
+    write_content(path, text.getvalue(), overwrite)
 
 
 def select_ids(path: str | Path, conditions: Sequence[str] = (), column: str = "id") -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pellucid.files import write_content
+from pellucid.data.catalogue import write_catalogue
 
 
 @dataclass(frozen=True)
@@ -29,12 +28,15 @@ def count_reasons(rejected: Iterable[Rejection]) -> dict[str, int]:
     return dict(kinds.most_common())
 
 
-def write_rejected(path: Path, rejected: Iterable[Rejection], overwrite: bool = False) -> None:
-    """Write the table of the objects that were left out (ECSV: id, reason)."""
+def write_rejected(
+    path: Path,
+    rejected: Iterable[Rejection],
+    overwrite: bool = False,
+    origin: Mapping[str, object] | None = None,
+) -> None:
+    """Write the table of the objects that were left out (ECSV: id, reason), and what it is of."""
     from astropy.table import Table
 
     rows = [(rejection.id, rejection.reason) for rejection in rejected]
-    text = io.StringIO()
-    table = Table(rows=rows or None, names=["id", "reason"], dtype=[str, str])
-    table.write(text, format="ascii.ecsv")
-    write_content(path, text.getvalue(), overwrite)
+    table = Table(rows=rows or None, names=["id", "reason"], dtype=[str, str], meta=origin)
+    write_catalogue(path, table, overwrite)
