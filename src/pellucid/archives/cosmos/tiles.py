@@ -6,20 +6,41 @@ are those of the WCS in the tiles' headers, to 0.001 arcmin.
 
 from __future__ import annotations
 
-import math
+from functools import cache
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from pellucid.data.mosaics.geometry import pixel_of
 from pellucid.errors import UsageError
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 #: Rows of 12 columns, of which Hubble saw the columns and rows 1 to 9.
 COLUMNS = 12
 TILES = tuple(COLUMNS * row + column for row in range(1, 10) for column in range(1, 10))
 #: The tangent point of the whole field in deg (ICRS).
 TANGENT = (150.1163213, 2.200973097)
-SIDE = 10.24 / 60
+#: From one tile's middle to the next, in deg.
 _STRIDE = 10 / 60
-#: The middle of the grid's middle tile from the tangent point, East and North, in deg.
-_MIDDLE_TILE = 65
-_MIDDLE = (1.6686 / 60, 0.5176 / 60)
+#: From a tile's middle to its edge, in strides.
+_HALF = 0.512
+#: Where the tangent point lies in the grid: column and row, a tile's middle being a whole number.
+_TANGENT_AT = (5 + 0.16686, 5 - 0.05176)
+
+
+@cache
+def _grid() -> WCS:
+    """The grid of tiles as a WCS whose pixels (column, row) are the tiles."""
+    from astropy.wcs import WCS
+
+    grid = WCS(naxis=2)
+    grid.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+    grid.wcs.crval = TANGENT
+    grid.wcs.cdelt = [-_STRIDE, _STRIDE]
+    grid.wcs.crpix = np.add(_TANGENT_AT, 1)
+    return grid
 
 
 def check_tiles(tiles: list[int]) -> list[int]:
@@ -54,51 +75,23 @@ def tiles_around(ra: float, dec: float, radius: float) -> list[int]:
     UsageError
         When it lies beside the field.
     """
-    # Far from the field a tangent plane means nothing; the field is 0.8 deg around its middle.
+    row, column = pixel_of(_grid(), ra, dec)
+    rows, columns = np.divmod(TILES, COLUMNS)
+    away = np.maximum(np.abs([rows - row, columns - column]) - _HALF, 0)
+    touched = np.hypot(*away) * _STRIDE <= radius
+    # Beyond the horizon of the plane, and far from the field, it means nothing.
     near = abs(dec - TANGENT[1]) < 5 and abs((ra - TANGENT[0] + 180) % 360 - 180) < 5
-    x, y = _project(ra, dec) if near else (math.inf, math.inf)
-    touched = []
-    for tile in TILES:
-        away = [max(abs(a - b) - SIDE / 2, 0) for a, b in zip((x, y), _middle(tile), strict=True)]
-        if math.hypot(*away) <= radius:
-            touched.append(tile)
-    if not touched:
+    if not (near and touched.any()):
         raise UsageError(
             f"--region {ra:g},{dec:g},{radius:g}: touches no tile; the field is within 0.8 deg of "
             f"{TANGENT[0]:.3f},{TANGENT[1]:.3f}"
         )
-    return touched
+    return [tile for tile, touches in zip(TILES, touched, strict=True) if touches]
 
 
 def tile_box(tile: int) -> tuple[float, float, float, float]:
     """The least box around a tile: least and greatest RA, least and greatest Dec in deg (ICRS)."""
-    x, y = _middle(tile)
-    half = SIDE / 2
-    corners = [_deproject(x + i * half, y + j * half) for i in (-1, 1) for j in (-1, 1)]
-    ras, decs = zip(*corners, strict=True)
-    return min(ras), max(ras), min(decs), max(decs)
-
-
-def _middle(tile: int) -> tuple[float, float]:
-    """A tile's middle on the tangent plane, East and North, in deg."""
     row, column = divmod(tile, COLUMNS)
-    middle_row, middle_column = divmod(_MIDDLE_TILE, COLUMNS)
-    east = _MIDDLE[0] + (middle_column - column) * _STRIDE
-    return east, _MIDDLE[1] + (row - middle_row) * _STRIDE
-
-
-def _project(ra: float, dec: float) -> tuple[float, float]:
-    """Gnomonic coordinates about the tangent point, East and North, in deg."""
-    a, d, d0 = (math.radians(value) for value in (ra - TANGENT[0], dec, TANGENT[1]))
-    depth = math.sin(d0) * math.sin(d) + math.cos(d0) * math.cos(d) * math.cos(a)
-    x = math.cos(d) * math.sin(a) / depth
-    y = (math.cos(d0) * math.sin(d) - math.sin(d0) * math.cos(d) * math.cos(a)) / depth
-    return math.degrees(x), math.degrees(y)
-
-
-def _deproject(x: float, y: float) -> tuple[float, float]:
-    """(ra, dec) in deg of a point of the tangent plane."""
-    x, y, d0 = (math.radians(value) for value in (x, y, TANGENT[1]))
-    a = math.atan2(x, math.cos(d0) - y * math.sin(d0))
-    d = math.atan2(math.cos(a) * (math.sin(d0) + y * math.cos(d0)), math.cos(d0) - y * math.sin(d0))
-    return TANGENT[0] + math.degrees(a), math.degrees(d)
+    corners = [(column + i, row + j) for i in (-_HALF, _HALF) for j in (-_HALF, _HALF)]
+    ras, decs = np.transpose(_grid().wcs_pix2world(corners, 0)).tolist()
+    return min(ras), max(ras), min(decs), max(decs)
