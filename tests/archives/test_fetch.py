@@ -9,7 +9,6 @@ import re
 import shutil
 import sys
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,14 +21,11 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
 
-pytest.importorskip("astroquery")
-from astropy.config.paths import set_temp_cache
-from astroquery.sdss import conf
-
-from pellucid.archives.http import Patience
+from pellucid.archives.http import Client
+from pellucid.archives.sdss import frames, query
 from pellucid.archives.sdss.fetch import fetch_objects
 from pellucid.archives.sdss.query import sample_query
-from pellucid.archives.sdss.tables import open_sample
+from pellucid.archives.sdss.tables import open_listing
 from pellucid.cli import main
 from pellucid.data.catalogue import read_catalogue
 from pellucid.data.folder import Cut, find_objects, read_object
@@ -40,9 +36,9 @@ STRIDE = ROWS - OVERLAP
 SIZE = 32
 RUN, RERUN, CAMCOL = 1000, 301, 3
 SCALE = 0.396 / 3600
+SKYSERVER, FRAMES = (query, "SKYSERVER"), (frames, "FRAMES")
 #: Where each band's chip lies in the scan, in pixels (x, y): never on the grid of another.
 SHIFT = {"g": (1.4, 3.3), "r": (0.0, 0.0), "i": (-2.35, -1.6)}
-QUIET = Patience(retries=0, pause=0)
 
 
 def scan_wcs(band: str) -> WCS:
@@ -163,8 +159,8 @@ def source_in(number: int, x: float, y: float, serial: int = 1) -> Source:
 
 
 @pytest.fixture
-def serve(monkeypatch, tmp_path):
-    """Serves an archive and points astroquery to it, away from any cache of the user's."""
+def serve(monkeypatch):
+    """Serves an archive, which then is the survey's."""
     servers: list[ThreadingHTTPServer] = []
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -188,22 +184,15 @@ def serve(monkeypatch, tmp_path):
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         servers.append(server)
         base = f"http://127.0.0.1:{server.server_port}"
-        monkeypatch.setattr(conf, "skyserver_baseurl", base)
-        monkeypatch.setattr(conf, "sas_baseurl", f"{base}/sas")
+        for name in (SKYSERVER, FRAMES):
+            url = base + urlsplit(getattr(*name)).path
+            monkeypatch.setattr(*name, url)
         return archive
 
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(temporary))
-    with set_temp_cache(cache):
-        yield start
+    yield start
     for server in servers:
         server.shutdown()
         server.server_close()
-    assert not list(cache.rglob("*.pickle"))
-    assert not list(temporary.iterdir()), "a download was left among the temporary files"
 
 
 def fetch(folder: Path, *more: str) -> int:
@@ -357,13 +346,14 @@ def test_an_interrupted_run_goes_on_where_it_stopped(serve, tmp_path, capsys):
     sources = [source_in(12, 50, 40), source_in(13, 50, 40)]
     archive = serve(sources)
 
-    sample = open_sample(tmp_path, sample_query(0.01, 0.02), SIZE, QUIET)
-    outcomes = fetch_objects(sample, SIZE, QUIET)
-    assert next(outcomes).id == sources[0].id
+    client = Client(retries=0, pause=0)
+    listing = open_listing(client, tmp_path, sample_query(0.01, 0.02), SIZE)
+    objects = fetch_objects(client, listing, SIZE)
+    assert next(objects).id == sources[0].id
     with pytest.MonkeyPatch.context() as patch:
         calls = []
 
-        def download(name, band):
+        def download(_, name, band):
             calls.append(band)
             if len(calls) == 3:
                 raise KeyboardInterrupt
@@ -373,7 +363,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(serve, tmp_path, capsys):
 
         patch.setattr("pellucid.archives.sdss.frames.download_frame", download)
         with pytest.raises(KeyboardInterrupt):
-            list(outcomes)
+            list(objects)
     assert list(find_objects(tmp_path)) == [sources[0].id]
     archive.asked.clear()
     assert fetch(tmp_path) == 0
@@ -497,7 +487,7 @@ def test_the_redshifts_choose(serve, tmp_path):
 
 def test_nothing_reachable_is_for_another_time(serve, tmp_path, capsys, monkeypatch):
     serve([source_in(12, 50, 40)])
-    monkeypatch.setattr(conf, "skyserver_baseurl", "http://127.0.0.1:9")
+    monkeypatch.setattr(*SKYSERVER, "http://127.0.0.1:9")
     assert fetch(tmp_path) == 75
     assert capsys.readouterr().err.count("\n") == 1
     assert list(tmp_path.glob("*.ecsv")) == []
@@ -527,7 +517,7 @@ def test_a_query_without_a_table_is_for_another_time(serve, tmp_path, capsys, bo
 def test_frames_that_nobody_serves_are_for_another_time(serve, tmp_path, capsys, monkeypatch):
     archive = serve([source_in(number, 50, 40) for number in (12, 13)])
     with monkeypatch.context() as patch:
-        patch.setattr(conf, "sas_baseurl", "http://127.0.0.1:9/sas")
+        patch.setattr(*FRAMES, "http://127.0.0.1:9")
         assert fetch(tmp_path) == 75
     assert "cannot be reached" in capsys.readouterr().err
     assert fetch(tmp_path) == 0
@@ -548,26 +538,10 @@ def test_one_field_out_of_reach_does_not_stop_the_others(serve, tmp_path, capsys
 
 def test_an_archive_that_goes_away_is_not_asked_for_ever(serve, tmp_path, monkeypatch):
     archive = serve([source_in(number, x, 40, x) for number in (11, 12, 13) for x in (40, 60)])
-    monkeypatch.setattr("pellucid.archives.http.GONE", 2)
+    monkeypatch.setattr("pellucid.archives.bring.GONE", 2)
     archive.faults["frame-"] = lambda *_: (500, b"")
     assert fetch(tmp_path) == 75
     assert not any("0013.fits" in path for path in archive.asked)
-
-
-def test_retries_wait_longer_each_time(monkeypatch):
-    from pellucid.archives.http import ArchiveError, patiently
-
-    waited, left = [], [3]
-    monkeypatch.setattr(time, "sleep", waited.append)
-
-    def attempt() -> str:
-        left[0] -= 1
-        if left[0]:
-            raise ArchiveError("no")
-        return "yes"
-
-    assert patiently(attempt, Patience(retries=3, pause=2)) == "yes"
-    assert waited == [2, 4]
 
 
 def test_another_size_is_another_answer(serve, tmp_path):
@@ -580,8 +554,8 @@ def test_another_size_is_another_answer(serve, tmp_path):
     assert fits.getdata(tmp_path / edge.id / f"{edge.id}-g.fits").shape == (24, 24)
 
 
-def test_without_astroquery_the_error_names_the_extra(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "astroquery.sdss", None)
+def test_without_the_extra_the_error_names_the_extra(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyvo", None)
     assert fetch(tmp_path / "new") == 2
     assert "pip install 'pellucid[fetch]'" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()

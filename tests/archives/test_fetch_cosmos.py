@@ -32,8 +32,7 @@ from pellucid.archives.cosmos.tiles import TILES, tile_box, tiles_around
 from pellucid.cli import main
 from pellucid.data.catalogue import read_catalogue, select_ids
 from pellucid.errors import InputError
-from pellucid.fits.checksum import check_sums
-from pellucid.fits.read import read_image
+from pellucid.fits import check_sums, read_image
 
 ACS, SUBARU, TAP = "/acs/acs_I_030mas_", "/rp/subaru_rp_", "/TAP/sync"
 SCI, R = f"{ACS}077_sci.fits.gz", f"{SUBARU}077_sci_20.fits"
@@ -388,7 +387,7 @@ def test_an_archive_that_is_away_is_for_another_time(archive, tmp_path, capsys):
 
 
 def test_an_archive_that_goes_away_is_not_asked_for_ever(archive, tmp_path, monkeypatch):
-    monkeypatch.setattr("pellucid.archives.http.GONE", 2)
+    monkeypatch.setattr("pellucid.archives.bring.GONE", 2)
     archive.table = lambda adql: (500, b"")
     for page in archive.pages.values():
         page.most = 0

@@ -10,12 +10,15 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
-from http.client import HTTPResponse
 from pathlib import Path
 
-from pellucid.archives.http import ArchiveError, answer, chunks, name_of
+from requests import Response
+
+from pellucid.archives.http import ArchiveError, Client, answer, name_of
 from pellucid.errors import InputError, TemporaryError
 from pellucid.fits import check_sums
+
+_CHUNK = 2**20
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Remote:
     version: str
 
 
-def ask(url: str) -> Remote:
+def ask(client: Client, url: str) -> Remote:
     """What the archive says of a file, without its content.
 
     Raises
@@ -36,16 +39,17 @@ def ask(url: str) -> Remote:
     ArchiveError
         When the archive does not answer.
     """
-    with answer(url, method="HEAD") as response:
-        length = response.headers.get("Content-Length", "")
-        return Remote(int(length) if length.isdigit() else None, _version(response))
+    with answer(client, url, method="HEAD") as response:
+        return Remote(_length(response), _version(response))
 
 
-def download(url: str, target: Path) -> None:
+def download(client: Client, url: str, target: Path) -> None:
     """Bring a FITS file, plain or gzipped, to its place, or as much of it as arrives.
 
     Parameters
     ----------
+    client
+        Who asks for it.
     url
         The file's address.
     target
@@ -61,13 +65,15 @@ def download(url: str, target: Path) -> None:
     TemporaryError
         When the disk is full or read-only.
     """
-    remote = ask(url)
+    remote = ask(client, url)
     part = _part(target, remote)
     try:
         have = part.stat().st_size if part.exists() else 0
         if not (remote.version and remote.size and have <= remote.size):
             have = 0  # nothing says that the rest belongs to it
-        size = remote.size if have and have == remote.size else _pour(url, remote, part, have)
+        size = remote.size
+        if not have or have != size:
+            size = _pour(client, url, remote, part, have)
         got = part.stat().st_size
         if size not in (None, got):
             raise ArchiveError(f"{name_of(url)}: cut off after {got} of {size} bytes; run again")
@@ -92,13 +98,13 @@ def parted(target: Path, remote: Remote) -> int:
     return part.stat().st_size if remote.version and part.exists() else 0
 
 
-def _pour(url: str, remote: Remote, part: Path, have: int) -> int | None:
+def _pour(client: Client, url: str, remote: Remote, part: Path, have: int) -> int | None:
     """Write what is still to come behind the ``have`` bytes that are there.
 
     Returns how many bytes the archive says that there are in all.
     """
     asked = {"Range": f"bytes={have}-", "If-Range": remote.version} if have else {}
-    with answer(url, asked) as response:
+    with answer(client, url, headers=asked) as response:
         # A server that knows no ranges, or has a new version, sends all of it with status 200.
         start, total = _span(response)
         size = total if remote.size is None else remote.size
@@ -108,23 +114,28 @@ def _pour(url: str, remote: Remote, part: Path, have: int) -> int | None:
                 f"{name_of(url)}: the archive promises {size} bytes, then sends others; run again"
             )
         with part.open("ab" if start else "wb") as stream:
-            for chunk in chunks(url, response):
+            # As it was sent, and at once, so that a killed run loses little.
+            while chunk := response.raw.read1(_CHUNK, decode_content=False):
                 stream.write(chunk)
             stream.flush()
             os.fsync(stream.fileno())
     return size
 
 
-def _span(response: HTTPResponse) -> tuple[int, int | None]:
+def _span(response: Response) -> tuple[int, int | None]:
     """Which byte an answer begins with, and how many the whole file has."""
-    if response.status == 206:
+    if response.status_code == 206:
         match = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
         return (int(match[1]), int(match[2])) if match else (-1, None)
+    return 0, _length(response)
+
+
+def _length(response: Response) -> int | None:
     length = response.headers.get("Content-Length", "")
-    return 0, int(length) if length.isdigit() else None
+    return int(length) if length.isdigit() else None
 
 
-def _version(response: HTTPResponse) -> str:
+def _version(response: Response) -> str:
     """A strong ETag or the date: a weak ETag says nothing about single bytes (RFC 9110, 8.8)."""
     tag = response.headers.get("ETag", "")
     return tag if tag.startswith('"') else response.headers.get("Last-Modified", "")

@@ -1,25 +1,27 @@
-"""How to speak with an archive on the net: how long to wait, what its silence means."""
+"""How to speak with an archive on the net: what is asked again, and what its silence means."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
-from typing import Literal, TypeVar
-from urllib.error import HTTPError
-from urllib.parse import quote, urlsplit
-from urllib.request import Request, urlopen
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import BaseHTTPResponse, Retry
+from urllib3.exceptions import HTTPError
 
 from pellucid.errors import InputError, TemporaryError, one_line
 from pellucid.version import __version__
 
-#: After so many objects in a row without an answer the archive counts as gone.
-GONE = 5
-_SECONDS = 60
-_CHUNK = 2**20
+#: Statuses that an archive may get over: too many requests, and its own faults.
+_PASSING = (429, *range(500, 600))
+#: The most that a ``Retry-After`` may ask of a user who waits, in s.
+_LONGEST = 600
+#: How long a file, and how long the answer to a query, may keep silent, in s.
+FILE_SECONDS, QUERY_SECONDS = 60, 600
 _T = TypeVar("_T")
 
 
@@ -27,93 +29,98 @@ class ArchiveError(TemporaryError):
     """The archive answered with something else than what was asked for."""
 
 
+class BrokenOffError(ArchiveError):
+    """The archive fell silent in the middle of its answer."""
+
+
 class UnreachableError(ArchiveError):
-    """The archive did not answer."""
+    """The archive did not answer, however often it was asked."""
 
 
 class MissingError(InputError):
     """The archive says that it has no such file: trying again cannot help."""
 
 
-@dataclass(frozen=True)
-class Patience:
-    """How often a failed download is tried again; the first ``pause`` in s doubles each time."""
+class Client(requests.Session):
+    """Asks archives, and asks again where the connection fails or the archive says that it cannot.
 
-    retries: int = 3
-    pause: float = 5.0
+    Parameters
+    ----------
+    retries
+        How often a request is repeated.
+    pause
+        Before the first repetition, in s; doubles each time. A ``Retry-After`` goes before it.
+    """
+
+    def __init__(self, retries: int = 3, pause: float = 5.0) -> None:
+        super().__init__()
+        self.retries, self.pause = retries, pause
+        # A range counts the bytes of the file, not of a packed answer.
+        own = {"User-Agent": f"pellucid/{__version__}", "Accept-Encoding": "identity"}
+        self.headers.update(own)
+        retry = _Retry(
+            retries,
+            allowed_methods=None,
+            status_forcelist=_PASSING,
+            backoff_factor=pause,
+            raise_on_status=False,
+        )
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, _Adapter(max_retries=retry))
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of an object, and why where it is not there."""
+class _Retry(Retry):
+    """Pauses before the first repetition, too."""
 
-    id: str
-    status: Literal["fetched", "present", "rejected", "failed"]
-    reason: str = ""
+    def get_backoff_time(self) -> float:
+        return self.backoff_factor * 2 ** (len(self.history) - 1)
+
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        seconds = super().get_retry_after(response)
+        return seconds and min(seconds, _LONGEST)
 
 
-def patiently(attempt: Callable[[], _T], patience: Patience) -> _T:
-    """What ``attempt`` returns, trying again while the archive fails."""
-    for number in range(patience.retries):
+class _Adapter(HTTPAdapter):
+    """Gives up in the end where whoever asks names no time, as pyvo does."""
+
+    def send(self, request, stream=False, timeout=None, verify=True, cert=None, proxies=None):
+        return super().send(request, stream, timeout or QUERY_SECONDS, verify, cert, proxies)
+
+
+def insist(client: Client, attempt: Callable[[], _T]) -> _T:
+    """What ``attempt`` returns, repeated while what arrives is cut off, damaged or something else.
+
+    The client itself repeats a request until it is answered; this is for what follows.
+    """
+    for number in range(client.retries):
         try:
             return attempt()
+        except UnreachableError:
+            raise
         except ArchiveError:
-            time.sleep(patience.pause * 2**number)
+            time.sleep(client.pause * 2**number)
     return attempt()
-
-
-class Silence:
-    """Tells an archive that is gone from one that lacks an object."""
-
-    def __init__(self) -> None:
-        self.row, self.last, self.answered = 0, "", False
-
-    def note(self, reason: str) -> None:
-        """Why an object had no answer, or nothing where it had one.
-
-        Raises
-        ------
-        UnreachableError
-            When too many in a row had none.
-        """
-        self.row = self.row + 1 if reason else 0
-        self.last = reason or self.last
-        self.answered = self.answered or not reason
-        if self.row == GONE:
-            raise UnreachableError(reason)
-
-    def end(self) -> None:
-        """After the last object.
-
-        Raises
-        ------
-        UnreachableError
-            When none had an answer.
-        """
-        if self.last and not self.answered:
-            raise UnreachableError(self.last)
 
 
 @contextmanager
 def answer(
+    client: Client,
     url: str,
+    method: str = "GET",
+    params: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
-    form: bytes | None = None,
-    method: str | None = None,
-    seconds: float = _SECONDS,
-) -> Iterator[HTTPResponse]:
-    """The archive's answer to a request, its body still to be read with `chunks`.
+    seconds: float = FILE_SECONDS,
+) -> Iterator[requests.Response]:
+    """The archive's answer to a request, its body still to come.
 
     Parameters
     ----------
-    url
-        What to ask for.
-    headers
-        Of the request, beside those that every request has.
-    form
-        What to send, as a web form.
-    method
-        ``HEAD`` and the like; GET, or POST where there is a form.
+    client
+        Who asks.
+    url, method
+        What for.
+    params, headers
+        Of the request.
     seconds
         How long the archive may be silent.
 
@@ -123,54 +130,31 @@ def answer(
         When it says that there is no such thing.
     UnreachableError
         When it does not answer, or answers that it cannot.
-    ArchiveError
-        When it refuses the request.
+    BrokenOffError
+        When it falls silent while the body is read.
     """
     name = f"{name_of(url)} of {urlsplit(url).netloc}"
-    request = Request(quote(url, safe=":/?&=%+,"), data=form, method=method)
-    for key, value in {"User-Agent": f"pellucid/{__version__}", **(headers or {})}.items():
-        request.add_header(key, value)
     try:
-        response: HTTPResponse = urlopen(request, timeout=seconds)
-    except HTTPError as error:
-        with error:
-            words = _text(error) if error.code == 400 else ""
-        if error.code == 400:
-            raise ArchiveError(f"{name}: the archive refuses the request ({words})") from error
-        if error.code in (404, 410):
-            raise MissingError(f"{url}: the archive has no such file") from error
-        raise UnreachableError(silence(name, f"HTTP {error.code}")) from error
-    except (OSError, HTTPException) as error:
-        raise UnreachableError(silence(name, one_line(error))) from error
+        response = client.request(
+            method,
+            url,
+            params=params,
+            headers=headers,
+            timeout=seconds,
+            stream=True,
+            allow_redirects=True,
+        )
+    except requests.RequestException as error:
+        raise unreachable(name, error) from error
     with response:
-        yield response
-
-
-def chunks(url: str, response: HTTPResponse) -> Iterator[bytes]:
-    """The body of an answer; it may end before its time, without a word.
-
-    Raises
-    ------
-    UnreachableError
-        When the archive falls silent.
-    """
-    while True:
+        if response.status_code in (404, 410):
+            raise MissingError(f"{url}: the archive has no such file")
+        if not response.ok:
+            raise unreachable(name, requests.HTTPError(response=response))
         try:
-            chunk = response.read1(_CHUNK)  # what is there, so that a killed run loses little
-        except (OSError, HTTPException) as error:
-            raise UnreachableError(silence(name_of(url), one_line(error))) from error
-        if not chunk:
-            return
-        yield chunk
-
-
-def _text(error: HTTPError) -> str:
-    """What a page of an error says, on one line."""
-    try:
-        page = error.read(_CHUNK).decode("utf-8", "replace")
-    except (OSError, HTTPException):
-        page = ""
-    return one_line(ValueError(re.sub(r"<[^>]*>", " ", page) or f"HTTP {error.code}"))
+            yield response
+        except (requests.RequestException, HTTPError) as error:
+            raise BrokenOffError(f"{name}: breaks off ({one_line(error)}); run again") from error
 
 
 def name_of(url: str) -> str:
@@ -178,6 +162,13 @@ def name_of(url: str) -> str:
     return url.partition("?")[0].rstrip("/").rpartition("/")[-1]
 
 
-def silence(what: str, reason: str) -> str:
-    """The words of an `UnreachableError`."""
-    return f"{what}: cannot be reached ({reason}); check the connection and run again"
+def unreachable(what: str, error: requests.RequestException) -> UnreachableError:
+    """The error of an archive that said nothing, or said that it cannot."""
+    if error.response is not None:
+        reason = f"HTTP {error.response.status_code}"
+    else:
+        cause = error.args[0] if error.args else error
+        reason = one_line(getattr(cause, "reason", cause))  # of the last of the repetitions
+    return UnreachableError(
+        f"{what}: cannot be reached ({reason}); check the connection and run again"
+    )

@@ -14,7 +14,8 @@ from pellucid.cli.options import AsJson, report_result, say, with_progress
 from pellucid.errors import UsageError
 
 if TYPE_CHECKING:
-    from pellucid.archives.http import Outcome
+    from pellucid.archives.bring import Fetched
+    from pellucid.archives.http import Client
 
 Retries = Annotated[
     int, typer.Option("--retries", min=0, max=10, help="Of each download that fails.")
@@ -53,7 +54,7 @@ def sdss(
     z_min: Annotated[float, typer.Option("--z-min", help="Redshift above this.")] = 0.01,
     z_max: Annotated[float, typer.Option("--z-max", help="Redshift below this.")] = 0.02,
     size: Annotated[
-        int, typer.Option("--size", min=16, max=1024, help="Pixels a side, of 0.396 arcsec.")
+        int, typer.Option("--size", min=16, max=1024, help="Pixels a side, of the survey's own.")
     ] = 424,
     retries: Retries = 3,
     pause: Pause = 5,
@@ -62,34 +63,26 @@ def sdss(
     """Fetch the sample of GalaxyGAN from SDSS DR12: g, r, i, one folder a galaxy."""
     if not (math.isfinite(z_min) and math.isfinite(z_max) and z_min < z_max):
         raise UsageError(f"--z-min {z_min} --z-max {z_max}: the first must be the smaller")
-    try:
-        import astroquery.sdss  # noqa: F401  (the archive's addresses, an extra)
-    except ImportError as error:
-        raise UsageError(
-            f"fetching needs {error.name}, which is not installed: pip install 'pellucid[fetch]'"
-        ) from error
-    from pellucid.archives.http import Patience
+    client = _client(retries, pause)
     from pellucid.archives.sdss.fetch import fetch_objects
     from pellucid.archives.sdss.query import sample_query
-    from pellucid.archives.sdss.tables import open_sample
+    from pellucid.archives.sdss.tables import open_listing
     from pellucid.files import make_folder
 
-    patience = Patience(retries, pause)
     folder = make_folder(output)
-    sample = open_sample(folder, sample_query(z_min, z_max, limit), size, patience)
-    outcomes = fetch_objects(sample, size, patience)
-    count, failed = _tally(outcomes, len(sample.galaxies))
+    listing = open_listing(client, folder, sample_query(z_min, z_max, limit), size)
+    count, failed = _tally(fetch_objects(client, listing, size), len(listing.galaxies))
     there = count["fetched"] + count["present"]
     report = {
         "output": str(folder),
         "objects": there,
         "fetched": count["fetched"],
-        "rejected": sample.rejected,
+        "rejected": listing.rejected,
         "failed": failed,
     }
     line = (
         f"{folder}: {there} galaxies ({count['fetched']} of them new), "
-        f"{len(sample.rejected)} rejected (see rejected.ecsv), {len(failed)} failed"
+        f"{len(listing.rejected)} rejected (see rejected.ecsv), {len(failed)} failed"
     )
     report_result(report, as_json, line)
     if failed:
@@ -116,6 +109,7 @@ def cosmos(
     as_json: AsJson = False,
 ) -> None:
     """Fetch what SeeingGAN learnt from: COSMOS through Hubble and Subaru."""
+    client = _client(retries, pause)
     from pellucid.archives.cosmos.addresses import read_addresses
     from pellucid.archives.cosmos.fetch import (
         bytes_to_come,
@@ -123,21 +117,19 @@ def cosmos(
         missing_files,
         wanted_files,
     )
-    from pellucid.archives.http import Patience
     from pellucid.files import make_folder
 
     chosen = _tiles(tiles, region, whole)
     known = read_addresses(addresses)
-    patience = Patience(retries, pause)
     folder = make_folder(output)
     wanted = wanted_files(folder, known, chosen)
     missing = missing_files(folder, wanted)
-    size = bytes_to_come(folder, missing, patience)
+    size = bytes_to_come(client, folder, missing)
     say(
         f"{folder}: {len(wanted)} files of {len(chosen)} tiles, "
         f"{len(missing)} of them ({size / 1e9:.2f} GB) to fetch"
     )
-    count, failed = _tally(fetch_files(folder, known, missing, patience), len(missing))
+    count, failed = _tally(fetch_files(client, folder, known, missing), len(missing))
     there = len(wanted) - len(failed)
     report = {
         "output": str(folder),
@@ -175,14 +167,26 @@ def _tiles(tiles: str | None, region: str | None, whole: bool) -> list[int]:
     return list(TILES)
 
 
-def _tally(outcomes: Iterator[Outcome], total: int) -> tuple[Counter[str], dict[str, str]]:
+def _client(retries: int, pause: int) -> Client:
+    try:
+        import pyvo  # noqa: F401  (with requests, an extra)
+    except ImportError as error:
+        raise UsageError(
+            f"fetching needs {error.name}, which is not installed: pip install 'pellucid[fetch]'"
+        ) from error
+    from pellucid.archives.http import Client
+
+    return Client(retries, pause)
+
+
+def _tally(objects: Iterator[Fetched], total: int) -> tuple[Counter[str], dict[str, str]]:
     """Let a run take place: how many objects met which end, and why those failed that did."""
     count: Counter[str] = Counter()
     failed: dict[str, str] = {}
-    for outcome in with_progress(outcomes, total, "fetch"):
-        count[outcome.status] += 1
-        if outcome.status == "failed":
-            failed[outcome.id] = outcome.reason
+    for fetched in with_progress(objects, total, "fetch"):
+        count[fetched.status] += 1
+        if fetched.status == "failed":
+            failed[fetched.id] = fetched.reason
     for name, reason in list(failed.items())[:20]:
         say(f"failed {name}: {reason}")
     if len(failed) > 20:

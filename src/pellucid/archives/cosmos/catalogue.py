@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import numpy as np
+from requests import RequestException
 
 from pellucid.archives.cosmos.addresses import Addresses
 from pellucid.archives.cosmos.tiles import tile_box
-from pellucid.archives.http import ArchiveError, answer, chunks
+from pellucid.archives.http import ArchiveError, Client, unreachable
+from pellucid.data.catalogue import write_catalogue
 from pellucid.errors import InputError, one_line
-from pellucid.files import write_content
 from pellucid.fits import quiet
 
 #: Of each column: unit, and what it is.
@@ -26,7 +25,6 @@ COLUMNS: dict[str, tuple[str | None, str]] = {
     "log_stellar_mass": (None, "log10 of the stellar mass in solar masses"),
     "r_mag": ("mag", "Subaru r+ magnitude (AB, MAG_AUTO)"),
 }
-_SECONDS = 600
 #: COSMOS2015 has 1.2 million rows.
 _MOST = 2_000_000
 
@@ -60,7 +58,7 @@ def catalogue_query(addresses: Addresses, tiles: Sequence[int]) -> str:
     )
 
 
-def fetch_catalogue(addresses: Addresses, query: str, target: Path) -> int:
+def fetch_catalogue(client: Client, addresses: Addresses, query: str, target: Path) -> int:
     """Write the archive's answer as ECSV; returns how many galaxies it has.
 
     The columns are `COLUMNS`. COSMOS2015 holds neither morphologies nor R90, the radius of 90 %
@@ -74,44 +72,40 @@ def fetch_catalogue(addresses: Addresses, query: str, target: Path) -> int:
     InputError
         When there is no galaxy.
     """
-    form = {"REQUEST": "doQuery", "LANG": "ADQL", "FORMAT": "votable", "MAXREC": _MOST}
-    url = f"{addresses.tap.rstrip('/')}/sync"
-    with answer(url, form=urlencode({**form, "QUERY": query}).encode(), seconds=_SECONDS) as page:
-        table = _galaxies(b"".join(chunks(url, page)))
+    table = _galaxies(_ask(client, addresses.tap, query))
     if not len(table):
         raise InputError(f"{addresses.table} has no galaxy on these tiles; ask for others")
     table.meta["query"] = query
-    text = io.StringIO()
-    table.write(text, format="ascii.ecsv")
-    data = text.getvalue().encode()
-    write_content(target, data, overwrite=True)
+    write_catalogue(target, table, overwrite=True)
     return len(table)
 
 
-def _galaxies(page: bytes) -> Any:
-    """The table in a VOTable, its columns named and typed as `COLUMNS`."""
-    from astropy.io.votable import parse
-    from astropy.table import Table
+def _ask(client: Client, tap: str, query: str) -> Any:
+    """The table that a TAP service (IVOA Table Access Protocol) answers with, whole."""
+    from pyvo.dal import DALProtocolError, DALQueryError, TAPService
 
     try:
         with quiet():
-            votable = parse(io.BytesIO(page), verify="ignore")
-    except Exception as error:  # whatever the parsers stumble over: an error page, a cut-off table
+            results = TAPService(tap.rstrip("/"), session=client).run_sync(query, maxrec=_MOST)
+    except DALQueryError as error:
+        raise ArchiveError(f"the archive refuses the query ({one_line(error)})") from error
+    except DALProtocolError as error:
+        if isinstance(error.cause, RequestException):
+            raise unreachable(tap, error.cause) from error
         raise ArchiveError(f"the archive answers without a table ({one_line(error)})") from error
-    infos = [info for resource in votable.resources for info in resource.infos]
-    status = {info.value: info for info in infos if info.name == "QUERY_STATUS"}
-    if "ERROR" in status:
-        words = one_line(ValueError(status["ERROR"].content or "no reason given"))
-        raise ArchiveError(f"the archive refuses the query ({words})")
-    if "OVERFLOW" in status:
+    if results.status[0].upper() == "OVERFLOW":
         raise ArchiveError("the archive does not send all galaxies at once; ask for fewer tiles")
+    return results.to_table()
+
+
+def _galaxies(found: Any) -> Any:
+    """The archive's table, its columns named and typed as `COLUMNS`."""
+    from astropy.table import Table
+
+    there = {name.lower(): name for name in found.colnames}
     try:
-        found = votable.get_first_table().to_table(use_names_over_ids=True)
-        there = {name.lower(): name for name in found.colnames}
-        table: Any = Table(
-            {name: _column(found[there[name]], name) for name in COLUMNS}, copy=False
-        )
-    except (IndexError, KeyError, ValueError, TypeError) as error:
+        table: Any = Table({name: _column(found[there[name]], name) for name in COLUMNS})
+    except (KeyError, ValueError, TypeError) as error:
         raise ArchiveError(
             f"the archive answers without the columns that were asked for ({one_line(error)})"
         ) from error

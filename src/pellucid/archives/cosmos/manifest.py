@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pellucid.data.catalogue import read_catalogue
+from pellucid.data.catalogue import read_catalogue, write_catalogue
 from pellucid.errors import InputError
-from pellucid.files import write_content
 
 NAME = "fetched.ecsv"
 
@@ -53,12 +51,8 @@ def write_manifest(folder: Path, entries: Mapping[str, Entry]) -> None:
     """Write the entries of a folder."""
     from astropy.table import Table
 
-    names = [field.name for field in fields(Entry)]
-    rows: Any = [astuple(entries[file]) for file in sorted(entries)]
-    text = io.StringIO()
-    Table(rows=rows, names=names).write(text, format="ascii.ecsv")
-    data = text.getvalue().encode()
-    write_content(folder / NAME, data, overwrite=True)
+    rows: Any = [asdict(entries[file]) for file in sorted(entries)]
+    write_catalogue(folder / NAME, Table(rows=rows), overwrite=True)
 
 
 def describe(folder: Path, file: str, origin: str) -> Entry:

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pellucid.archives.sdss.frames import RejectedError
-from pellucid.archives.sdss.query import Galaxy
+from pellucid.archives.bring import RejectedError
+from pellucid.archives.sdss.query import SdssGalaxy
+from pellucid.data.mosaics.geometry import pixel_of
 from pellucid.errors import InputError
 from pellucid.files import make_folder
 from pellucid.fits import Card, check_sums, quiet, read_image, text_card, wcs_cards, write_image
@@ -52,7 +54,7 @@ def cut_window(frame_at: Callable[[int], SkyImage], ra: float, dec: float, size:
     """
     own = frame_at(0)
     _, height, width = own.shape
-    x, y = _pixel(own, ra, dec)
+    y, x = _pixel(own, ra, dec)
     if not np.isfinite([x, y]).all():
         raise RejectedError("its field does not show it")
     left, bottom = (round(value - (size - 1) / 2) for value in (x, y))
@@ -97,7 +99,7 @@ def middle(image: SkyImage) -> tuple[float, float]:
     return _sky(image, (width - 1) / 2, (height - 1) / 2)
 
 
-def write_cutouts(folder: Path, galaxy: Galaxy, cutouts: Mapping[str, SkyImage]) -> None:
+def write_cutouts(folder: Path, galaxy: SdssGalaxy, cutouts: Mapping[str, SkyImage]) -> None:
     """Write one file a band: ``<id>/<id>-g.fits`` and so on.
 
     The bands of a drift scan are not on one grid: whole pixels leave up to half of one between
@@ -131,7 +133,7 @@ def write_cutouts(folder: Path, galaxy: Galaxy, cutouts: Mapping[str, SkyImage])
         write_image(image, cutout_path(folder, galaxy, band), overwrite=True, cards=cards)
 
 
-def check_cutouts(folder: Path, galaxy: Galaxy, size: int) -> None:
+def check_cutouts(folder: Path, galaxy: SdssGalaxy, size: int) -> None:
     """Refuse an object whose files are not all there, whole, and what they should be.
 
     Raises
@@ -159,26 +161,23 @@ def check_cutouts(folder: Path, galaxy: Galaxy, size: int) -> None:
             raise InputError(f"{path}: {fault}; fetch it again")
 
 
-def cutout_path(folder: Path, galaxy: Galaxy, band: str) -> Path:
+def cutout_path(folder: Path, galaxy: SdssGalaxy, band: str) -> Path:
     """Where an object's cutout in a band lies."""
     return folder / galaxy.id / f"{galaxy.id}-{band}.fits"
 
 
-def _off_middle(image: SkyImage, galaxy: Galaxy) -> float:
+def _off_middle(image: SkyImage, galaxy: SdssGalaxy) -> float:
     """How far the object lies from the middle along the worse axis, in pixels; NaN is far."""
     middle = (image.shape[-1] - 1) / 2
-    away = np.abs(np.subtract(_pixel(image, galaxy.ra, galaxy.dec), middle))
+    away = np.abs(_pixel(image, galaxy.ra, galaxy.dec) - middle)
     return float(np.nan_to_num(away, nan=np.inf).max())
 
 
-def _pixel(image: SkyImage, ra: float, dec: float) -> tuple[float, float]:
-    """(x, y) of a position, the middle of the first pixel being (0, 0)."""
-    from astropy.coordinates import SkyCoord
-
+def _pixel(image: SkyImage, ra: float, dec: float) -> NDArray[np.float64]:
+    """(y, x) of a position, the middle of the first pixel being (0, 0)."""
     wcs: Any = image.wcs
     with quiet():
-        x, y = wcs.world_to_pixel(SkyCoord(ra, dec, unit="deg"))
-    return float(x), float(y)
+        return pixel_of(wcs, ra, dec)
 
 
 def _sky(image: SkyImage, x: float, y: float) -> tuple[float, float]:
@@ -191,9 +190,8 @@ def _sky(image: SkyImage, x: float, y: float) -> tuple[float, float]:
 
 def _offset(own: SkyImage, neighbour: SkyImage, x: float, y: float) -> tuple[int, int]:
     """What to add to a pixel of ``own`` to name the same pixel of the scan in ``neighbour``."""
-    there = _pixel(neighbour, *_sky(own, x, y))
-    exact = np.subtract(there, (x, y))
+    exact = _pixel(neighbour, *_sky(own, x, y)) - (y, x)
     if not np.isfinite(exact).all() or np.abs(exact - np.round(exact)).max() > _ALIGNED:
         raise RejectedError("the pixels of the neighbouring field do not line up with its own")
-    dx, dy = np.round(exact).astype(int)
+    dy, dx = np.round(exact).astype(int)
     return int(dx), int(dy)

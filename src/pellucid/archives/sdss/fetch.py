@@ -5,11 +5,13 @@ A galaxy is there once its three files stand the check.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from pellucid.archives.http import ArchiveError, Outcome, Patience, Silence, UnreachableError
+from pellucid.archives.bring import Fetched, bring_each
+from pellucid.archives.http import Client
 from pellucid.archives.sdss.cutouts import (
     BANDS,
     REFERENCE,
@@ -18,65 +20,61 @@ from pellucid.archives.sdss.cutouts import (
     middle,
     write_cutouts,
 )
-from pellucid.archives.sdss.frames import FieldFrames, RejectedError, clear_frames
-from pellucid.archives.sdss.query import Galaxy
-from pellucid.archives.sdss.tables import Sample
+from pellucid.archives.sdss.frames import FieldFrames, clear_frames
+from pellucid.archives.sdss.query import SdssGalaxy
+from pellucid.archives.sdss.tables import Listing
 from pellucid.errors import InputError
 from pellucid.sky.image import SkyImage
 
 
-def fetch_objects(sample: Sample, size: int, patience: Patience) -> Iterator[Outcome]:
-    """Bring the galaxies of a sample into its folder, field by field.
+def fetch_objects(client: Client, listing: Listing, size: int) -> Iterator[Fetched]:
+    """Bring the galaxies of a listing into its folder, field by field.
 
     Parameters
     ----------
-    sample
-        From `open_sample`; gains the reasons of the galaxies that are rejected.
+    client
+        Who asks for the frames.
+    listing
+        From `open_listing`; gains the reasons of the galaxies that are rejected.
     size
         Pixels a side.
-    patience
-        For each frame.
 
     Raises
     ------
     TemporaryError
         When the disk is full, or when the archive does not answer at all any more.
     """
-    frames = sample.folder / ".frames"
-    silence = Silence()
-    ordered = sorted(sample.galaxies, key=lambda galaxy: (galaxy.field, int(galaxy.id)))
-    for field, group in groupby(ordered, key=lambda galaxy: galaxy.field):
-        held = FieldFrames(frames, field, patience)
-        wanted: list[Galaxy] = []
-        for galaxy in group:
-            if _is_there(sample.folder, galaxy, size):
-                yield Outcome(galaxy.id, "present")
-            else:
-                wanted.append(galaxy)
-        if not wanted:
-            continue
-        reasons = len(sample.rejected)
-        unanswered: list[str] = []
-        for galaxy in wanted:
-            try:
-                _fetch(sample.folder, galaxy, size, held)
-                yield Outcome(galaxy.id, "fetched")
-            except RejectedError as error:
-                sample.rejected[galaxy.id] = str(error)
-                yield Outcome(galaxy.id, "rejected", str(error))
-            except (ArchiveError, InputError) as error:
-                if isinstance(error, UnreachableError):
-                    unanswered.append(str(error))
-                yield Outcome(galaxy.id, "failed", str(error))
-        clear_frames(frames)
-        if len(sample.rejected) > reasons:
-            sample.save()
-        silence.note(unanswered[-1] if len(unanswered) == len(wanted) else "")
+    for fetched in bring_each(_fields(client, listing, size)):
+        if fetched.status == "rejected":
+            listing.rejected[fetched.id] = fetched.reason
+        yield fetched
+
+
+def _fields(client: Client, listing: Listing, size: int) -> Iterator[dict[str, Callable[[], bool]]]:
+    """What brings the galaxies of a field, field after field."""
+    frames = listing.folder / ".frames"
+    ordered = sorted(listing.galaxies, key=lambda galaxy: (galaxy.field, int(galaxy.id)))
+    for field, galaxies in groupby(ordered, key=lambda galaxy: galaxy.field):
+        held = FieldFrames(client, frames, field)
+        known = len(listing.rejected)
+        bring = partial(_bring, listing.folder, size, held)
+        yield {galaxy.id: partial(bring, galaxy) for galaxy in galaxies}
+        if held.answers:  # else they may be of a later field, from a run that was interrupted
+            clear_frames(frames)
+        if len(listing.rejected) > known:
+            listing.save()
     clear_frames(frames)
-    silence.end()
 
 
-def _fetch(folder: Path, galaxy: Galaxy, size: int, frames: FieldFrames) -> None:
+def _bring(folder: Path, size: int, frames: FieldFrames, galaxy: SdssGalaxy) -> bool:
+    """Cut a galaxy out of its frames; whether it was not there."""
+    try:
+        check_cutouts(folder, galaxy, size)
+    except InputError:
+        pass
+    else:
+        return False
+
     def cut(band: str, ra: float, dec: float) -> SkyImage:
         return cut_window(lambda step: frames.frame(step, band), ra, dec, size)
 
@@ -86,11 +84,4 @@ def _fetch(folder: Path, galaxy: Galaxy, size: int, frames: FieldFrames) -> None
     others = {band: cut(band, ra, dec) for band in BANDS if band != REFERENCE}
     write_cutouts(folder, galaxy, {REFERENCE: reference, **others})
     check_cutouts(folder, galaxy, size)
-
-
-def _is_there(folder: Path, galaxy: Galaxy, size: int) -> bool:
-    try:
-        check_cutouts(folder, galaxy, size)
-    except InputError:
-        return False
     return True

@@ -2,53 +2,47 @@
 
 from __future__ import annotations
 
+import bz2
+import io
 from pathlib import Path
 
-from pellucid.archives.http import (
-    ArchiveError,
-    MissingError,
-    Patience,
-    answer,
-    chunks,
-    name_of,
-    patiently,
-)
-from pellucid.archives.sdss.query import RELEASE, Field
+from pellucid.archives.bring import RejectedError
+from pellucid.archives.http import ArchiveError, Client, MissingError, answer, insist, name_of
+from pellucid.archives.sdss.query import Field
 from pellucid.errors import InputError, PellucidError, one_line
 from pellucid.files import make_folder, write_content
 from pellucid.fits import check_sums, read_image, text_card
 from pellucid.sky.image import SkyImage, is_nanomaggy
 
+#: Where the corrected frames of the survey's last imaging lie.
+FRAMES = "https://data.sdss.org/sas/dr12/boss/photoObj/frames"
 #: A frame of 2048 × 1489 pixels takes 13 MB; what expands far beyond that is none.
 _MAX_FRAME = 2**28
-
-
-class RejectedError(InputError):
-    """The survey does not show the whole window: trying again cannot help."""
 
 
 class FieldFrames:
     """The frames of a field and its neighbours: each is downloaded and read once, or fails once.
 
-    They lie in ``folder`` meanwhile, where an interrupted run finds them again.
+    They lie in ``folder`` meanwhile, where an interrupted run finds them again; ``answers`` has
+    those that were asked for, by step along the scan and band.
     """
 
-    def __init__(self, folder: Path, field: Field, patience: Patience) -> None:
-        self.folder, self.field, self.patience = folder, field, patience
-        self._held: dict[tuple[int, str], SkyImage | PellucidError] = {}
+    def __init__(self, client: Client, folder: Path, field: Field) -> None:
+        self.client, self.folder, self.field = client, folder, field
+        self.answers: dict[tuple[int, str], SkyImage | PellucidError] = {}
 
     def frame(self, step: int, band: str) -> SkyImage:
         """The frame of the field so many steps along the scan."""
-        if (step, band) not in self._held:
+        if (step, band) not in self.answers:
             field = self.field._replace(number=self.field.number + step)
             try:
-                self._held[step, band] = patiently(lambda: self._obtain(field, band), self.patience)
+                self.answers[step, band] = insist(self.client, lambda: self._obtain(field, band))
             except MissingError as error:
                 reason = f"the scan has no field {field.number}, where it continues"
-                self._held[step, band] = RejectedError(reason) if step else error
+                self.answers[step, band] = RejectedError(reason) if step else error
             except ArchiveError as error:
-                self._held[step, band] = error
-        held = self._held[step, band]
+                self.answers[step, band] = error
+        held = self.answers[step, band]
         if isinstance(held, PellucidError):
             raise held
         return held
@@ -58,8 +52,7 @@ class FieldFrames:
         path = self.folder / f"{band}-{field.run}-{field.rerun}-{field.camcol}-{field.number}.frame"
         if not path.exists():
             make_folder(self.folder)
-            data = download_frame(field, band)
-            write_content(path, data)
+            write_content(path, download_frame(self.client, field, band))
         try:
             return read_frame(path, band)
         except InputError as error:
@@ -76,11 +69,8 @@ def clear_frames(folder: Path) -> None:
             folder.rmdir()
 
 
-def download_frame(field: Field, band: str) -> bytes:
+def download_frame(client: Client, field: Field, band: str) -> bytes:
     """The corrected frame of a field in one band as the bytes of a FITS file.
-
-    The address is astroquery's; the download is not, because `SDSS.get_images` leaves a copy of
-    every frame among the temporary files (astroquery 0.4.11 with astropy 7).
 
     Raises
     ------
@@ -89,19 +79,12 @@ def download_frame(field: Field, band: str) -> bytes:
     ArchiveError
         When it cannot be reached, or when what arrives is cut off, damaged or no bzip2 file.
     """
-    import bz2
-    import io
-
-    from astroquery.sdss import SDSS, conf
-
     run, rerun, camcol, number = field
-    url = SDSS.IMAGING_URL_SUFFIX.format(
-        base=conf.sas_baseurl, dr=RELEASE, instrument="boss", rerun=rerun, run=run,
-        camcol=camcol, field=number, band=band,
-    )  # fmt: skip
+    place = f"{FRAMES}/{rerun}/{run}/{camcol}"
+    url = f"{place}/frame-{band}-{run:06d}-{camcol}-{number:04d}.fits.bz2"
     name = name_of(url)
-    with answer(url) as response:
-        packed = b"".join(chunks(url, response))
+    with answer(client, url) as response:
+        packed = response.content
     try:
         with bz2.open(io.BytesIO(packed)) as stream:
             data = stream.read(_MAX_FRAME + 1)

@@ -7,14 +7,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from pellucid.archives.http import ArchiveError, UnreachableError, silence
+from pellucid.archives.http import QUERY_SECONDS, ArchiveError, Client, answer
 from pellucid.errors import one_line
 
-RELEASE = 12
+SKYSERVER = "https://skyserver.sdss.org/dr12/en/tools/search/x_results.aspx"
 COLUMNS = ("id", "ra", "dec", "z", "run", "rerun", "camcol", "field")
-_SECONDS = 600
 
 
 class Field(NamedTuple):
@@ -27,7 +26,7 @@ class Field(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Galaxy:
+class SdssGalaxy:
     """A row of the sample: position in deg (ICRS), redshift, and the field that shows it."""
 
     id: str
@@ -63,7 +62,7 @@ def sample_query(z_min: float, z_max: float, limit: int | None = None) -> str:
     )
 
 
-def query_sample(sql: str) -> tuple[list[Galaxy], dict[str, str]]:
+def query_sample(client: Client, sql: str) -> tuple[list[SdssGalaxy], dict[str, str]]:
     """Ask SkyServer for a sample: its galaxies, and the rows that are none with what is wrong.
 
     Raises
@@ -71,19 +70,12 @@ def query_sample(sql: str) -> tuple[list[Galaxy], dict[str, str]]:
     ArchiveError
         When SkyServer does not answer, or not with the table that was asked for.
     """
-    from astroquery.sdss import SDSS
-
-    try:
-        response: Any = SDSS.query_sql_async(
-            sql, timeout=_SECONDS, data_release=RELEASE, cache=False
-        )
-    except OSError as error:  # every error of requests is one
-        raise UnreachableError(silence("SkyServer", one_line(error))) from error
-    if not response.ok:
-        raise UnreachableError(silence("SkyServer", f"HTTP {response.status_code}"))
-    galaxies: dict[str, Galaxy] = {}
+    words = {"cmd": sql, "format": "csv", "searchtool": "SQL"}
+    with answer(client, SKYSERVER, params=words, seconds=QUERY_SECONDS) as response:
+        page = response.content.decode("utf-8", "replace")
+    galaxies: dict[str, SdssGalaxy] = {}
     rejected: dict[str, str] = {}
-    for row in _rows(response.content.decode("utf-8", "replace")):
+    for row in _rows(page):
         try:
             galaxy = galaxy_from(row)
         except ValueError as error:
@@ -93,7 +85,7 @@ def query_sample(sql: str) -> tuple[list[Galaxy], dict[str, str]]:
     return list(galaxies.values()), rejected
 
 
-def galaxy_from(row: Mapping[str, str]) -> Galaxy:
+def galaxy_from(row: Mapping[str, str]) -> SdssGalaxy:
     """A galaxy from the text of its columns.
 
     Raises
@@ -111,7 +103,7 @@ def galaxy_from(row: Mapping[str, str]) -> Galaxy:
         raise ValueError("its position, redshift or field is no number") from None
     if not (0 <= ra <= 360 and -90 <= dec <= 90 and isfinite(z) and min(field) >= 0):
         raise ValueError("its position, redshift or field is out of range")
-    return Galaxy(row["id"], ra, dec, z, field)
+    return SdssGalaxy(row["id"], ra, dec, z, field)
 
 
 def _rows(text: str) -> list[dict[str, str]]:
