@@ -30,15 +30,7 @@ class Remote:
 
 
 def ask(client: Client, url: str) -> Remote:
-    """What the archive says of a file, without its content.
-
-    Raises
-    ------
-    MissingError
-        When there is none.
-    ArchiveError
-        When the archive does not answer.
-    """
+    """What the archive says of a file, without its content; raises as `answer`."""
     with answer(client, url, method="HEAD") as response:
         return Remote(_length(response), _version(response))
 
@@ -46,14 +38,8 @@ def ask(client: Client, url: str) -> Remote:
 def download(client: Client, url: str, target: Path) -> None:
     """Bring a FITS file, plain or gzipped, to its place, or as much of it as arrives.
 
-    Parameters
-    ----------
-    client
-        Who asks for it.
-    url
-        The file's address.
-    target
-        Where it goes, once its length is what the archive says and `check_sums` finds no fault.
+    It gets there once its length is what the archive says and `check_sums` finds no fault; one
+    that is there already stays.
 
     Raises
     ------
@@ -68,6 +54,8 @@ def download(client: Client, url: str, target: Path) -> None:
     remote = ask(client, url)
     part = _part(target, remote)
     try:
+        if target.exists() and target.stat().st_size == remote.size and not _fault(target):
+            return
         have = part.stat().st_size if part.exists() else 0
         if not (remote.version and remote.size and have <= remote.size):
             have = 0  # nothing says that the rest belongs to it
@@ -77,12 +65,9 @@ def download(client: Client, url: str, target: Path) -> None:
         got = part.stat().st_size
         if size not in (None, got):
             raise ArchiveError(f"{name_of(url)}: cut off after {got} of {size} bytes; run again")
-        try:
-            check_sums(part)
-        except InputError as error:
+        if fault := _fault(part):
             part.unlink()
-            fault = str(error).removeprefix(f"{part}: ").partition(";")[0]
-            raise ArchiveError(f"{name_of(url)}: arrived damaged ({fault}); try again") from error
+            raise ArchiveError(f"{name_of(url)}: arrived damaged ({fault}); try again")
         os.replace(part, target)
         for old in target.parent.glob(f"{target.name}.*.part"):
             old.unlink()
@@ -96,6 +81,15 @@ def parted(target: Path, remote: Remote) -> int:
     """How many bytes of a file have arrived already."""
     part = _part(target, remote)
     return part.stat().st_size if remote.version and part.exists() else 0
+
+
+def _fault(path: Path) -> str:
+    """What is wrong with a FITS file, or nothing."""
+    try:
+        check_sums(path)
+    except InputError as error:
+        return str(error).removeprefix(f"{path}: ").partition(";")[0]
+    return ""
 
 
 def _pour(client: Client, url: str, remote: Remote, part: Path, have: int) -> int | None:

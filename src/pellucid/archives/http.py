@@ -111,18 +111,7 @@ def answer(
     headers: Mapping[str, str] | None = None,
     seconds: float = FILE_SECONDS,
 ) -> Iterator[requests.Response]:
-    """The archive's answer to a request, its body still to come.
-
-    Parameters
-    ----------
-    client
-        Who asks.
-    url, method
-        What for.
-    params, headers
-        Of the request.
-    seconds
-        How long the archive may be silent.
+    """The archive's answer to a request, its body still to come; it may be silent for ``seconds``.
 
     Raises
     ------

@@ -112,25 +112,25 @@ def cosmos(
     client = _client(retries, pause)
     from pellucid.archives.cosmos.addresses import read_addresses
     from pellucid.archives.cosmos.fetch import (
+        FILES,
         bytes_to_come,
         fetch_files,
         missing_files,
-        wanted_files,
     )
     from pellucid.files import make_folder
 
     chosen = _tiles(tiles, region, whole)
     known = read_addresses(addresses)
     folder = make_folder(output)
-    wanted = wanted_files(folder, known, chosen)
-    missing = missing_files(folder, wanted)
+    total = 1 + FILES * len(chosen)
+    missing = missing_files(folder, known, chosen)
     size = bytes_to_come(client, folder, missing)
     say(
-        f"{folder}: {len(wanted)} files of {len(chosen)} tiles, "
+        f"{folder}: {total} files of {len(chosen)} tiles, "
         f"{len(missing)} of them ({size / 1e9:.2f} GB) to fetch"
     )
     count, failed = _tally(fetch_files(client, folder, known, missing), len(missing))
-    there = len(wanted) - len(failed)
+    there = total - len(failed)
     report = {
         "output": str(folder),
         "tiles": chosen,

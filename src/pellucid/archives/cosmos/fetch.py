@@ -15,11 +15,12 @@ from pellucid.archives.cosmos.manifest import describe, is_whole, read_manifest,
 from pellucid.archives.cosmos.tiles import TILES
 from pellucid.archives.download import ask, download, parted
 from pellucid.archives.http import Client, insist, name_of
-from pellucid.errors import InputError, TemporaryError
+from pellucid.errors import TemporaryError
 from pellucid.files import make_folder
-from pellucid.fits import check_sums
 
 CATALOGUE = "catalogue.ecsv"
+#: Of a tile: Hubble's image and weight, Subaru's image.
+FILES = 3
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class ArchiveFile:
     origin: str
 
 
-def wanted_files(folder: Path, addresses: Addresses, tiles: Sequence[int]) -> list[ArchiveFile]:
-    """The catalogue, and per tile Hubble's image and weight and Subaru's image.
+def missing_files(folder: Path, addresses: Addresses, tiles: Sequence[int]) -> list[ArchiveFile]:
+    """What a folder lacks of the catalogue and, per tile, `FILES` images.
 
     The catalogue is that of these tiles and of those that the folder has already.
 
@@ -44,18 +45,7 @@ def wanted_files(folder: Path, addresses: Addresses, tiles: Sequence[int]) -> li
     there = [tile for tile in TILES if _images(addresses, tile)[0].file in entries]
     query = catalogue_query(addresses, sorted({*tiles, *there}))
     images = [image for tile in tiles for image in _images(addresses, tile)]
-    return [ArchiveFile(CATALOGUE, query), *images]
-
-
-def missing_files(folder: Path, wanted: Sequence[ArchiveFile]) -> list[ArchiveFile]:
-    """Those that are not in the folder, whole.
-
-    Raises
-    ------
-    InputError
-        When the folder's ``fetched.ecsv`` is damaged.
-    """
-    entries = read_manifest(folder)
+    wanted = [ArchiveFile(CATALOGUE, query), *images]
     return [file for file in wanted if not is_whole(folder, entries.get(file.file), file.origin)]
 
 
@@ -93,16 +83,7 @@ def fetch_files(
 ) -> Iterator[Fetched]:
     """Bring files into a folder, one after the other.
 
-    Parameters
-    ----------
-    client
-        Who asks for them.
-    folder
-        Gains the files, and in its ``fetched.ecsv`` an entry for each.
-    addresses
-        Those that ``missing`` was made with.
-    missing
-        From `missing_files`.
+    The folder's ``fetched.ecsv`` gains an entry for each.
 
     Raises
     ------
@@ -112,7 +93,12 @@ def fetch_files(
     entries = read_manifest(folder)
 
     def bring(file: ArchiveFile) -> bool:
-        insist(client, lambda: _bring(client, file, addresses, folder / file.file))
+        target = folder / file.file
+        if file.file == CATALOGUE:
+            insist(client, lambda: fetch_catalogue(client, addresses, file.origin, target))
+        else:
+            make_folder(target.parent)
+            insist(client, lambda: download(client, file.origin, target))
         entries[file.file] = describe(folder, file.file, file.origin)
         write_manifest(folder, entries)
         return True
@@ -128,23 +114,3 @@ def _images(addresses: Addresses, tile: int) -> list[ArchiveFile]:
         addresses.subaru_url(tile): "subaru",
     }
     return [ArchiveFile(f"{below}/{name_of(url)}", url) for url, below in urls.items()]
-
-
-def _bring(client: Client, file: ArchiveFile, addresses: Addresses, target: Path) -> None:
-    if file.file == CATALOGUE:
-        fetch_catalogue(client, addresses, file.origin, target)
-        return
-    make_folder(target.parent)
-    if not _is_there(client, file.origin, target):
-        download(client, file.origin, target)
-
-
-def _is_there(client: Client, url: str, target: Path) -> bool:
-    """Whether a file that no entry speaks of is the archive's: a run may die between the two."""
-    if not target.exists() or target.stat().st_size != ask(client, url).size:
-        return False
-    try:
-        check_sums(target)
-    except InputError:
-        return False
-    return True

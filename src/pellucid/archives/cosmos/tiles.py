@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.data.mosaics.geometry import pixel_of
+from pellucid.data.mosaics.geometry import pixel_of, tangent_wcs
 from pellucid.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,12 +33,7 @@ _TANGENT_AT = (5 + 0.16686, 5 - 0.05176)
 @cache
 def _grid() -> WCS:
     """The grid of tiles as a WCS whose pixels (column, row) are the tiles."""
-    from astropy.wcs import WCS
-
-    grid = WCS(naxis=2)
-    grid.wcs.ctype = ["RA---TAN", "DEC--TAN"]
-    grid.wcs.crval = TANGENT
-    grid.wcs.cdelt = [-_STRIDE, _STRIDE]
+    grid = tangent_wcs(*TANGENT, size=1, pixel_scale=3600 * _STRIDE)
     grid.wcs.crpix = np.add(_TANGENT_AT, 1)
     return grid
 

@@ -80,10 +80,8 @@ def cut_window(frame_at: Callable[[int], SkyImage], ra: float, dec: float, size:
             0, first + dy : end + dy, left + dx : left + dx + size
         ]
         if step and header is not None:
-            which = "next" if step > 0 else "previous"
-            header.add_history(
-                f"rows {first - bottom} to {end - bottom - 1} are of the {which} field"
-            )
+            of = f"of the {'next' if step > 0 else 'previous'} field"
+            header.add_history(f"rows {first - bottom} to {end - bottom - 1} are {of}")
     if not np.isfinite(flux).all():
         raise RejectedError("has pixels without a value")
     assert own.wcs is not None
@@ -105,11 +103,6 @@ def write_cutouts(folder: Path, galaxy: SdssGalaxy, cutouts: Mapping[str, SkyIma
     The bands of a drift scan are not on one grid: whole pixels leave up to half of one between
     them. All get the WCS of r, as one image has one WCS; each band's own follows as the alternate
     WCS A.
-
-    Raises
-    ------
-    TemporaryError
-        When the disk is full or read-only.
     """
     make_folder(folder / galaxy.id)
     grid = cutouts[REFERENCE].wcs
@@ -168,8 +161,7 @@ def cutout_path(folder: Path, galaxy: SdssGalaxy, band: str) -> Path:
 
 def _off_middle(image: SkyImage, galaxy: SdssGalaxy) -> float:
     """How far the object lies from the middle along the worse axis, in pixels; NaN is far."""
-    middle = (image.shape[-1] - 1) / 2
-    away = np.abs(_pixel(image, galaxy.ra, galaxy.dec) - middle)
+    away = np.abs(_pixel(image, galaxy.ra, galaxy.dec) - (image.shape[-1] - 1) / 2)
     return float(np.nan_to_num(away, nan=np.inf).max())
 
 

@@ -96,13 +96,7 @@ def download_frame(client: Client, field: Field, band: str) -> bytes:
 
 
 def read_frame(path: Path, band: str) -> SkyImage:
-    """A frame on disk: one band, nanomaggies, with its WCS.
-
-    Raises
-    ------
-    InputError
-        When it is damaged, or no frame of that band.
-    """
+    """A frame on disk: one band, nanomaggies, with its WCS; refused where it is none."""
     check_sums(path)
     frame = read_image(path, bands=(band,))
     assert frame.header is not None
