@@ -92,7 +92,7 @@ def measure(folder: Path, side: int, count: int, workers: int) -> dict[str, floa
     for seed, (name, path) in enumerate(files.items()):
         write_mosaic(path, table, side, name, seed)
     ours = [
-        *(sys.executable, "-m", "pellucid", "pairs", "--output", str(store), "--json"),
+        *(sys.executable, "-m", "pellucid", "pairs-observed", "--output", str(store), "--json"),
         *("--sharp", str(files["sharp"]), "--blurred", str(files["blurred"])),
         *("--sharp-psf", str(FWHM["sharp"]), "--blurred-psf", str(FWHM["blurred"])),
         *("--catalogue", str(catalogue), "--selection", str(selection)),

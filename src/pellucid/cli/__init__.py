@@ -17,7 +17,8 @@ from pellucid.cli.evaluate import evaluate
 from pellucid.cli.fetch import fetch
 from pellucid.cli.models import models
 from pellucid.cli.options import say
-from pellucid.cli.pairs import pairs
+from pellucid.cli.pairs import PairsCommand, pairs
+from pellucid.cli.pairs_observed import pairs_observed
 from pellucid.cli.restore import restore
 from pellucid.cli.study import study
 from pellucid.cli.train import train
@@ -30,7 +31,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Restore what the atmosphere and the detector took from galaxy images.",
 )
-for verb in (restore, degrade, pairs, train, evaluate, models, demo):
+app.command()(restore)
+app.command()(degrade)
+app.command(cls=PairsCommand)(pairs)
+for verb in (pairs_observed, train, evaluate, models, demo):
     app.command()(verb)
 app.add_typer(study, name="study")
 app.add_typer(fetch, name="fetch")

@@ -6,6 +6,7 @@ import json
 import math
 import shlex
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,6 +51,10 @@ Shrink = Annotated[
 Size = Annotated[
     int | None, typer.Option("--size", min=8, help="Keep the central square of so many pixels.")
 ]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", help='Which of its rows, e.g. "redshift < 0.02"; may be repeated.'),
+]
 Png = Annotated[Path | None, typer.Option("--png", help="Also draw the result as a picture.")]
 
 
@@ -65,7 +70,7 @@ def check_outputs(outputs: list[Path | None], inputs: list[Path], overwrite: boo
     named = [path for path in outputs if path is not None]
     for path in named:
         check_target(path, overwrite)
-        if any(path.resolve() == each.resolve() for each in inputs):
+        if path.resolve() in {read.resolve() for read in inputs}:
             raise UsageError(f"{path}: is an input; name another output")
     if len({path.resolve() for path in named}) < len(named):
         raise UsageError(f"{named[0]}: is named for two outputs")
@@ -131,6 +136,14 @@ def report_result(values: dict[str, Any], as_json: bool, line: str) -> None:
         print_json(values)
     else:
         say(line)
+
+
+def say_first(what: str, reasons: Mapping[str, str], most: int = 20) -> None:
+    """A line for each of the first objects that something befell, and how many there are more."""
+    for name, reason in list(reasons.items())[:most]:
+        say(f"{what} {name}: {reason}")
+    if len(reasons) > most:
+        say(f"{what} {len(reasons) - most} more")
 
 
 def say(text: str) -> None:

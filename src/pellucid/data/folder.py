@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from pellucid.data.pairs import write_pairs
+from pellucid.data.rejection import Rejection
 from pellucid.display import COMPOSITE_SUFFIXES, is_composite, read_composite
 from pellucid.errors import InputError, PellucidError
 from pellucid.fits import read_image
-from pellucid.optics import block_mean
+from pellucid.optics import Degradation, block_mean
 from pellucid.sky.image import SkyImage
 from pellucid.stretch import GalaxyGANStretch
 
@@ -104,6 +107,53 @@ def read_object(files: Sequence[Path], cut: Cut) -> SkyImage:
             raise InputError(f"{files[0]}: is {height}×{width}, smaller than {cut.size} pixels")
         image = image.cutout((height - cut.size) // 2, (width - cut.size) // 2, cut.size, cut.size)
     return image
+
+
+def pairs_of_folder(
+    output: Path,
+    folder: Path,
+    degradations: Sequence[Degradation],
+    cut: Cut,
+    ids: Sequence[str] | None = None,
+    overwrite: bool = False,
+    progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda objects, total: objects,
+) -> tuple[int, list[Rejection], list[str]]:
+    """Write the store of a folder's galaxies, or of those with these ids.
+
+    Parameters
+    ----------
+    output
+        The store (HDF5).
+    folder
+        See `find_objects`.
+    degradations
+        That make the blurred images.
+    cut
+        What is done to each image.
+    ids
+        Which objects to take, in this order; None takes all.
+    overwrite
+        Replace a store that is there.
+    progress
+        Shows how far it is: given the objects as they come and their number, it yields them.
+
+    Returns
+    -------
+    tuple
+        How many objects the store holds, those that were rejected, and the ids without files.
+
+    Raises
+    ------
+    InputError
+        When no object is left.
+    """
+    objects = find_objects(folder)
+    wanted = list(objects) if ids is None else ids
+    missing = [name for name in wanted if name not in objects]
+    chosen = {name: objects[name] for name in wanted if name in objects}
+    images = progress(read_objects(chosen, cut), len(chosen))
+    count, rejected = write_pairs(output, images, degradations, overwrite)
+    return count, rejected, missing
 
 
 def shrunk(image: SkyImage, factor: int, in_stretch: bool = False) -> SkyImage:

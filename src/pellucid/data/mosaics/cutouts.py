@@ -68,6 +68,8 @@ class CutRecipe:
     margin
         Pixels of sky around the cutout that the pair holds, too: what a restoration needs to know
         of it. Of the sharp image it may lack.
+    band
+        Name of the band that both mosaics show.
 
     Raises
     ------
@@ -82,6 +84,7 @@ class CutRecipe:
     register: bool = True
     max_shift: float = 1.0
     margin: int = 0
+    band: str = "band1"
 
     def __post_init__(self) -> None:
         if self.size < 8 or self.margin < 0 or not self.window > 0 or not self.max_shift > 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from pellucid.data.folder import FITS_SUFFIXES
 from pellucid.data.mosaics.geometry import square
 from pellucid.data.mosaics.tile import Tile, open_tile
 from pellucid.errors import InputError, UsageError
-from pellucid.sky import PSF
+from pellucid.sky import PSF, gaussian_psf
 from pellucid.sky.image import pixel_scale_of
 
 if TYPE_CHECKING:
@@ -61,6 +62,12 @@ class Mosaic:
     unit: str | None
     pixel_scale: float
 
+    def with_psf(self, psf: PSF | float) -> Mosaic:
+        """The mosaic with this PSF in all its tiles, in their own pixels, or a Gaussian's FWHM."""
+        if not isinstance(psf, PSF):
+            psf = gaussian_psf(psf, self.pixel_scale)
+        return replace(self, tiles=tuple(replace(tile, psf=psf) for tile in self.tiles))
+
     def window(self, ra: float, dec: float, side: float, around: float = 0.0) -> Window:
         """The pixels of a square on the sky, read from a tile that holds it whole.
 
@@ -85,13 +92,14 @@ class Mosaic:
             when the file is damaged.
         """
         # Each tile is asked: some hundred of them take milliseconds.
-        places = [(tile, tile.pixel_of(np.array(ra), np.array(dec))) for tile in self.tiles]
-        inside = [(tile, place) for tile, place in places if tile.holds(place)]
-        if not inside:
-            raise InputError("off the mosaic")
-        inside.sort(key=lambda each: float(np.linalg.norm(each[1] / each[0].shape - 0.5)))
+        places = [(tile, tile.pixel_of(ra, dec)) for tile in self.tiles]
+        inside = [
+            (float(np.linalg.norm(place / tile.shape - 0.5)), tile)
+            for tile, place in places
+            if tile.holds(place)
+        ]
         fault: InputError | None = None
-        for tile, _ in inside:
+        for _, tile in sorted(inside, key=itemgetter(0)):
             corners = tile.pixel_of(*square(ra, dec, side))
             if not tile.holds(corners):
                 fault = fault or InputError(f"across the edge of {tile.path}")
@@ -107,8 +115,7 @@ class Mosaic:
             if empty == 0.0:
                 return Window(flux, tile.wcs[large], tile)
             fault = InputError(f"pixels without data: {max(100 * empty, 0.01):.2g} %")
-        assert fault is not None
-        raise fault
+        raise fault or InputError("off the mosaic")
 
 
 def open_mosaic(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
@@ -72,17 +72,6 @@ def observe(
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def kept(
-    results: Iterable[ObservedPair | Rejection], rejected: list[Rejection]
-) -> Iterator[ObservedPair]:
-    """The pairs among the results; the rejections go to the end of ``rejected``."""
-    for result in results:
-        if isinstance(result, Rejection):
-            rejected.append(result)
-        else:
-            yield result
 
 
 def _attempt(

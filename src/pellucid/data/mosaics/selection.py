@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,6 +103,8 @@ class Selected:
         How many of them each cut takes out, in the order of the cuts.
     classes
         How many sources there are of each class.
+    origin
+        The catalogue, the selection and the conditions, for the store's provenance.
     """
 
     sources: list[Source]
@@ -110,6 +112,7 @@ class Selected:
     rows: int
     excluded: dict[str, int]
     classes: dict[str, int]
+    origin: dict[str, Any]
 
 
 def read_selection(name: str | Path) -> Selection:
@@ -117,7 +120,9 @@ def read_selection(name: str | Path) -> Selection:
     return read_named(name, shipped_files("data", "mosaics", "selections"), Selection)
 
 
-def select_sources(path: str | Path, selection: Selection, where: Sequence[str] = ()) -> Selected:
+def select_sources(
+    path: str | Path, selection: Selection, where: Sequence[str] = (), id_column: str | None = None
+) -> Selected:
     """The objects of a catalogue that pass every cut.
 
     A row without a value passes no cut. Who is drawn, where there are more than wanted, is decided
@@ -131,6 +136,8 @@ def select_sources(path: str | Path, selection: Selection, where: Sequence[str] 
         The cuts.
     where
         Further ones, e.g. ``"mag_r < 22"``.
+    id_column
+        Instead of the selection's own.
 
     Raises
     ------
@@ -140,6 +147,9 @@ def select_sources(path: str | Path, selection: Selection, where: Sequence[str] 
         When a condition cannot be read.
     """
     columns = selection.columns
+    if id_column is not None:
+        columns = columns.model_copy(update={"id": id_column})
+        selection = selection.model_copy(update={"columns": columns})
     table = open_catalogue(path, columns.id, _ADVICE)
     ids = table.text(columns.id)
     ra, dec = (table.numbers(*names, unit="deg") for names in (columns.ra, columns.dec))
@@ -184,7 +194,12 @@ def select_sources(path: str | Path, selection: Selection, where: Sequence[str] 
         for row in drawn
     ]
     members = {} if classes is None else dict(Counter(str(classes[row]) for row in drawn))
-    return Selected(sources, rejected, len(table), excluded, members)
+    origin = {
+        "catalogue": Path(path).name,
+        "selection": selection.model_dump(mode="json"),
+        "where": list(where),
+    }
+    return Selected(sources, rejected, len(table), excluded, members, origin)
 
 
 def _drawn(

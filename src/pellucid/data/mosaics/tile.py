@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pellucid.data.mosaics.geometry import pixel_of
 from pellucid.data.mosaics.zero_point import zero_point_of
@@ -64,7 +64,7 @@ class Tile:
     gain: float = 1.0
     unpacked: Path | None = None
 
-    def pixel_of(self, ra: NDArray[np.floating], dec: NDArray[np.floating]) -> NDArray[np.float64]:
+    def pixel_of(self, ra: ArrayLike, dec: ArrayLike) -> NDArray[np.float64]:
         """Pixels (y, x) of places on the sky (ICRS, deg), shape (…, 2)."""
         return pixel_of(self.wcs, ra, dec)
 
@@ -135,7 +135,7 @@ def open_tile(path: Path, hdu: str | int | None = None, psf: PSF | None = None) 
             wcs,
             (height, width),
             psf,
-            unit=next(filter(None, (text_card(each, "BUNIT") for each in headers)), None),
+            unit=text_card(header, "BUNIT") or text_card(headers[1], "BUNIT") or None,
             zero_point=zero_point_of(headers),
             zero_is_gap=int(header["BITPIX"]) < 0,
             unpacked=_unpacked(file),
