@@ -33,8 +33,8 @@ _COSMOS = (
     "Per tile of 10 arcmin: acs/ has the F814W image (gzipped, 0.03 arcsec/pixel), acs_weight/ its "
     "weight, subaru/ the r+ image. fetched.ecsv lists each file with its origin, size and SHA-256.",
     "catalogue.ecsv has the galaxies on them: id, ra, dec, redshift, log_stellar_mass, r_mag. "
-    "COSMOS2015 has no morphologies and no R90: pellucid pairs takes R90 (arcsec) and morphology "
-    "from a catalogue that you join with this one, or measures R90 itself.",
+    "COSMOS2015 has no morphologies and no R90: pellucid pairs-observed takes R90 (arcsec) and "
+    "morphology from a catalogue that you join with this one, or measures R90 itself.",
 )
 
 fetch = typer.Typer(no_args_is_help=True, help="Download the samples of published studies.")

@@ -130,7 +130,7 @@ def seeinggan(
         typer.Option(
             "--data",
             help="Folder with hsc_hst_pairs (or its tar) and hst_galaxies.npz, or with the "
-            "pairs.h5 that `pellucid pairs` makes of two mosaics.",
+            "pairs.h5 that `pellucid pairs-observed` makes.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the study.")],

@@ -58,7 +58,7 @@ def _psf_for(image: SkyImage, psf: PSF | float | None) -> PSF:
         raise InputError(
             "a classical method needs the PSF: --psf FWHM_ARCSEC or --psf PSF.fits, "
             "from Python restorer(image, psf=FWHM_ARCSEC), for pairs of two telescopes "
-            "`pellucid pairs --blurred-psf`"
+            "`pellucid pairs-observed --blurred-psf`"
         )
     if isinstance(known, PSF):
         if image.pixel_scale and abs(known.pixel_scale / image.pixel_scale - 1) > SCALE_TOLERANCE:

@@ -62,8 +62,8 @@ def fetch_catalogue(client: Client, addresses: Addresses, query: str, target: Pa
     """Write the archive's answer as ECSV; returns how many galaxies it has.
 
     The columns are `COLUMNS`. COSMOS2015 holds neither morphologies nor R90, the radius of 90 %
-    of the light: `pellucid pairs` takes both from a catalogue that these rows are joined with, or
-    measures R90 itself. What has no value (−99, 99) is NaN.
+    of the light: `pellucid pairs-observed` takes both from a catalogue that these rows are joined
+    with, or measures R90 itself. What has no value (−99, 99) is NaN.
 
     Raises
     ------

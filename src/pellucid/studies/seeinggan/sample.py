@@ -33,7 +33,7 @@ from pellucid.studies.seeinggan.simulated import simulate
 
 #: Files of the study's folder.
 REAL, TUNING, SIMULATED, NOTE = "real.h5", "tuning.h5", "simulated.h5", "sample.json"
-#: In the data: a store that `pellucid pairs` made, and galaxies to simulate pairs from.
+#: In the data: a store that `pellucid pairs-observed` made, and galaxies to simulate pairs from.
 STORE, GALAXIES = "pairs.h5", "hst_galaxies.npz"
 #: Windows that a network is tuned on keep so far (arcsec) from a field's edge.
 EDGE = 0.4
@@ -141,7 +141,7 @@ def _from_store(preset: Preset, path: Path, output: Path) -> Sample:
     store = open_pairs(path)
     if not store.observed:
         raise InputError(
-            f"{path}: holds no pairs of two telescopes; `pellucid pairs --blurred` does"
+            f"{path}: holds no pairs of two telescopes; `pellucid pairs-observed` does"
         )
     if preset.simulation is not None:
         raise InputError(
