@@ -66,6 +66,9 @@ def galaxygan(
     if scheduler is not None and (shard is not None or workers is not None):
         raise UsageError("--scheduler leaves no choice of --shard or --workers; the cluster has it")
     from pellucid.data.folder import Cut
+    from pellucid.studies.folder import require_training
+
+    require_training()  # before the recipe that a preset holds asks for torch
     from pellucid.studies.galaxygan.preset import read_preset
     from pellucid.studies.galaxygan.report import write_results
     from pellucid.studies.galaxygan.study import run_study
@@ -141,6 +144,9 @@ def seeinggan(
     as_json: AsJson = False,
 ) -> None:
     """SeeingGAN: Subaru images made HST-like, on real galaxies (Gan, Bekki & Hashemizadeh)."""
+    from pellucid.studies.folder import require_training
+
+    require_training("sep", "statmorph")  # before the recipe that a preset holds asks for torch
     from pellucid.studies.seeinggan.preset import read_preset
     from pellucid.studies.seeinggan.study import run_study
 

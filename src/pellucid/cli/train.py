@@ -29,7 +29,7 @@ def train(
     """Train a network; OUTPUT/bundle.onnx is what `restore --model` takes."""
     try:
         from pellucid.networks.bundle import open_bundle
-        from pellucid.training.recipe import read_recipe
+        from pellucid.training.papers import read_recipe
         from pellucid.training.run import train as run_training
     except ImportError as error:
         raise UsageError(

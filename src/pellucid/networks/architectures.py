@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from torch import nn
 
 from pellucid.networks import galaxygan, seeinggan
 
 
-class Architecture(NamedTuple):
-    """A generator, its adversary, and the frozen dataclass that shapes both."""
+class NetworkConfig(Protocol):
+    """The shape of a network, as all of them tell it; a frozen dataclass."""
 
-    config: type[galaxygan.GalaxyGANConfig] | type[seeinggan.SeeingGANConfig]
+    @property
+    def bands(self) -> int:
+        """Channels of what is restored."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Filters of the first level."""
+        ...
+
+    @property
+    def multiple(self) -> int:
+        """Image sides must be multiples of this."""
+        ...
+
+
+class Architecture(NamedTuple):
+    """A generator, and what shapes it."""
+
+    config: Callable[..., NetworkConfig]
     generator: Callable[[Any], nn.Module]
-    adversary: Callable[[Any], nn.Module]
 
 
 ARCHITECTURES = {
-    "galaxygan": Architecture(
-        galaxygan.GalaxyGANConfig, galaxygan.Generator, galaxygan.Discriminator
-    ),
-    "seeinggan": Architecture(seeinggan.SeeingGANConfig, seeinggan.Generator, seeinggan.Critic),
+    "galaxygan": Architecture(galaxygan.GalaxyGANConfig, galaxygan.Generator),
+    "seeinggan": Architecture(seeinggan.SeeingGANConfig, seeinggan.Generator),
 }

@@ -6,9 +6,8 @@ from typing import Any
 
 from pellucid.data.pairs import PairStore
 from pellucid.data.splits import Split, join_packed, pack_ids
+from pellucid.networks.architectures import NetworkConfig
 from pellucid.networks.bundle import Bundle, Card
-from pellucid.networks.galaxygan import GalaxyGANConfig
-from pellucid.networks.seeinggan import SeeingGANConfig
 from pellucid.stretch import Stretch, stretch_to_dict
 from pellucid.training.recipe import Recipe
 from pellucid.version import __version__
@@ -16,7 +15,7 @@ from pellucid.version import __version__
 
 def make_card(
     recipe: Recipe,
-    config: GalaxyGANConfig | SeeingGANConfig,
+    config: NetworkConfig,
     stretch: Stretch,
     store: PairStore,
     split: Split,

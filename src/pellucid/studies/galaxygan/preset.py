@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pellucid.errors import InputError
 from pellucid.optics import Degradation
 from pellucid.settings import read_named, shipped_files
-from pellucid.training.recipe import Recipe
+from pellucid.training.galaxygan import GalaxyGANRecipe
 
 Count = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -63,7 +63,7 @@ class Preset(BaseModel):
     tuning_objects: Count = 16
     seed: int = 2017
     #: How each cell's network is trained.
-    recipe: Recipe
+    recipe: GalaxyGANRecipe
 
     def cells(self) -> list[Cell]:
         """The grid, row by row as Table 1 prints it: every FWHM of a noise level in turn."""

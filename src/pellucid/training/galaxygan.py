@@ -1,0 +1,72 @@
+"""GalaxyGAN's training: two networks against each other, and the mean difference of pixels.
+
+The discriminator learns, then the generator (Schawinski et al. 2017, doi:10.1093/mnrasl/slx008).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from pellucid.networks.bundle import Bundle
+from pellucid.networks.galaxygan import Discriminator
+from pellucid.training.adversaries import Adversaries, frozen
+from pellucid.training.learner import pixel_loss
+from pellucid.training.recipe import Recipe
+
+
+class GalaxyGANRecipe(Recipe, frozen=True):
+    """How a GalaxyGAN is trained: all papers' keys are enough."""
+
+    model: Literal["galaxygan"] = "galaxygan"
+
+    def build_trainer(
+        self, bands: int, device: torch.device, start: Bundle | None = None
+    ) -> GalaxyGANTrainer:
+        network = {**self.network, "bands": bands}
+        return GalaxyGANTrainer(Discriminator, self, network, device, start)
+
+
+class GalaxyGANTrainer(Adversaries[GalaxyGANRecipe]):
+    """The networks of GalaxyGAN, and their step."""
+
+    def advance(self, batch: tuple[Tensor, ...], step: int) -> dict[str, float]:
+        blurred, sharp = batch
+        with self.autocast():
+            restored = self.generator(blurred)
+            real = self.discriminator(sharp, blurred)
+            fake = self.discriminator(restored.detach(), blurred)
+        judging = discriminator_loss(real, fake)
+        self.teach_discriminator(judging)
+
+        with self.autocast(), frozen(self.discriminator):
+            fooling = adversarial_loss(self.discriminator(restored, blurred))
+        difference = pixel_loss(restored, sharp)
+        self.teach_generator(fooling + self.recipe.pixel_weight_at(step) * difference, step)
+        return {
+            "discriminator": float(judging.detach()),
+            "adversarial": float(fooling.detach()),
+            "pixel": float(difference.detach()),
+        }
+
+
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """½ [BCE(D(real), 1) + BCE(D(fake), 0)] from logits of any shape.
+
+    Halved, so that the discriminator learns at half the generator's pace (Isola et al. 2017,
+    arXiv:1611.07004).
+    """
+    real, fake = real.float(), fake.float()
+    return 0.5 * (
+        binary_cross_entropy_with_logits(real, torch.ones_like(real))
+        + binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
+    )
+
+
+def adversarial_loss(fake: Tensor) -> Tensor:
+    """BCE(D(fake), 1): what the generator pays for being found out."""
+    fake = fake.float()
+    return binary_cross_entropy_with_logits(fake, torch.ones_like(fake))

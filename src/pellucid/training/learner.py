@@ -1,0 +1,150 @@
+"""A generator that learns: how it is built and updated, and the running mean of it that ships."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from pellucid.errors import InputError
+from pellucid.networks.architectures import ARCHITECTURES, NetworkConfig
+from pellucid.networks.bundle import Bundle
+from pellucid.networks.export import read_generator
+from pellucid.training.recipe import Recipe
+
+R = TypeVar("R", bound=Recipe)
+
+
+class Learner(Generic[R]):
+    """A generator, its optimiser and its running mean; a paper's trainer adds its step.
+
+    Parameters
+    ----------
+    recipe
+        What is trained, and how.
+    network
+        Settings of the architecture: the recipe's, and what follows from the images.
+    device
+        Where.
+    start
+        A trained network to begin with; None draws a random one.
+
+    Raises
+    ------
+    InputError
+        When there is no such network, or ``start`` has another shape.
+    """
+
+    def __init__(
+        self, recipe: R, network: Mapping[str, Any], device: torch.device, start: Bundle | None
+    ) -> None:
+        self.recipe = recipe
+        self.device = device
+        self.config = _config(recipe, network)
+        self.generator = self.placed(ARCHITECTURES[recipe.model].generator(self.config))
+        if start is not None:
+            _begin_with(self.generator, start, recipe, self.config)
+        self.generator_optimiser = self.optimiser(self.generator)
+        self.average = copy.deepcopy(self.generator).requires_grad_(False)
+
+    def parts(self) -> dict[str, nn.Module | Optimizer]:
+        return {
+            "generator": self.generator,
+            "average": self.average,
+            "generator_optimiser": self.generator_optimiser,
+        }
+
+    def placed(self, network: nn.Module) -> nn.Module:
+        return network.to(self.device).to(memory_format=torch.channels_last)  # pyright: ignore
+
+    def optimiser(self, network: nn.Module) -> Optimizer:
+        betas = (self.recipe.beta1, 0.999)
+        return Adam(network.parameters(), self.recipe.learning_rate, betas=betas)
+
+    def autocast(self) -> torch.autocast:
+        """The precision that the recipe computes in."""
+        enabled = self.recipe.precision == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
+    def teach_generator(self, loss: Tensor, step: int) -> None:
+        """Update the generator, and the mean that follows it."""
+        update(self.generator, self.generator_optimiser, loss)
+        follow(self.average, self.generator, self.recipe.decay_at(step))
+
+
+def _config(recipe: Recipe, network: Mapping[str, Any]) -> NetworkConfig:
+    try:
+        config = ARCHITECTURES[recipe.model].config(**network)
+    except TypeError as error:
+        raise InputError(f"recipe {recipe.name}: network: {error}") from None
+    if config.width < 1 or config.multiple < 4:
+        raise InputError(
+            f"recipe {recipe.name}: network: width {config.width}, sides of {config.multiple}; "
+            "a width of 1 and two levels are needed"
+        )
+    for name, side in (("size", recipe.size), ("tile", recipe.tile or recipe.size)):
+        if side % config.multiple:
+            raise InputError(
+                f"recipe {recipe.name}: {name} {side} is no multiple of {config.multiple}, "
+                "as the network's levels need"
+            )
+    return config
+
+
+def _begin_with(generator: nn.Module, start: Bundle, recipe: Recipe, config: NetworkConfig) -> None:
+    # Weights that draw a residual fit a network that draws the whole, and mean nothing there.
+    fits = start.card.network.get("residual", False) == getattr(config, "residual", False)
+    with torch.random.fork_rng():  # what comes next is drawn as it is without a start
+        weights = read_generator(start).state_dict()
+    try:
+        generator.load_state_dict(weights)
+    except RuntimeError:
+        fits = False
+    if not fits:
+        raise InputError(
+            f"{start.path}: its network has another shape than recipe {recipe.name} asks for"
+        )
+
+
+def pixel_loss(restored: Tensor, sharp: Tensor) -> Tensor:
+    """Mean absolute difference in the network's range [−1, 1]."""
+    return (restored.float() - sharp.float()).abs().mean()
+
+
+def update(network: nn.Module, optimiser: Optimizer, loss: Tensor) -> None:
+    """One step down the loss's gradient, averaged over all processes."""
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    if dist.is_initialized():
+        _average_gradients(network)
+    optimiser.step()
+
+
+def _average_gradients(network: nn.Module) -> None:
+    gradients = [weight.grad for weight in network.parameters() if weight.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    pieces = flat.split([gradient.numel() for gradient in gradients])
+    for gradient, piece in zip(gradients, pieces, strict=True):
+        gradient.copy_(piece.view_as(gradient))
+
+
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """average ← decay · average + (1 − decay) · network, batch statistics included.
+
+    Copying the statistics instead would pair them with weights of another time.
+    """
+    for mean, value in zip(
+        average.state_dict().values(), network.state_dict().values(), strict=True
+    ):
+        if mean.is_floating_point():
+            mean.lerp_(value, 1.0 - decay)
+        else:
+            mean.copy_(value)

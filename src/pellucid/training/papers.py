@@ -1,0 +1,45 @@
+"""The papers whose recipes can be trained: a new one is a line here and a file beside this one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Discriminator, Tag, TypeAdapter
+
+from pellucid.settings import read_named, shipped_files
+from pellucid.training.galaxygan import GalaxyGANRecipe
+from pellucid.training.recipe import Recipe
+from pellucid.training.seeinggan import SeeingGANRecipe
+
+
+def model(recipe: object) -> object:
+    """Which of them a recipe names; errors show this function's name to the user."""
+    return recipe.get("model", "galaxygan") if isinstance(recipe, dict) else "galaxygan"
+
+
+#: A recipe of any paper, told apart by its ``model``; a key of another paper is an error.
+ANY_RECIPE = TypeAdapter(
+    Annotated[
+        Annotated[GalaxyGANRecipe, Tag("galaxygan")] | Annotated[SeeingGANRecipe, Tag("seeinggan")],
+        Discriminator(model),
+    ]
+)
+
+
+def read_recipe(name: str | Path) -> Recipe:
+    """A recipe that comes with pellucid, by name, or a YAML file.
+
+    Raises
+    ------
+    UsageError
+        When there is neither.
+    InputError
+        When the file is no YAML, has an unknown key or a value out of range.
+    """
+    return read_named(name, shipped_recipes(), ANY_RECIPE, "recipe")
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """The recipes that come with pellucid, by name."""
+    return shipped_files("recipes")
