@@ -55,6 +55,7 @@ class Client(requests.Session):
     def __init__(self, retries: int = 3, pause: float = 5.0) -> None:
         super().__init__()
         self.retries, self.pause = retries, pause
+        self.stream = True  # a mosaic is not held in memory
         # A range counts the bytes of the file, not of a packed answer.
         own = {"User-Agent": f"pellucid/{__version__}", "Accept-Encoding": "identity"}
         self.headers.update(own)
@@ -124,15 +125,7 @@ def answer(
     """
     name = f"{name_of(url)} of {urlsplit(url).netloc}"
     try:
-        response = client.request(
-            method,
-            url,
-            params=params,
-            headers=headers,
-            timeout=seconds,
-            stream=True,
-            allow_redirects=True,
-        )
+        response = client.request(method, url, params, headers=headers, timeout=seconds)
     except requests.RequestException as error:
         raise unreachable(name, error) from error
     with response:

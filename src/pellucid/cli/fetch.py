@@ -40,11 +40,6 @@ _COSMOS = (
 fetch = typer.Typer(no_args_is_help=True, help="Download the samples of published studies.")
 
 
-@fetch.callback()
-def _fetch() -> None:
-    pass
-
-
 @fetch.command()
 def sdss(
     output: Folder,

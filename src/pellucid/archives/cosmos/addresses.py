@@ -73,11 +73,5 @@ class Addresses(BaseModel):
 
 
 def read_addresses(path: Path | None) -> Addresses:
-    """The archive's addresses, corrected by those that a YAML file names.
-
-    Raises
-    ------
-    InputError
-        When the file is missing or no YAML, or names something else.
-    """
+    """The archive's addresses, corrected by those that a YAML file names."""
     return Addresses() if path is None else read_settings(path, Addresses)

@@ -32,13 +32,6 @@ _MOST = 2_000_000
 def catalogue_query(addresses: Addresses, tiles: Sequence[int]) -> str:
     """The ADQL of the galaxies with a photometric redshift on some tiles.
 
-    Parameters
-    ----------
-    addresses
-        The table, and what its columns are called there.
-    tiles
-        Numbers from `pellucid.archives.cosmos.tiles.TILES`.
-
     References
     ----------
     Laigle et al. 2016, ApJS 224, 24, doi:10.3847/0067-0049/224/2/24
@@ -58,8 +51,8 @@ def catalogue_query(addresses: Addresses, tiles: Sequence[int]) -> str:
     )
 
 
-def fetch_catalogue(client: Client, addresses: Addresses, query: str, target: Path) -> int:
-    """Write the archive's answer as ECSV; returns how many galaxies it has.
+def fetch_catalogue(client: Client, addresses: Addresses, query: str, target: Path) -> None:
+    """Write the archive's answer as ECSV.
 
     The columns are `COLUMNS`. COSMOS2015 holds neither morphologies nor R90, the radius of 90 %
     of the light: `pellucid pairs-observed` takes both from a catalogue that these rows are joined
@@ -77,7 +70,6 @@ def fetch_catalogue(client: Client, addresses: Addresses, query: str, target: Pa
         raise InputError(f"{addresses.table} has no galaxy on these tiles; ask for others")
     table.meta["query"] = query
     write_catalogue(target, table, overwrite=True)
-    return len(table)
 
 
 def _ask(client: Client, tap: str, query: str) -> Any:

@@ -27,13 +27,7 @@ class Entry:
 
 
 def read_manifest(folder: Path) -> dict[str, Entry]:
-    """The entries of a folder by file; none where nothing was fetched yet.
-
-    Raises
-    ------
-    InputError
-        When the table is none.
-    """
+    """The entries of a folder by file; none where nothing was fetched yet."""
     path = folder / NAME
     if not path.exists():
         return {}
