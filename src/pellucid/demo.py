@@ -17,7 +17,7 @@ from pellucid.evaluation.figures import Panel, draw_comparison
 from pellucid.evaluation.scores import UNTOUCHED, Score, summarise
 from pellucid.evaluation.tables import print_table, terminal_table
 from pellucid.files import make_folder
-from pellucid.metrics import compare
+from pellucid.metrics import measure
 from pellucid.optics import Degradation, object_rng
 from pellucid.restoration import Restoration, Restorer, load_restorer
 from pellucid.sky.image import SkyImage
@@ -55,7 +55,7 @@ def run_demo(output: Path) -> None:
         degraded = DEGRADATION(sharp, object_rng(0, name))
         results = {each.name: each(degraded, psf=DEGRADATION.fwhm) for each in restorers}
         images = {UNTOUCHED: degraded, **{key: each.image for key, each in results.items()}}
-        measured = {key: compare(sharp, image) for key, image in images.items()}
+        measured = {key: measure(image, sharp) for key, image in images.items()}
         scores += [Score(key, name, values) for key, values in measured.items()]
         rows.append(
             [Panel(to_rgb(sharp))]

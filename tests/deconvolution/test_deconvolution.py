@@ -17,11 +17,12 @@ from pellucid.deconvolution import (
 )
 from pellucid.deconvolution.steps import extrapolated
 from pellucid.errors import InputError
-from pellucid.metrics import half_light_radius, psnr
+from pellucid.metrics import psnr
 from pellucid.optics.convolution import Blur, convolve
 from pellucid.optics.inpaint import filled
 from pellucid.sky.background import robust_background
 from pellucid.sky.psf import gaussian_psf, moffat_psf
+from pellucid.sources import half_light_radius
 
 FAIR = ("wiener", "richardson-lucy", "blind")
 

@@ -401,13 +401,13 @@ def test_names_that_do_not_fit_are_refused(tiny_bundle):
 
 
 def test_the_default_model_brings_a_degraded_galaxy_nearer_to_the_truth(deep_field):
-    from pellucid.metrics import compare
+    from pellucid.metrics import measure
     from pellucid.optics import Degradation
 
     sharp = deep_field.cutout(330, 60, 128, 128)
     degraded = Degradation(fwhm=1.8, noise=2.0)(sharp, np.random.default_rng(1))
     result = pellucid.load_restorer()(degraded)
-    before, after = (compare(sharp, each)["psnr"] for each in (degraded, result.image))
+    before, after = (measure(each, sharp)["psnr"] for each in (degraded, result.image))
     assert after > before + 1.0
 
 

@@ -41,7 +41,7 @@ from pellucid.studies.seeinggan import figures, study
 from pellucid.studies.seeinggan.fields import field_files, groups_of, open_fields
 from pellucid.studies.seeinggan.preset import read_preset, shipped_presets
 from pellucid.studies.seeinggan.sample import prepare_sample, read_sample, real_store
-from pellucid.studies.seeinggan.scores import Scores, read_scores, source_limit
+from pellucid.studies.seeinggan.scores import Scores, read_scores
 from pellucid.studies.seeinggan.tables import as_csv, as_json, gains, markdown
 
 HSC, HST = 0.168, 0.03
@@ -344,9 +344,11 @@ def test_what_would_stop_the_last_network_stops_the_study_at_once(
     line = fault(capsys, words(data, tmp_path / "out", preset), 2)
     assert "conv9_1" in line
     assert not (tmp_path / "out").exists()
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "sep" else name)
-    with pytest.raises(Exception, match=r"needs sep.*pellucid\[train,sources\]"):
-        require_training("sep", "statmorph")
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == "statmorph" else name
+    )
+    with pytest.raises(Exception, match=r"needs statmorph.*pellucid\[train,sources\]"):
+        require_training("statmorph")
 
 
 # --- a whole study ---------------------------------------------------------------------------
@@ -840,24 +842,3 @@ def test_pictures_of_a_galaxy_are_drawn_with_one_scale():
     assert_array_equal(figures.picture(truth.with_flux(bright), truth)[1:], whole[1:])
     holes = np.where(np.arange(40) < 3, np.nan, flux)
     assert_array_equal(figures.picture(truth.with_flux(holes), truth)[:, 3:], whole[:, 3:])
-
-
-def test_a_source_at_the_limit_stands_at_five_sigma(tmp_path):
-    """The flux of such a source, measured with the PSF as weight, scatters by a fifth."""
-    rng = np.random.default_rng(1)
-    noise, ratio = 0.02, 0.5
-    psf = gaussian_psf(0.66, HSC)
-    blank = np.zeros((1, 64, 64), np.float32)
-    area = ratio**2
-    pair = ObservedPair(
-        "blank", blank, blank, HSC * ratio, (0.0, noise * area), psfs=(gaussian_psf(0.1, HST), psf)
-    )
-    write_observed(tmp_path / "blank.h5", [pair], ("i",), None, {})
-    store = open_pairs(tmp_path / "blank.h5")
-    limit = source_limit(store.pair(0)[1], store.blurred_scale)
-    stamp = psf.stamps[0].astype(float)
-    images = limit * stamp + noise * rng.standard_normal((4000, *stamp.shape))
-    fluxes = (images * stamp).sum(axis=(1, 2)) / (stamp**2).sum()
-    assert fluxes.mean() == pytest.approx(limit, rel=0.02)
-    assert fluxes.mean() / fluxes.std() == pytest.approx(5.0, rel=0.04)
-    assert source_limit(replace(store.pair(0)[1], psf=None), HSC) == 0.0

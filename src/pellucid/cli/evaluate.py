@@ -99,11 +99,11 @@ def _evaluate_images(
     import math
 
     from pellucid.api import read_image
-    from pellucid.metrics import compare
+    from pellucid.metrics import measure
 
     images = [read_image(path, bands=bands, pixel_scale=pixel_scale) for path in (truth, restored)]
     try:
-        numbers = compare(images[0], images[1])
+        numbers = measure(images[1], images[0])
     except PellucidError as error:
         raise type(error)(f"{restored}: {error}") from error
     if as_json:

@@ -16,7 +16,7 @@ from pellucid.display import to_rgb
 from pellucid.errors import UsageError
 from pellucid.evaluation.tables import COLUMNS, Summaries, format_summary, markdown_table
 from pellucid.files import write_content
-from pellucid.metrics import compare
+from pellucid.metrics import measure
 from pellucid.restoration import Restorer
 from pellucid.version import __version__
 
@@ -100,7 +100,7 @@ def _gallery(
         cells = [f"<td>{_picture(to_rgb(sharp))}{html.escape(store.ids[int(index)])}</td>"]
         cells += [
             f"<td>{_picture(to_rgb(image))}{html.escape(name)} "
-            f"{compare(sharp, image)['psnr']:.1f} dB</td>"
+            f"{measure(image, sharp, metrics=['psnr'])['psnr']:.1f} dB</td>"
             for name, image in images.items()
         ]
         rows.append(f"<tr>{''.join(cells)}</tr>\n")

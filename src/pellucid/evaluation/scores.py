@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pellucid.data.pairs import PairStore
 from pellucid.data.splits import known_mask, validation_mask
 from pellucid.errors import PellucidError, UsageError
-from pellucid.metrics import compare
+from pellucid.metrics import measure
 from pellucid.networks.bundle import Card
 from pellucid.restoration import NeuralRestorer, Restorer
 
@@ -60,13 +60,13 @@ def score_pairs(
     for index in indices:
         sharp, blurred = store.pair(int(index), seed)
         name = store.ids[int(index)]
-        scores = [Score(UNTOUCHED, name, compare(sharp, blurred))]
+        scores = [Score(UNTOUCHED, name, measure(blurred, sharp, blurred))]
         for restorer in restorers:
             try:
                 restored = restorer(blurred, psf=fwhm).image
             except PellucidError as error:
                 raise type(error)(f"{store.path}: object {name}: {error}") from error
-            scores.append(Score(restorer.name, name, compare(sharp, restored)))
+            scores.append(Score(restorer.name, name, measure(restored, sharp, blurred)))
         yield scores
 
 

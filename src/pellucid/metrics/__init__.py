@@ -1,92 +1,92 @@
-"""How near a restoration comes to the truth."""
+"""How near a restoration comes to the truth: a metric is one function, and a line in `METRICS`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pellucid.metrics.cw_ssim import CwSsimOptions, cw_ssim, cw_ssim_printed
-from pellucid.metrics.psnr import check_pair, psnr, stretch_sky, stretched_psnr
-from pellucid.metrics.source import band_flux_ratios, find_source, flux_ratio, source_errors
-from pellucid.metrics.ssim import ssim
-from pellucid.sky import background_of
-from pellucid.sky.image import is_nanomaggy
-from pellucid.sources.photometry import (
-    aperture_flux,
-    centroid,
-    ellipticity,
-    half_light_radius,
+from pellucid.metrics.comparison import Comparison, Metric, compared
+from pellucid.metrics.counts import measure_sources
+from pellucid.metrics.cw_ssim import (
+    CwSsimOptions,
+    cw_ssim,
+    cw_ssim_printed,
+    measure_cw_ssim,
+    measure_cw_ssim_all_scales,
+    measure_cw_ssim_printed,
 )
-from pellucid.stretch import GalaxyGANStretch, NoiseStretch
-
-if TYPE_CHECKING:
-    from pellucid.sky.image import SkyImage
+from pellucid.metrics.morphology import measure_morphology
+from pellucid.metrics.psnr import measure_psnr, psnr, stretched_psnr
+from pellucid.metrics.source import find_source, measure_source, source_errors
+from pellucid.metrics.ssim import measure_ssim, ssim
+from pellucid.sky.image import SkyImage
+from pellucid.stretch import Stretch
 
 __all__ = [
+    "DEFAULT",
+    "METRICS",
+    "Comparison",
     "CwSsimOptions",
-    "aperture_flux",
-    "band_flux_ratios",
-    "centroid",
-    "compare",
+    "Metric",
     "cw_ssim",
     "cw_ssim_printed",
-    "ellipticity",
     "find_source",
-    "flux_ratio",
-    "half_light_radius",
+    "measure",
     "psnr",
     "source_errors",
     "ssim",
     "stretched_psnr",
 ]
 
+METRICS: dict[str, Metric] = {
+    "psnr": measure_psnr,
+    "ssim": measure_ssim,
+    "cw_ssim": measure_cw_ssim,
+    "source": measure_source,
+    "cw_ssim_all_scales": measure_cw_ssim_all_scales,
+    "cw_ssim_printed": measure_cw_ssim_printed,
+    "sources": measure_sources,
+    "morphology": measure_morphology,
+}
+#: Those of any image in a fraction of a second.
+DEFAULT = ("psnr", "ssim", "cw_ssim", "source")
 
-def compare(
-    truth: SkyImage, restored: SkyImage, stretch: GalaxyGANStretch | NoiseStretch | None = None
+
+def measure(
+    restored: SkyImage,
+    truth: SkyImage,
+    blurred: SkyImage | None = None,
+    stretch: Stretch | None = None,
+    metrics: Iterable[str] = DEFAULT,
+    blurred_scale: float | None = None,
 ) -> dict[str, float]:
-    """All the numbers of one pair, under the names that reports and ``--json`` use.
-
-    ``psnr`` (dB, the headline), ``ssim`` and ``cw_ssim`` are taken after a stretch with peak 1,
-    ``psnr_linear`` and ``ssim_linear`` on the flux with the truth's largest value as range; the
-    rest is `source_errors`.
+    """The numbers of one restoration, under the names that reports and ``--json`` use.
 
     Parameters
     ----------
-    truth, restored
+    restored, truth
         One shape and one unit. Masked pixels and pixels without data in either are left out.
+    blurred
+        What was restored, on the same grid; ``sources`` asks of a restoration only what that
+        could show.
     stretch
-        None takes GalaxyGAN's for an image in nanomaggies. Its limits mean nothing in another
-        unit: there it is `NoiseStretch` about the sky and noise of the truth, those that it
-        brings or those measured on it.
+        With peak 1, of both images, for the metrics that are not taken on flux. None takes
+        GalaxyGAN's for an image in nanomaggies. Its limits mean nothing in another unit: there it
+        is `NoiseStretch` about the sky and noise of the truth, those that it brings or those
+        measured on it.
+    metrics
+        Names in `METRICS`.
+    blurred_scale
+        Arcsec per pixel of the camera behind ``blurred``, where that was resampled.
+
+    Returns
+    -------
+    dict
+        Metric after metric, each under the names that its function states.
 
     Raises
     ------
     InputError
         When shapes disagree, no pixel has data in both, or the truth has no positive flux.
     """
-    expected, found = _usable(truth), _usable(restored)
-    check_pair(expected, found)
-    if stretch is None:
-        stretch = GalaxyGANStretch() if is_nanomaggy(truth.unit) else NoiseStretch()
-    sky = background_of(truth) if truth.sky is not None else stretch_sky(expected)
-    if not sky.sigma > 0:
-        sky = stretch_sky(expected)
-    brightest = float(np.nanmax(expected))
-    stretched = stretch.forward(expected, sky), stretch.forward(found, sky)
-    return {
-        "psnr": psnr(*stretched, 1.0),
-        "psnr_linear": psnr(expected, found, brightest),
-        "ssim": ssim(*stretched, 1.0),
-        "ssim_linear": ssim(expected, found, brightest),
-        "cw_ssim": float(np.nanmean(cw_ssim(*stretched))),
-        **source_errors(expected, found, truth.bands),
-    }
-
-
-def _usable(image: SkyImage) -> NDArray[np.float32]:
-    bad = ~np.isfinite(image.flux)
-    if image.mask is not None:
-        bad |= image.mask
-    return np.where(bad, np.float32(np.nan), image.flux)
+    pair = compared(restored, truth, blurred, stretch, blurred_scale)
+    return {key: value for name in metrics for key, value in METRICS[name](pair).items()}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
-from pellucid.metrics.psnr import check_pair
+from pellucid.metrics.comparison import Comparison, check_pair
 from pellucid.metrics.steerable import (
     band_filters,
     band_shape,
@@ -59,6 +59,22 @@ class CwSsimOptions:
             )
         if self.scales not in ("coarsest", "all"):
             raise UsageError(f"CW-SSIM scales {self.scales!r}; choose coarsest or all")
+
+
+def measure_cw_ssim(pair: Comparison) -> dict[str, float]:
+    """``cw_ssim`` after the stretch, mean over bands."""
+    return {"cw_ssim": float(np.nanmean(cw_ssim(*pair.stretched)))}
+
+
+def measure_cw_ssim_all_scales(pair: Comparison) -> dict[str, float]:
+    """``cw_ssim_all_scales``: the mean over the scales in place of the coarsest."""
+    index = cw_ssim(*pair.stretched, CwSsimOptions(scales="all"))
+    return {"cw_ssim_all_scales": float(np.nanmean(index))}
+
+
+def measure_cw_ssim_printed(pair: Comparison) -> dict[str, float]:
+    """``cw_ssim_printed``: without the phase, as SeeingGAN prints it."""
+    return {"cw_ssim_printed": float(np.nanmean(cw_ssim_printed(*pair.stretched)))}
 
 
 def cw_ssim(

@@ -10,10 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError
-from pellucid.metrics.detection import check_plane, detect, smoothed, smoothed_sky
-from pellucid.metrics.psnr import check_pair
+from pellucid.metrics.comparison import Comparison, check_pair
+from pellucid.optics import regrid
 from pellucid.optics.inpaint import filled
 from pellucid.sky.background import robust_background
+from pellucid.sky.image import SkyImage
+from pellucid.sources import check_plane, detect, smoothed, smoothed_sky
+
+#: Surface brightness of a segment's outermost pixels in units of the noise, behind a Gaussian of
+#: this FWHM in pixels; a neighbour holds more than this share of the light it has with the galaxy,
+#: a knot of star formation less.
+SIGMAS, FWHM, CONTRAST = 1.5, 3.0, 0.05
+#: Arcsec per pixel in which shapes are measured at the finest: finer takes long and says no more.
+FINEST_SCALE = 0.042
 
 #: The numbers of `morphology`, each with the attribute of statmorph that it is.
 STATISTICS = {
@@ -37,51 +46,39 @@ BAD, NOT_MEASURED, NO_SOURCE = 2, 4, 5
 _INVALID = -99.0
 
 
-def central_segment(
-    flux: NDArray[np.floating],
-    noise: float | None = None,
-    sigmas: float = 1.5,
-    fwhm: float = 3.0,
-    contrast: float = 0.05,
-) -> NDArray[np.int32] | None:
+def measure_morphology(pair: Comparison) -> dict[str, float]:
+    """`morphology_errors` of the galaxy at the centre, bands averaged."""
+    return morphology_errors(_plane(pair.truth), _plane(pair.restored))
+
+
+def central_segment(flux: NDArray[np.floating]) -> NDArray[np.int32] | None:
     """The pixels of the galaxy at the centre, and those of its neighbours.
 
     Parameters
     ----------
     flux
-        Shape (y, x), any unit; it is taken above its own sky.
-    noise
-        Standard deviation of a sky pixel of the smoothed plane; None measures it. A plane without
-        noise is given a thousandth of its peak.
-    sigmas
-        Surface brightness of the outermost pixels, in units of the noise.
-    fwhm
-        Of the Gaussian that smooths the plane first, pixels; also how far from the centre the
-        segment may begin.
-    contrast
-        As `pellucid.metrics.detection.detect`: a neighbour is parted from the galaxy where it
-        holds more than this share of their light. Knots of star formation hold less.
+        Shape (y, x), any unit; it is taken above its own sky. A plane without noise is given a
+        thousandth of its peak.
 
     Returns
     -------
     array or None
         Shape (y, x): 1 on the galaxy, 2 on its neighbours, 0 on the sky; None where nothing
-        stands at the centre.
+        stands within `FWHM` of the centre.
     """
     check_plane(flux)
-    sky = smoothed_sky(flux, fwhm)
+    sky = smoothed_sky(flux, FWHM)
     plane = flux - sky.sky[0]
-    peak = float(smoothed(plane, fwhm).max())
-    if noise is None:
-        noise = sky.sigma or 1e-3 * peak
-    if not peak > sigmas * noise > 0:
+    peak = float(smoothed(plane, FWHM).max())
+    noise = sky.sigma or 1e-3 * peak
+    if not peak > SIGMAS * noise > 0:
         return None
-    found = detect(plane, sigmas, noise, fwhm=fwhm, contrast=contrast).segments
+    found = detect(plane, SIGMAS, noise, fwhm=FWHM, contrast=CONTRAST).segments
     height, width = plane.shape
     y, x = np.ogrid[:height, :width]
     distance = np.hypot(y - (height - 1) / 2, x - (width - 1) / 2)
     distance[found == 0] = np.inf
-    if not distance.min() <= fwhm:
+    if not distance.min() <= FWHM:
         return None
     chosen = found.flat[int(distance.argmin())]
     return np.where(found == chosen, 1, 2 * (found > 0)).astype(np.int32)
@@ -90,7 +87,6 @@ def central_segment(
 def morphology(
     flux: NDArray[np.floating],
     segment: NDArray[np.int32] | None = None,
-    mask: NDArray[np.bool_] | None = None,
     reach: float | None = None,
 ) -> dict[str, float]:
     """Size, shape and distribution of the light of the galaxy at the centre.
@@ -102,8 +98,6 @@ def morphology(
         Pixels that are not finite take no part.
     segment
         Shape (y, x), as `central_segment`, which finds it where it is None.
-    mask
-        Shape (y, x); True marks a bad pixel.
     reach
         Semi-major axis of the ellipse that holds all of the galaxy's light, pixels; None takes
         the furthest pixel that stands 1 standard deviation above the sky.
@@ -120,7 +114,7 @@ def morphology(
     Raises
     ------
     InputError
-        When the flux is no plane, or segment or mask have another shape.
+        When the flux is no plane, or the segment has another shape.
 
     Notes
     -----
@@ -133,12 +127,9 @@ def morphology(
     Lotz, Primack & Madau 2004, AJ 128, 163, doi:10.1086/421849
     """
     check_plane(flux)
-    for name, other in (("segment map", segment), ("mask", mask)):
-        if other is not None and other.shape != flux.shape:
-            raise InputError(f"the {name} has shape {other.shape}, the flux {flux.shape}")
+    if segment is not None and segment.shape != flux.shape:
+        raise InputError(f"the segment map has shape {segment.shape}, the flux {flux.shape}")
     holes = ~np.isfinite(flux)
-    if mask is not None:
-        holes |= mask
     plane = np.where(holes, np.nan, flux).astype(np.float64)
     if segment is None:
         segment = central_segment(plane)
@@ -154,10 +145,7 @@ def morphology(
 
 
 def morphology_errors(
-    truth: NDArray[np.floating],
-    restored: NDArray[np.floating],
-    noise: float | None = None,
-    mask: NDArray[np.bool_] | None = None,
+    truth: NDArray[np.floating], restored: NDArray[np.floating]
 ) -> dict[str, float]:
     """What became of the structure of the galaxy at the centre.
 
@@ -171,10 +159,6 @@ def morphology_errors(
     ----------
     truth, restored
         Shape (y, x), one unit and one grid. Pixels that are not finite in either take no part.
-    noise
-        As `central_segment`, of the truth.
-    mask
-        Shape (y, x); True marks a bad pixel.
 
     Returns
     -------
@@ -191,15 +175,14 @@ def morphology_errors(
     """
     check_plane(truth)
     check_pair(truth, restored)
-    holes = ~(np.isfinite(truth) & np.isfinite(restored))
-    if mask is not None:
-        holes |= mask
-    segment = central_segment(np.where(holes, np.nan, truth), noise)
+    usable = np.isfinite(truth) & np.isfinite(restored)
+    truth, restored = (np.where(usable, flux, np.nan) for flux in (truth, restored))
+    segment = central_segment(truth)
     if segment is None:
         expected = found = _nothing(NO_SOURCE)
     else:
-        expected = morphology(truth, segment, holes)
-        found = morphology(restored, segment, holes, expected["reach"])
+        expected = morphology(truth, segment)
+        found = morphology(restored, segment, expected["reach"])
     flag = max(expected["flag"], found["flag"])
     if flag >= BAD:
         expected = found = _nothing(flag)
@@ -212,6 +195,12 @@ def morphology_errors(
         },
         "morphology_flag": flag,
     }
+
+
+def _plane(image: SkyImage) -> NDArray[np.float32]:
+    scale = image.pixel_scale
+    coarse = regrid(image, FINEST_SCALE) if scale and scale < FINEST_SCALE else image
+    return coarse.flux.mean(axis=0)
 
 
 def _nothing(flag: float) -> dict[str, float]:
@@ -231,17 +220,17 @@ def _measured(
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", AstropyUserWarning)
         try:
-            source = _structure()(plane, segment, holes, reach)
+            source = _statmorph()(plane, segment, holes, reach)
         except (AssertionError, ValueError, IndexError, RuntimeError, ZeroDivisionError):
             return None  # its checks of itself: the galaxy is none that it was made for
     return None if source.flag == NOT_MEASURED else source
 
 
 @cache
-def _structure() -> Any:
+def _statmorph() -> Any:
     import statmorph
 
-    class Structure(statmorph.SourceMorphology):
+    class Measured(statmorph.SourceMorphology):
         """statmorph without what is not asked for: its Sérsic fit takes most of its time."""
 
         def __init__(
@@ -265,4 +254,4 @@ def _structure() -> Any:
             # Before statmorph tests the sky's mean, a test that no noise-free image passes.
             self.measured_flag = self.flag
 
-    return Structure
+    return Measured

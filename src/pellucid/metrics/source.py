@@ -5,30 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.metrics.psnr import check_pair
+from pellucid.metrics.comparison import Comparison, check_pair
 from pellucid.optics.inpaint import filled
 from pellucid.sky.background import robust_background
-from pellucid.sources.photometry import (
+from pellucid.sources import (
     Position,
     aperture_flux,
     centroid,
+    detect,
     ellipticity,
     half_light_radius,
+    kron_radius,
 )
 
 #: Kron's aperture: this many first-moment radii hold nearly all of a galaxy's light.
 KRON_FACTOR = 2.5
 DETECTION_SIGMAS = 3.0
+#: Standard deviation in pixels of what smooths an image before its source is looked for.
+SMOOTHING = 1.5
 SOURCE_ERRORS = ("flux_ratio", "half_light_radius_ratio", "centroid_error", "ellipticity_error")
 
 
 @dataclass(frozen=True)
-class Source:
+class Aperture:
     """Where a galaxy is and how far it reaches.
 
     Parameters
@@ -36,7 +39,7 @@ class Source:
     center
         (y, x) in pixels.
     radius
-        Of the circular aperture, pixels.
+        Of the circle, pixels.
     neighbours
         Shape (y, x); True on other sources.
     """
@@ -46,7 +49,12 @@ class Source:
     neighbours: NDArray[np.bool_]
 
 
-def find_source(truth: NDArray[np.floating]) -> Source | None:
+def measure_source(pair: Comparison) -> dict[str, float]:
+    """`source_errors`: flux, size, place, shape and colours of the source in the middle."""
+    return source_errors(pair.truth.flux, pair.restored.flux, pair.truth.bands)
+
+
+def find_source(truth: NDArray[np.floating]) -> Aperture | None:
     """The brightest source near the middle of an image, with Kron's aperture.
 
     Bands are averaged, smoothed lightly and cut at 3 standard deviations of the result; each
@@ -60,7 +68,7 @@ def find_source(truth: NDArray[np.floating]) -> Source | None:
 
     Returns
     -------
-    Source or None
+    Aperture or None
         None where nothing stands above the noise.
 
     References
@@ -70,7 +78,7 @@ def find_source(truth: NDArray[np.floating]) -> Source | None:
     from scipy import ndimage
 
     plane = _above_sky(truth).mean(axis=0)
-    smooth = ndimage.gaussian_filter(plane, 1.5)
+    smooth = ndimage.gaussian_filter(plane, SMOOTHING)
     background = robust_background(smooth[None])
     smooth = smooth - background.sky[0]
     peak = float(smooth.max())
@@ -78,45 +86,21 @@ def find_source(truth: NDArray[np.floating]) -> Source | None:
     threshold = max(DETECTION_SIGMAS * background.sigma, 1e-3 * peak)
     if not peak > threshold:
         return None
-    labels, count = cast("tuple[NDArray[np.int32], int]", ndimage.label(smooth > threshold))
+    # Smoothed already, and whole: a galaxy's arms and clumps belong to it.
+    found = detect(smooth, threshold, min_area=1, fwhm=0.0, contrast=1.0, clean=False)
+    labels = found.segments
     height, width = plane.shape
-    y, x = np.mgrid[:height, :width]
+    y, x = np.ogrid[:height, :width]
     distance2 = (y - (height - 1) / 2) ** 2 + (x - (width - 1) / 2) ** 2
-    nearness = np.exp(-0.5 * distance2 / (min(height, width) / 6) ** 2)
-    merit = ndimage.sum_labels(smooth * nearness, labels, np.arange(1, count + 1))
-    chosen = 1 + int(np.argmax(merit))
-    region = labels == chosen
-    light = np.where(region, smooth, 0.0)
-    top = np.unravel_index(int(np.argmax(light * nearness)), light.shape)
-    total = float(light.sum())
-    first_moment = float(np.sum(light * np.hypot(y - top[0], x - top[1]))) / total
-    radius = min(max(KRON_FACTOR * first_moment, 3.0), min(height, width) / 2)
-    return Source((float(top[0]), float(top[1])), radius, (labels > 0) & ~region)
-
-
-def flux_ratio(truth: NDArray[np.floating], restored: NDArray[np.floating]) -> float:
-    """Flux of the source in the restoration over that in the truth, all bands together.
-
-    Parameters
-    ----------
-    truth, restored
-        As `source_errors`.
-    """
-    fluxes = _fluxes(truth, restored)
-    return _ratio(*fluxes.sum(axis=1))
-
-
-def band_flux_ratios(
-    truth: NDArray[np.floating], restored: NDArray[np.floating]
-) -> NDArray[np.float64]:
-    """`flux_ratio` of each band, shape (band,): where they differ, colour is lost.
-
-    Parameters
-    ----------
-    truth, restored
-        As `source_errors`.
-    """
-    return np.array([_ratio(*pair) for pair in _fluxes(truth, restored).T])
+    near = smooth * np.exp(-0.5 * distance2 / (min(height, width) / 6) ** 2)
+    merit = np.bincount(labels.ravel(), near.ravel())
+    merit[0] = -np.inf
+    region = labels == int(np.argmax(merit))
+    top = np.unravel_index(int(np.argmax(np.where(region, near, -np.inf))), near.shape)
+    center = float(top[0]), float(top[1])
+    radius = KRON_FACTOR * kron_radius(smooth, center, region)
+    radius = min(max(radius, 3.0), min(height, width) / 2)
+    return Aperture(center, radius, (labels > 0) & ~region)
 
 
 def source_errors(
@@ -151,14 +135,19 @@ def source_errors(
     """
     colours = [f"colour_error_{blue}_{red}" for blue, red in pairwise(bands)]
     errors: dict[str, float] = {name: float("nan") for name in (*SOURCE_ERRORS, *colours)}
-    measured = _prepared(truth, restored)
-    if measured is None:
+    check_pair(truth, restored)
+    holes = ~(np.isfinite(truth) & np.isfinite(restored))
+    source = find_source(filled(truth, holes))
+    if source is None:
         return errors
-    pair, source = measured
-    errors |= zip(colours, _colour_errors(_aperture_fluxes(pair, source)), strict=False)
+    holes |= source.neighbours
+    pair = [_above_sky(filled(flux, holes), source) for flux in (truth, restored)]
+    # Without names there are no colours.
+    errors |= zip(colours, _colour_errors(pair, source), strict=False)
     planes = [flux.mean(axis=0) for flux in pair]
-    fluxes = [aperture_flux(plane, source.center, source.radius) for plane in planes]
-    errors["flux_ratio"] = _ratio(*fluxes)
+    errors["flux_ratio"] = _ratio(
+        *(aperture_flux(plane, source.center, source.radius) for plane in planes)
+    )
     size = half_light_radius(planes[0], source.center, source.radius)
     if not np.isfinite(size):
         return errors
@@ -166,34 +155,16 @@ def source_errors(
     places = [centroid(plane, source.center, source.radius, weight) for plane in planes]
     if not np.isfinite(places).all():
         return errors
-    sizes = [
-        half_light_radius(plane, place, source.radius)
-        for plane, place in zip(planes, places, strict=True)
-    ]
-    shapes = [
-        ellipticity(plane, place, source.radius, weight)
-        for plane, place in zip(planes, places, strict=True)
-    ]
+    centred = list(zip(planes, places, strict=True))
+    sizes = [half_light_radius(plane, place, source.radius) for plane, place in centred]
+    shapes = [ellipticity(plane, place, source.radius, weight) for plane, place in centred]
     errors["half_light_radius_ratio"] = _ratio(*sizes)
     errors["centroid_error"] = float(np.hypot(*np.subtract(places[1], places[0])))
     errors["ellipticity_error"] = abs(shapes[1] - shapes[0])
     return errors
 
 
-def _prepared(
-    truth: NDArray[np.floating], restored: NDArray[np.floating]
-) -> tuple[list[NDArray[np.float32]], Source] | None:
-    """Both images above their sky, without holes and neighbours; None where there is no source."""
-    check_pair(truth, restored)
-    holes = ~(np.isfinite(truth) & np.isfinite(restored))
-    source = find_source(filled(truth, holes))
-    if source is None:
-        return None
-    holes = holes | source.neighbours
-    return [_above_sky(filled(flux, holes), source) for flux in (truth, restored)], source
-
-
-def _above_sky(flux: NDArray[np.float32], source: Source | None = None) -> NDArray[np.float32]:
+def _above_sky(flux: NDArray[np.float32], source: Aperture | None = None) -> NDArray[np.float32]:
     """Flux less the sky of each band, measured outside the source's aperture."""
     outside = flux
     if source is not None:
@@ -204,22 +175,11 @@ def _above_sky(flux: NDArray[np.float32], source: Source | None = None) -> NDArr
     return flux - robust_background(outside).sky[:, None, None]
 
 
-def _fluxes(truth: NDArray[np.floating], restored: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Aperture fluxes, shape (2, band): truth, restoration."""
-    measured = _prepared(truth, restored)
-    if measured is None:
-        return np.full((2, len(truth)), np.nan)
-    return _aperture_fluxes(*measured)
-
-
-def _aperture_fluxes(pair: Sequence[NDArray[np.float32]], source: Source) -> NDArray[np.float64]:
-    return np.array(
+def _colour_errors(pair: Sequence[NDArray[np.float32]], source: Aperture) -> list[float]:
+    """|Δ colour| of each band and the next in the aperture, magnitudes."""
+    fluxes = np.array(
         [[aperture_flux(plane, source.center, source.radius) for plane in flux] for flux in pair]
     )
-
-
-def _colour_errors(fluxes: NDArray[np.float64]) -> list[float]:
-    """|Δ colour| of each band and the next in magnitudes from aperture fluxes (2, band)."""
     magnitudes = -2.5 * np.log10(np.where(fluxes > 0, fluxes, np.nan))
     return [float(error) for error in np.abs(np.diff(np.diff(magnitudes, axis=1), axis=0))[0]]
 

@@ -6,12 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError
-from pellucid.metrics.psnr import check_pair
+from pellucid.metrics.comparison import Comparison, check_pair
 from pellucid.optics.inpaint import filled
 
 WINDOW_SIGMA = 1.5
 #: Half of the 11×11 window: so far from the edge the index is not defined.
 WINDOW_RADIUS = 5
+
+
+def measure_ssim(pair: Comparison) -> dict[str, float]:
+    """``ssim`` after the stretch; ``ssim_linear`` on flux, the truth's largest as range."""
+    truth, restored = pair.truth.flux, pair.restored.flux
+    return {
+        "ssim": ssim(*pair.stretched, 1.0),
+        "ssim_linear": ssim(truth, restored, float(np.nanmax(truth))),
+    }
 
 
 def ssim(truth: NDArray[np.floating], restored: NDArray[np.floating], data_range: float) -> float:
@@ -38,9 +47,7 @@ def ssim(truth: NDArray[np.floating], restored: NDArray[np.floating], data_range
     ----------
     Wang et al. 2004, IEEE Trans. Image Process. 13, 600, doi:10.1109/TIP.2003.819861
     """
-    check_pair(truth, restored)
-    if not data_range > 0:
-        raise InputError(f"a data range of {data_range}; it must be positive")
+    check_pair(truth, restored, data_range)
     if min(truth.shape[-2:]) < 2 * WINDOW_RADIUS + 1:
         raise InputError(f"images of {truth.shape[-2]}×{truth.shape[-1]} are smaller than 11×11")
 

@@ -12,8 +12,6 @@ from math import comb, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import InputError, UsageError
-
 #: Samples of the tables of Simoncelli's code. A table read off linearly differs from its cosine
 #: by some 1e-5, and coefficients are to be those of the published code.
 _RADIAL_TABLE, _ANGULAR_TABLE = 256, 1024
@@ -33,48 +31,6 @@ def band_shape(shape: tuple[int, int], level: int) -> tuple[int, int]:
     for _ in range(level):
         height, width = (height + 1) // 2, (width + 1) // 2
     return height, width
-
-
-def steerable_bands(
-    images: NDArray[np.floating], level: int, orientations: int
-) -> NDArray[np.complex128]:
-    """The coefficients of one level, c = F⁻¹[F(image) · radial · angular] on the level's grid.
-
-    The radial part is a raised cosine in log₂ of the frequency, about 2^−(level+1) of Nyquist;
-    the angular part of orientation b is cos(θ − πb/B)^(B−1) over half of the plane, so that
-    coefficients are analytic: their modulus is a local amplitude, their phase a local place.
-    Boundaries are circular. As in the authors' code, coefficients grow by 4 with each level.
-
-    Parameters
-    ----------
-    images
-        Shape (..., y, x), any unit, finite; computed in double precision whatever comes in.
-    level
-        From 0, the finest, to `max_levels` − 1.
-    orientations
-        B, at least 2.
-
-    Returns
-    -------
-    NDArray
-        Shape (..., orientation, *`band_shape`), in the image's unit.
-
-    Raises
-    ------
-    InputError
-        When the images are too small for the level.
-    UsageError
-        When there are fewer than 2 orientations or the level is negative.
-
-    References
-    ----------
-    Portilla & Simoncelli 2000, Int. J. Comput. Vis. 40, 49, doi:10.1023/A:1026553619983;
-    Simoncelli & Freeman 1995, Proc. ICIP 3, 444, doi:10.1109/ICIP.1995.537667
-    """
-    height, width = images.shape[-2:]
-    filters = band_filters((height, width), level, orientations)
-    phase = (1, -1j, -1, 1j)[(orientations - 1) % 4]
-    return bands_of_spectrum(phase * band_spectrum(images, level), filters)
 
 
 def band_spectrum(images: NDArray[np.floating], level: int) -> NDArray[np.complex128]:
@@ -107,9 +63,22 @@ def band_spectrum(images: NDArray[np.floating], level: int) -> NDArray[np.comple
 def bands_of_spectrum(
     spectrum: NDArray[np.complex128], filters: NDArray[np.float64]
 ) -> NDArray[np.complex128]:
-    """`band_spectrum` through some of `band_filters`, shape (..., orientation, y, x).
+    """The coefficients of one level, c = F⁻¹[F(image) · radial · angular] on the level's grid.
 
-    They are `steerable_bands` but for the phase (−i)^(B−1) that all bands share.
+    They lack the phase (−i)^(B−1) that all B bands share. Boundaries are circular. As in the
+    authors' code, coefficients grow by 4 with each level.
+
+    Parameters
+    ----------
+    spectrum
+        `band_spectrum`, shape (..., y, x).
+    filters
+        Some of the level's `band_filters`, shape (orientation, y, x).
+
+    Returns
+    -------
+    NDArray
+        Shape (..., orientation, y, x), in the image's unit.
     """
     from scipy.fft import ifft2
 
@@ -120,26 +89,29 @@ def bands_of_spectrum(
 def band_filters(shape: tuple[int, int], level: int, orientations: int) -> NDArray[np.float64]:
     """The transfer functions of a level's bands on images of ``shape``.
 
+    The radial part is a raised cosine in log₂ of the frequency, about 2^−(level+1) of Nyquist;
+    the angular part of orientation b is cos(θ − πb/B)^(B−1) over half of the plane, so that
+    coefficients are analytic: their modulus is a local amplitude, their phase a local place.
+
+    Parameters
+    ----------
+    shape
+        (y, x) of the images.
+    level
+        From 0, the finest, to `max_levels` − 1.
+    orientations
+        B, at least 2.
+
     Returns
     -------
     NDArray
         Shape (orientation, *`band_shape`), in the order of an FFT, read-only.
 
-    Raises
-    ------
-    InputError, UsageError
-        As `steerable_bands`.
+    References
+    ----------
+    Portilla & Simoncelli 2000, Int. J. Comput. Vis. 40, 49, doi:10.1023/A:1026553619983;
+    Simoncelli & Freeman 1995, Proc. ICIP 3, 444, doi:10.1109/ICIP.1995.537667
     """
-    if orientations < 2 or level < 0:
-        raise UsageError(
-            f"a steerable pyramid with {orientations} orientations at level {level}; "
-            "it needs at least 2 and a level from 0"
-        )
-    if level >= max_levels(shape):
-        raise InputError(
-            f"images of {shape[0]}×{shape[1]} have {max_levels(shape)} levels of a steerable "
-            f"pyramid; level {level} asks for {level + 1}"
-        )
     # In units of Nyquist, zero on the zero frequency for odd sides too, as in the authors' code.
     y, x = (
         _frequencies(band) * (2.0 / side)

@@ -1,4 +1,8 @@
-"""Flux, size, place and shape of a source: what a restoration must not change."""
+"""Flux, size, place and shape of a source: what a restoration must not change.
+
+All but the ellipticity, which has no windowed form there, is the work of sep, SExtractor as a
+library (Barbary 2016, JOSS 1, 58, doi:10.21105/joss.00058).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ Position = tuple[float, float]
 
 
 def aperture_flux(flux: NDArray[np.floating], center: Position, radius: float) -> float:
-    """Sum of the flux in a circle, pixels on its rim counted in part.
+    """Sum of the flux in a circle, each pixel by the share of it that lies inside.
 
     Parameters
     ----------
@@ -20,14 +24,16 @@ def aperture_flux(flux: NDArray[np.floating], center: Position, radius: float) -
     radius
         Pixels.
     """
-    return float(np.sum(flux * circle(flux.shape, center, radius), dtype=np.float64))
+    import sep
+
+    y, x = center
+    return float(sep.sum_circle(_native(flux), [x], [y], [radius], subpix=0)[0][0])
 
 
 def half_light_radius(flux: NDArray[np.floating], center: Position, radius: float) -> float:
-    """Radius in pixels that holds half of the flux within ``radius``.
+    """Radius in pixels of the circle that holds half of the flux within ``radius``.
 
-    The curve of growth runs over the pixels in order of distance, each adding its own area: the
-    circle of n pixels has the radius √(n/π).
+    It is read off a curve of growth of 64 steps up to there.
 
     Parameters
     ----------
@@ -39,56 +45,84 @@ def half_light_radius(flux: NDArray[np.floating], center: Position, radius: floa
     float
         NaN where the aperture holds no positive flux.
     """
-    y, x = _offsets(flux.shape, center)
-    distance = np.hypot(y, x)
-    inside = distance <= radius
-    order = np.argsort(distance[inside], kind="stable")
-    growth = np.cumsum(flux[inside][order], dtype=np.float64)
-    if growth.size == 0 or not growth[-1] > 0:
+    import sep
+
+    plane, (y, x) = _native(flux), center
+    total = aperture_flux(plane, center, radius)
+    if not total > 0:
         return float("nan")
-    half = 0.5 * growth[-1]
-    crossing = int(np.argmax(growth >= half))
-    before = growth[crossing - 1] if crossing else 0.0
-    area = crossing + (half - before) / (growth[crossing] - before)
-    return float(np.sqrt(area / np.pi))
+    half, _ = sep.flux_radius(plane, [x], [y], [radius], 0.5, normflux=np.array([total]))
+    return float(half[0])
+
+
+def kron_radius(
+    flux: NDArray[np.floating],
+    center: Position,
+    region: NDArray[np.bool_],
+    ellipse: tuple[float, float, float] = (1.0, 1.0, 0.0),
+    reach: float = np.inf,
+) -> float:
+    """First moment of a source's light, Σ r f / Σ f.
+
+    Parameters
+    ----------
+    flux, center
+        As `aperture_flux`.
+    region
+        Shape (y, x); True on the pixels that count.
+    ellipse
+        Semi-major and semi-minor axis in pixels, which are the units of r, and the angle of the
+        major axis from x to y in radians.
+    reach
+        The largest r that counts.
+
+    Returns
+    -------
+    float
+        0 where the region holds no positive flux.
+
+    References
+    ----------
+    Kron 1980, ApJS 43, 305, doi:10.1086/190669
+    """
+    import sep
+
+    (y, x), (a, b, theta) = center, ellipse
+    reach = min(reach, float(np.hypot(*flux.shape)) / b)
+    found, _ = sep.kron_radius(
+        _native(flux), [x], [y], [a], [b], [theta], [reach], mask=np.ascontiguousarray(~region)
+    )
+    return float(found[0])
 
 
 def centroid(
-    flux: NDArray[np.floating], center: Position, radius: float, weight: float | None = None
+    flux: NDArray[np.floating], center: Position, radius: float, weight: float
 ) -> Position:
-    """Flux-weighted mean position in a circle, or under a Gaussian window that follows it.
+    """Flux-weighted mean position in a circle, under a Gaussian window that follows it.
 
-    The windowed form repeats c ← c + 2 Σ w f (x − c) / Σ w f until it rests: noise far from the
-    source cannot pull it (Bertin & Arnouts 1996, A&AS 117, 393, doi:10.1051/aas:1996164).
+    It repeats c ← c + 2 Σ w f (x − c) / Σ w f until it rests: noise far from the source cannot
+    pull it (Bertin & Arnouts 1996, A&AS 117, 393, doi:10.1051/aas:1996164).
 
     Parameters
     ----------
     flux, center, radius
         As `aperture_flux`.
     weight
-        Standard deviation of the window in pixels; None weighs all of the circle alike.
+        Standard deviation of the window in pixels.
 
     Returns
     -------
     tuple
-        (y, x) in pixels; NaN where there is no positive flux.
+        (y, x) in pixels; NaN where there is no positive flux, or none to rest at.
     """
-    inside = circle(flux.shape, center, radius)
-    step = 1.0 if weight is None else 2.0
-    place = center
-    for _ in range(1 if weight is None else 30):
-        y, x = _offsets(flux.shape, place)
-        weighted = flux * inside * _window(y, x, weight)
-        total = float(np.sum(weighted, dtype=np.float64))
-        if not total > 0:
-            return float("nan"), float("nan")
-        move = step * np.sum(weighted * y) / total, step * np.sum(weighted * x) / total
-        place = place[0] + float(move[0]), place[1] + float(move[1])
-        if np.hypot(place[0] - center[0], place[1] - center[1]) > radius:
-            return float("nan"), float("nan")
-        if np.hypot(*move) < 1e-4:
-            break
-    return place
+    import sep
+
+    # The window's own end, 4 σ, would reach beyond the circle.
+    inside = _native(flux * _circle(*_offsets(flux.shape, center), radius))
+    x, y, _ = (float(value[0]) for value in sep.winpos(inside, [center[1]], [center[0]], [weight]))
+    if not inside.sum() > 0 or np.hypot(y - center[0], x - center[1]) > radius:
+        return float("nan"), float("nan")
+    return y, x
 
 
 def ellipticity(
@@ -100,8 +134,10 @@ def ellipticity(
 
     Parameters
     ----------
-    flux, center, radius, weight
-        As `centroid`.
+    flux, center, radius
+        As `aperture_flux`.
+    weight
+        Standard deviation of the window in pixels; None weighs all of the circle alike.
 
     Returns
     -------
@@ -113,18 +149,15 @@ def ellipticity(
     Kaiser, Squires & Broadhurst 1995, ApJ 449, 460, doi:10.1086/176071
     """
     y, x = _offsets(flux.shape, center)
-    weighted = flux * circle(flux.shape, center, radius) * _window(y, x, weight)
+    weighted = flux * _circle(y, x, radius)
+    if weight is not None:
+        weighted = weighted * np.exp(-0.5 * (y * y + x * x) / weight**2)
     qxx, qyy, qxy = (
         float(np.sum(weighted * moment, dtype=np.float64)) for moment in (x * x, y * y, x * y)
     )
     if not (qxx + qyy > 0 and np.sum(weighted) > 0):
         return complex("nan")
     return complex(qxx - qyy, 2.0 * qxy) / (qxx + qyy)
-
-
-def circle(shape: tuple[int, ...], center: Position, radius: float) -> NDArray[np.float64]:
-    """The share of each pixel that lies in a circle: 1 inside, falling to 0 across one pixel."""
-    return np.clip(radius + 0.5 - np.hypot(*_offsets(shape, center)), 0.0, 1.0)
 
 
 def _offsets(
@@ -134,7 +167,11 @@ def _offsets(
     return y - center[0], x - center[1]
 
 
-def _window(
-    y: NDArray[np.float64], x: NDArray[np.float64], weight: float | None
-) -> NDArray[np.float64] | float:
-    return 1.0 if weight is None else np.exp(-0.5 * (y * y + x * x) / weight**2)
+def _circle(y: NDArray[np.float64], x: NDArray[np.float64], radius: float) -> NDArray[np.float64]:
+    """1 inside, falling to 0 across one pixel."""
+    return np.clip(radius + 0.5 - np.hypot(y, x), 0.0, 1.0)
+
+
+def _native(flux: NDArray[np.floating]) -> NDArray[np.float64]:
+    """As sep asks for it: C-contiguous and in the machine's byte order."""
+    return np.ascontiguousarray(flux, dtype=np.float64)

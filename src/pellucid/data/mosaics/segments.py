@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import InputError, UsageError
+from pellucid.errors import InputError
+from pellucid.optics import block_mean
 from pellucid.sky import robust_background
+from pellucid.sources import detect, kron_radius
 
-#: Detection: least height in standard deviations of the sky, and least number of pixels.
-_THRESHOLD, _LEAST_AREA = 1.5, 5
-#: Share of a blend's flux that makes a clump a source of its own (SExtractor's DEBLEND_MINCONT).
-_CONTRAST = 0.005
+#: Detection: least height in standard deviations of the sky.
+_THRESHOLD = 1.5
 #: The sky is measured this far (pixels) from what is detected, on at most so many pixels.
 _MARGIN, _SAMPLE = 3, 200_000
 #: Kron's radius times this holds nearly all of a source's light; below the least radius it is
@@ -77,34 +77,15 @@ def segment(flux: NDArray[np.floating], binning: int = 1) -> Segments:
     ------
     InputError
         When there is no data, no noise, or noise fills the window with sources.
-    UsageError
-        When sep is not installed.
     """
-    try:
-        import sep
-    except ModuleNotFoundError:
-        raise UsageError("finding sources needs sep: pip install 'pellucid[sources]'") from None
-
     if not np.isfinite(flux).any():
         raise InputError("no sky around it: no pixel has data")
-    coarse = binned(flux, binning)
+    coarse = block_mean(flux.astype(np.float64), binning, binning)
     first = robust_background(coarse[None])
-    holes = ~np.isfinite(coarse)
-    plane = np.where(holes, 0.0, coarse - first.sky[0])
     if not first.sigma > 0:
         raise InputError("no noise around it: the sky's pixels are all equal")
-    sep.set_extract_pixstack(max(sep.get_extract_pixstack(), plane.size))
-    try:
-        found, labels = sep.extract(
-            plane.astype(np.float64),
-            _THRESHOLD * first.sigma,
-            mask=holes,
-            minarea=_LEAST_AREA,
-            deblend_cont=_CONTRAST,
-            segmentation_map=True,
-        )
-    except Exception as error:  # sep has no class of its own for a full buffer
-        raise InputError(f"cannot be told from its neighbours ({error})") from error
+    found = detect(coarse - first.sky[0], _THRESHOLD, first.sigma, fwhm=None)
+    labels = found.segments
     full = _repeated(labels, binning, flux.shape)
     sky, noise = _sky(flux, _repeated(grown(labels > 0, _MARGIN), binning, flux.shape))
     middle = 0.5 * (binning - 1)
@@ -113,8 +94,8 @@ def segment(flux: NDArray[np.floating], binning: int = 1) -> Segments:
         sky,
         noise,
         full.astype(np.int32),
-        np.stack([found["y"], found["x"]], axis=-1) * binning + middle,
-        np.stack([found["a"] * binning, found["b"] * binning, found["theta"]], axis=-1),
+        np.stack([found.y, found.x], axis=-1) * binning + middle,
+        np.stack([found.a * binning, found.b * binning, found.theta], axis=-1),
     )
 
 
@@ -141,9 +122,7 @@ def r90(scene: Segments, label: int) -> float:
     across = (rows - y) * np.cos(theta) - (columns - x) * np.sin(theta)
     radius = np.hypot(along / a, across / b)
     own = ((scene.labels == label) | (scene.labels == 0)) & np.isfinite(scene.flux)
-    near = own & (radius <= _KRON_REACH)
-    weight = float(scene.flux[near].sum())
-    kron = float((radius[near] * scene.flux[near]).sum()) / weight if weight > 0 else 0.0
+    kron = kron_radius(scene.flux, (y, x), own, (a, b, theta), _KRON_REACH)
     inside = own & (radius <= max(_KRON_FACTOR * kron, _KRON_LEAST))
     order = np.argsort(radius[inside])
     growth = np.cumsum(scene.flux[inside][order], dtype=np.float64)
@@ -168,15 +147,6 @@ def _sky(flux: NDArray[np.floating], sources: NDArray[np.bool_]) -> tuple[float,
     step = 1 + pixels.size // _SAMPLE
     background = robust_background(pixels[None, None, ::step])
     return float(background.sky[0]), background.sigma
-
-
-def binned(flux: NDArray[np.floating], binning: int) -> NDArray[np.float64]:
-    """Means over blocks of pixels; what is left over at the far edges is cut off."""
-    if binning == 1:
-        return flux.astype(np.float64)
-    height, width = (max(side // binning, 1) * binning for side in flux.shape)
-    blocks = flux[:height, :width].reshape(height // binning, binning, width // binning, binning)
-    return blocks.mean(axis=(1, 3), dtype=np.float64)
 
 
 def _repeated(values: NDArray[Any], binning: int, shape: tuple[int, ...]) -> NDArray[Any]:

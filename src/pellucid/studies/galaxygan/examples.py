@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.metrics.source import Source, find_source
+from pellucid.metrics.source import Aperture, find_source
 from pellucid.optics import block_mean
 from pellucid.sky.image import SkyImage
-from pellucid.sources.photometry import aperture_flux, ellipticity
+from pellucid.sources import aperture_flux, ellipticity
 from pellucid.stretch import GalaxyGANStretch
 
 SPIRAL, EARLY, MERGER = "spiral", "early type", "merger"
@@ -88,7 +88,7 @@ def structure(image: SkyImage) -> Structure | None:
     )
 
 
-def _texture(plane: NDArray[np.float32], source: Source) -> float:
+def _texture(plane: NDArray[np.float32], source: Aperture) -> float:
     from scipy.ndimage import gaussian_filter
 
     fine, broad = (gaussian_filter(plane, sigma) for sigma in (1.0, 4.0))

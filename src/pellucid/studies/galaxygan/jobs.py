@@ -19,7 +19,7 @@ from pellucid.data.pairs import PairStore, open_pairs
 from pellucid.data.splits import FOLDS, Split, fold_of
 from pellucid.errors import InputError, PellucidError
 from pellucid.files import make_folder, write_content
-from pellucid.metrics import compare
+from pellucid.metrics import measure
 from pellucid.studies.galaxygan.comparison import FAIR, Restore, best_iterations, deconvolutions
 from pellucid.studies.galaxygan.preset import Cell, Preset, degradation
 from pellucid.studies.machine import machine
@@ -218,7 +218,7 @@ def _scores(
         sharp, blurred = store.pair(int(index), seed)
         for name, restore in restorers.items():
             try:
-                rows[name].append(compare(sharp, restore(blurred)))
+                rows[name].append(measure(restore(blurred), sharp, blurred))
             except PellucidError as error:
                 raise type(error)(f"{store.ids[index]}, {name}: {error}") from error
     return {

@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.data.pairs import PairStore
 from pellucid.deconvolution import richardson_lucy, wiener
-from pellucid.metrics import compare
+from pellucid.metrics import measure
 from pellucid.restoration import load_restorer
 from pellucid.sky import PSF
 from pellucid.sky.image import SkyImage
@@ -78,7 +78,7 @@ def network(bundle: Path) -> Restore:
 
 def cw_ssim_of(truth: SkyImage, restored: SkyImage) -> float:
     """CW-SSIM as the study's tables have it."""
-    return compare(truth, restored, NoiseStretch())["cw_ssim"]
+    return measure(restored, truth, stretch=NoiseStretch(), metrics=["cw_ssim"])["cw_ssim"]
 
 
 def _wiener(noise_to_signal: float, image: SkyImage) -> SkyImage:

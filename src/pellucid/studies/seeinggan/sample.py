@@ -20,7 +20,7 @@ from pellucid.data.rejection import Rejection
 from pellucid.data.splits import VALIDATION_FOLD, Split, fold_of
 from pellucid.errors import InputError, PellucidError
 from pellucid.files import write_content
-from pellucid.metrics import half_light_radius
+from pellucid.sources import half_light_radius
 from pellucid.studies.seeinggan.fields import (
     field_files,
     groups_of,

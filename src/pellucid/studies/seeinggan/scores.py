@@ -12,21 +12,13 @@ from numpy.typing import NDArray
 
 from pellucid.data.pairs import PairStore
 from pellucid.errors import InputError
-from pellucid.metrics import CwSsimOptions, compare, cw_ssim, cw_ssim_printed
-from pellucid.metrics.detection import compare_sources
-from pellucid.metrics.morphology import morphology_errors
-from pellucid.optics import regrid
-from pellucid.sky import PSF, background_of
+from pellucid.metrics import METRICS, measure
+from pellucid.sky import PSF, gaussian_psf
 from pellucid.sky.image import SkyImage
-from pellucid.sky.psf import FWHM_PER_SIGMA
 from pellucid.stretch import NoiseStretch
 from pellucid.studies.seeinggan.comparison import Restore, inner
 
 FILE = "scores.json"
-#: Arcsec per pixel in which shapes are measured: finer takes long and says no more.
-MORPHOLOGY_SCALE = 0.042
-#: A point source counts from so many standard deviations in the blurred image.
-SIGMAS = 5.0
 #: FWHM of a point source in the sharp image where no PSF says so, arcsec.
 SHARP_FWHM = 0.11
 
@@ -47,60 +39,21 @@ def score_galaxies(
     for place in progress(places, len(places)):
         sharp, blurred = store.pair(place)
         truth = inner(sharp, margin)
-        limit = source_limit(blurred, store.blurred_scale)
         scores[store.ids[place]] = {
-            name: score(truth, inner(restore(blurred), margin), limit)
+            name: score(truth, inner(restore(blurred), margin), blurred, store.blurred_scale)
             for name, restore in restorers.items()
         }
     return scores
 
 
-def score(truth: SkyImage, restored: SkyImage, limit: float) -> dict[str, float]:
-    """All numbers of one galaxy, one band.
-
-    Beside `compare`'s: CW-SSIM over all scales and as the paper prints it, what `compare_sources`
-    counts down to ``limit``, and `morphology_errors`.
-    """
-    sky = background_of(truth)
-    expected, found = (NoiseStretch().forward(each.flux, sky) for each in (truth, restored))
-    sharp_fwhm = truth.psf.fwhm if isinstance(truth.psf, PSF) else SHARP_FWHM
+def score(
+    truth: SkyImage, restored: SkyImage, blurred: SkyImage, blurred_scale: float | None
+) -> dict[str, float]:
+    """Every metric of one galaxy, after a stretch in units of the truth's noise."""
     assert truth.pixel_scale is not None
-    planes = [each.flux[0] for each in (truth, restored)]
-    coarse = [regrid(each, MORPHOLOGY_SCALE).flux[0] for each in (truth, restored)]
-    return {
-        **compare(truth, restored, NoiseStretch()),
-        "cw_ssim_all_scales": float(cw_ssim(expected, found, CwSsimOptions(scales="all"))[0]),
-        "cw_ssim_printed": float(cw_ssim_printed(expected, found)[0]),
-        **{
-            f"sources_{name}": value
-            for name, value in compare_sources(
-                *planes, fwhm=sharp_fwhm / truth.pixel_scale, limit=limit
-            ).items()
-        },
-        **morphology_errors(*coarse),
-    }
-
-
-def source_limit(blurred: SkyImage, own_scale: float | None) -> float:
-    """Flux of a point source at 5 σ in the blurred image's own pixels, k σ 2√π s.
-
-    Parameters
-    ----------
-    blurred
-        On the common grid, with its noise and PSF.
-    own_scale
-        Arcsec per pixel of the camera; None counts its noise as white on the grid.
-
-    Returns
-    -------
-    float
-        0 where the PSF is unknown: then every source counts.
-    """
-    if not isinstance(blurred.psf, PSF) or blurred.pixel_scale is None:
-        return 0.0
-    own = own_scale or blurred.pixel_scale
-    noise = background_of(blurred).sigma * (own / blurred.pixel_scale) ** 2
-    return SIGMAS * noise * 2.0 * np.sqrt(np.pi) * blurred.psf.fwhm / FWHM_PER_SIGMA / own
+    if not isinstance(truth.psf, PSF):
+        truth = truth.with_flux(truth.flux, psf=gaussian_psf(SHARP_FWHM, truth.pixel_scale))
+    return measure(restored, truth, blurred, NoiseStretch(), METRICS, blurred_scale)
 
 
 def read_scores(folder: Path) -> tuple[Scores, dict[str, Any]]:

@@ -72,7 +72,7 @@ def run_study(
     TemporaryError
         When another run is at the same study.
     """
-    require_training("sep", "statmorph")
+    require_training("statmorph")
     check_layers(preset)
     if not data.is_dir():
         raise InputError(f"{data}: no such folder")
