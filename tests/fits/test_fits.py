@@ -190,7 +190,6 @@ def test_extensions_of_one_shape_are_bands(tmp_path):
     image = read_image(save(tmp_path / "a.fits", *hdus, other))
     assert image.bands == ("G", "R", "I")
     assert_array_equal(image.flux, list(planes.values()))
-    assert image.layout.skipped == (f"{tmp_path / 'a.fits'}[4] OTHER",)
 
 
 def test_several_files(tmp_path):
@@ -604,7 +603,6 @@ def test_real_hsc_and_hst_extensions(tmp_path):
     image = read_image(source)
     assert image.bands == ("HSC_G", "HSC_R", "HSC_I", "HSC_Z", "HSC_Y")
     assert image.pixel_scale == pytest.approx(0.168, rel=1e-3)
-    assert [name.split()[-1] for name in image.layout.skipped] == ["HST_F814W"]
     sharp = read_image(source, hdu="HST_F814W")
     assert sharp.bands == ("HST_F814W",)
     assert sharp.pixel_scale == pytest.approx(0.03, rel=1e-3)

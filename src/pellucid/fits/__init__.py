@@ -1,11 +1,10 @@
 """FITS in and out, keeping what a file says of its sky."""
 
+from pellucid.fits.cards import quiet, scale_card, text_card, wcs_cards
 from pellucid.fits.checksum import check_sums
-from pellucid.fits.choose import chosen_hdus, labels
+from pellucid.fits.choose import chosen_hdus
 from pellucid.fits.file import FitsFile, open_fits
-from pellucid.fits.layout import is_plane_or_cube, scale_card, text_card, wcs_cards
 from pellucid.fits.read import read_image
-from pellucid.fits.scan import quiet
 from pellucid.fits.write import Card, write_image
 
 __all__ = [
@@ -13,8 +12,6 @@ __all__ = [
     "FitsFile",
     "check_sums",
     "chosen_hdus",
-    "is_plane_or_cube",
-    "labels",
     "open_fits",
     "quiet",
     "read_image",

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, TemporaryError, one_line, refusal
-from pellucid.fits.layout import is_celestial
-from pellucid.fits.scan import BLOCK, HDU, MAX_DATA, Plain, Unpacked, quiet, walk
+from pellucid.fits.cards import is_celestial, quiet
+from pellucid.fits.gzipped import MAX_DATA, too_large, unpack
+from pellucid.fits.hdu import HDU, describe
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FitsFile:
-    """An open FITS file whose headers have been walked."""
+    """An open FITS file that holds what its headers promise.
+
+    ``opened`` is astropy's list of HDUs, ``stream`` the file's bytes, unpacked where it is gzipped.
+    """
 
     path: Path
-    stream: BinaryIO
-    hdus: tuple[HDU, ...]
+    stream: IO[bytes]
     opened: Any
+    hdus: tuple[HDU, ...]
 
     def refuse(self, fault: str, advice: str) -> InputError:
         """The one-line error about this file."""
@@ -37,17 +40,20 @@ class FitsFile:
 
     def pixels(self, hdu: HDU) -> NDArray[Any]:
         """The physical values of an image HDU; BSCALE, BZERO and BLANK are applied."""
+        image = self.opened[hdu.number]
+        if image.size > MAX_DATA:
+            raise too_large(self.path, f"HDU {hdu}", image.size)
         try:
             with quiet():
-                return np.asarray(self.opened[hdu.number].data)
+                return np.asarray(image.data)
         except MemoryError:
             raise TemporaryError(
-                f"{self.path}: HDU {hdu.label} does not fit in memory; cut out a part of it"
+                f"{self.path}: HDU {hdu} does not fit in memory; cut out a part of it"
             ) from None
         except Exception as error:
             # The tile decoders raise whatever they stumble over: each means damaged data.
             raise self.refuse(
-                f"HDU {hdu.label} cannot be decoded ({one_line(error)})", "fetch the file again"
+                f"HDU {hdu} cannot be decoded ({one_line(error)})", "fetch the file again"
             ) from error
 
     def wcs(self, hdu: HDU) -> WCS | None:
@@ -64,59 +70,83 @@ class FitsFile:
         except Exception as error:
             # wcslib's errors have no common base; each means that the cards contradict each other.
             raise self.refuse(
-                f"the WCS of HDU {hdu.label} cannot be read ({one_line(error)})",
+                f"the WCS of HDU {hdu} cannot be read ({one_line(error)})",
                 "mend its CTYPE, CRVAL and CD cards",
             ) from error
         return wcs if wcs.has_celestial else None
 
     def raw(self, hdu: HDU) -> bytes:
         """The HDU's bytes as they stand in the file, padded to whole blocks."""
+        size = hdu.end - hdu.start
+        if size > MAX_DATA:
+            raise too_large(self.path, f"HDU {hdu}", size)
         self.stream.seek(hdu.start)
-        held = self.stream.read(hdu.end - hdu.start)
-        return held + bytes(-len(held) % BLOCK)
+        return self.stream.read(size).ljust(size, b"\0")
 
 
 @contextmanager
-def open_fits(path: str | os.PathLike[str], limit: int | None = MAX_DATA) -> Iterator[FitsFile]:
-    """Open a FITS file, plain or gzipped, after checking it against its own headers.
-
-    ``limit`` is how many bytes of data these may promise; None lifts it for a plain file of which
-    only windows are read.
+def open_fits(path: str | os.PathLike[str]) -> Iterator[FitsFile]:
+    """Open a FITS file, plain or gzipped, without reading its data.
 
     Raises
     ------
     InputError
         When it is missing, empty, no FITS file, cut off, or expands beyond its headers.
+    TemporaryError
+        When there is no room to unpack it.
     """
     from astropy.io import fits
 
     path = Path(path)
+    with ExitStack() as stack:
+        stream = _unpacked(path, stack)
+        hdus: list[HDU] = []
+        try:
+            with quiet():
+                opened = fits.open(stream, memmap=False, lazy_load_hdus=True, uint=False)
+                stack.callback(_close, opened)
+                # All of them now: later reads may move the stream. What follows the last is no HDU.
+                while not hdus or stream.read(9) == b"XTENSION=":
+                    hdus.append(describe(len(hdus), opened[len(hdus)], stream))
+                    stream.seek(hdus[-1].end)
+        except Exception as error:  # astropy lets through whatever its parsers stumble over
+            # Of an HDU that it drops with a warning there is nothing to say.
+            words = "" if isinstance(error, IndexError) else f" ({one_line(error)})"
+            fault = f"the header of HDU {len(hdus)} is broken or cut off{words}"
+            raise refusal(path, fault, "fetch it again") from error
+        last = hdus[-1]
+        held = max(stream.seek(0, os.SEEK_END) - last.data, 0)
+        if held < last.size:
+            promise = f"HDU {last.number} promises {last.size} bytes of data, the file has {held}"
+            raise refusal(path, f"truncated: {promise}", "fetch it again")
+        yield FitsFile(path, stream, opened, tuple(hdus))
+
+
+def _unpacked(path: Path, stack: ExitStack) -> IO[bytes]:
+    """The bytes of a file that may be FITS."""
     try:
-        plain = path.open("rb")
+        plain = stack.enter_context(path.open("rb"))
+        start = plain.read(9)
     except FileNotFoundError:
         raise refusal(path, "not found", "check the path") from None
     except OSError as error:
         raise refusal(path, f"cannot be read ({error.strerror})", "name a readable file") from None
-    with plain, tempfile.SpooledTemporaryFile(max_size=2**28) as unpacked:
-        magic = plain.read(2)
+    if not start:
+        raise refusal(path, "the file is empty", "fetch it again")
+    stream: IO[bytes] = plain
+    if start.startswith(b"\x1f\x8b"):
         plain.seek(0)
-        if not magic:
-            raise refusal(path, "the file is empty", "fetch it again")
-        stream: Any = plain
-        if magic == b"\x1f\x8b":
-            stream = unpacked
-            with gzip.GzipFile(fileobj=plain) as packed:
-                hdus = walk(path, Unpacked(path, packed, unpacked))
-            stream.seek(0)
-        else:
-            hdus = walk(path, Plain(plain), limit)
-        plain.seek(0)
-        with quiet():
-            opened = fits.open(stream, memmap=False, lazy_load_hdus=True, uint=False)
-        try:
-            with quiet():
-                len(opened)  # finds every HDU now: later reads may move the stream
-            yield FitsFile(path, stream, hdus, opened)
-        finally:
-            with quiet():
-                opened.close(output_verify="ignore")
+        stream = tempfile.SpooledTemporaryFile(max_size=2**28)  # noqa: SIM115
+        stack.callback(stream.close)
+        unpack(path, plain, stream)
+        stream.seek(0)
+        start = stream.read(9)
+    if start != b"SIMPLE  =":
+        raise refusal(path, "is not a FITS file", "FITS starts with SIMPLE = T")
+    stream.seek(0)
+    return stream
+
+
+def _close(opened: Any) -> None:
+    with quiet():
+        opened.close(output_verify="ignore")

@@ -1,21 +1,29 @@
-"""One HDU of a FITS file with its companions, decoded into bands."""
+"""The bands of a FITS file, decoded with their variance and mask."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.fits.cards import BAND_CARDS, card_value, cube_names, text_card
 from pellucid.fits.file import FitsFile
-from pellucid.fits.layout import Role, band_name, cube_names, role_of, text_card
-from pellucid.fits.scan import HDU
+from pellucid.fits.hdu import HDU, Role, role_of
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
     from astropy.wcs import WCS
+
+# Names that say what an HDU is, not which band it shows.
+_GENERIC_NAMES = {"", "PRIMARY", "SCI", "IMAGE", "DATA", "COMPRESSED_IMAGE"}
+_BAND_IN_NAME = re.compile(
+    r"(?:^|[-_.])([ugrizyUBVRIZYJHKL]|[Ff]\d{3,4}[A-Za-z]{1,2}|Ks|[FN]UV|VIS|W[1-4])$"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,29 +50,27 @@ def read_planes(
     infinite = int(np.isinf(flux).sum())
     if infinite:
         raise file.refuse(
-            f"HDU {hdu.label} has {infinite} infinite pixels",
+            f"HDU {hdu} has {infinite} infinite pixels",
             "set them to NaN, which means no data",
         )
     for k, plane in enumerate(flux):
         if not np.isfinite(plane).any():
             which = f"plane {k + 1} of " if len(flux) > 1 else ""
-            raise file.refuse(
-                f"{which}HDU {hdu.label} has no finite pixel", "give an image with data"
-            )
+            raise file.refuse(f"{which}HDU {hdu} has no finite pixel", "give an image with data")
     variance, mask = _companion_pixels(file, hdu, companions, chosen)
-    primary = file.hdus[0].header
     names: Sequence[str | None]
     if len(flux) > 1:
         names = cube_names(hdu.header, len(flux)) or [None] * len(flux)
     else:
-        headers = [hdu.header, primary] if len(chosen) == 1 else [hdu.header]
-        names = [band_name(headers, hdu.name, file.path)]
+        # The primary header speaks for an only image.
+        headers = [hdu.header, file.hdus[0].header] if len(chosen) == 1 else [hdu.header]
+        names = [_band_name(headers, hdu.name, file.path)]
     wcs = file.wcs(hdu)
     unit = text_card(hdu.header, "BUNIT")
     return [
         Plane(
             f"{file.path}[{hdu.number}]",
-            plane,
+            flux[k],
             name,
             hdu.header,
             wcs,
@@ -72,8 +78,19 @@ def read_planes(
             None if variance is None else variance[k],
             None if mask is None else mask[k],
         )
-        for k, (plane, name) in enumerate(zip(flux, names, strict=True))
+        for k, name in enumerate(names)
     ]
+
+
+def _band_name(headers: Sequence[Header], extension: str, path: Path) -> str | None:
+    """The band of a plane: from its FILTER card, its extension's name, or its file's name."""
+    cards = (text_card(header, card) for header in headers for card in BAND_CARDS)
+    named = next(filter(None, cards), "")
+    if named or extension not in _GENERIC_NAMES:
+        return named or extension
+    stem = re.sub(r"(\.(fits?|fts|fz|gz))+$", "", path.name, flags=re.IGNORECASE)
+    match = _BAND_IN_NAME.search(stem)
+    return match[1] if match else None
 
 
 def _companion_pixels(
@@ -84,7 +101,7 @@ def _companion_pixels(
     variance = mask = None
     for companion in companions:
         role = role_of(companion)
-        if role in ("copy", "bands", "header") or companion.shape[-2:] != shape[-2:]:
+        if role in ("copy", "header") or companion.shape[-2:] != shape[-2:]:
             continue
         planes = companion.shape[0] if len(companion.shape) == 3 else 1
         # A cube beside single planes has one plane for each of them.
@@ -118,7 +135,7 @@ def _bad(values: NDArray[np.generic], header: Header) -> NDArray[np.bool_]:
         return values.astype(np.float64) != 0
     harmless = 0
     for keyword in ("MP_DETECTED", "MP_DETECTED_NEGATIVE"):  # Hyper Suprime-Cam's pipeline
-        bit = header.get(keyword)
+        bit = card_value(header, keyword)
         if isinstance(bit, int) and 0 <= bit < 63:
             harmless |= 1 << bit
     return (values.astype(np.int64) & ~harmless) != 0

@@ -9,23 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError, refusal
-from pellucid.fits.choose import belongs, chosen_hdus, labels
-from pellucid.fits.file import FitsFile, open_fits
-from pellucid.fits.layout import (
-    Layout,
-    Part,
-    duplicates,
-    role_of,
-    scale_card,
-    shared_cards,
-    with_inherited,
-)
+from pellucid.fits.cards import quiet, scale_card
+from pellucid.fits.choose import chosen_hdus, companions_of
+from pellucid.fits.file import open_fits
+from pellucid.fits.layout import Layout, layout_of, merged
 from pellucid.fits.planes import Plane, read_planes
-from pellucid.fits.scan import HDU, quiet
-from pellucid.sky.image import SkyImage
+from pellucid.sky.image import SkyImage, pixel_scale_of
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -79,15 +70,16 @@ def read_image(
     flux = np.stack([plane.flux for plane in planes])
     variances = [plane.variance for plane in planes if plane.variance is not None]
     variance = np.stack(variances) if len(variances) == len(planes) else None
+    masks = [plane.mask for plane in planes]
     mask = None
-    if any(plane.mask is not None for plane in planes):
-        mask = np.stack([_or_false(plane) for plane in planes])
+    if any(bad is not None for bad in masks):
+        whole = np.zeros(flux.shape[1:], dtype=bool)
+        mask = np.stack([whole if bad is None else bad for bad in masks])
     layouts = [layout for _, layout in read]
-    layout = _merged(layouts, names) if several else layouts[0]
+    layout = merged(layouts, names) if several else layouts[0]
     wcs = next((plane.wcs for plane in planes if plane.wcs is not None), None)
-    scale = pixel_scale
-    if scale is None and wcs is None:
-        scale = next((s for s in (scale_card(plane.header) for plane in planes) if s), None)
+    if pixel_scale is None and wcs is None:
+        pixel_scale = next(filter(None, (scale_card(plane.header) for plane in planes)), None)
     return SkyImage(
         flux,
         bands=names,
@@ -96,13 +88,8 @@ def read_image(
         mask=mask,
         wcs=wcs,
         header=planes[0].header.copy(),
-        pixel_scale=scale,
-        layout=replace(
-            layout,
-            shape=flux.shape,
-            variance=variance,
-            skipped=tuple(name for each in layouts for name in each.skipped),
-        ),
+        pixel_scale=pixel_scale,
+        layout=replace(layout, shape=flux.shape, variance=variance),
     )
 
 
@@ -112,18 +99,18 @@ def _read_file(path: Path, wanted: int | str | None, several: bool) -> tuple[lis
         count = len(chosen) if len(chosen[0].shape) == 2 else chosen[0].shape[0]
         if several and count > 1:
             raise file.refuse(
-                f"holds {count} bands ({labels(chosen)})",
+                f"holds {count} bands ({', '.join(map(str, chosen))})",
                 "give several files one band each, or this file alone, or choose with --hdu",
             )
-        companions = [c for c in file.hdus if c not in chosen and belongs(c, chosen, file)]
-        planes = [plane for c in chosen for plane in read_planes(file, c, companions, chosen)]
-        return planes, _layout(file, chosen, companions)
+        companions = companions_of(chosen, file)
+        planes = [plane for hdu in chosen for plane in read_planes(file, hdu, companions, chosen)]
+        return planes, layout_of(file, chosen, companions)
 
 
 def _check_fit(planes: Sequence[Plane]) -> None:
     """Refuse bands that are not of one sky."""
     first = planes[0]
-    reference = next((plane for plane in planes if plane.wcs is not None), None)
+    sky = next(((plane.source, plane.wcs) for plane in planes if plane.wcs is not None), None)
     measured = next((plane for plane in planes if plane.unit), first)
     for plane in planes[1:]:
         pair = f"{first.source} and {plane.source}"
@@ -135,27 +122,24 @@ def _check_fit(planes: Sequence[Plane]) -> None:
                 f"{measured.source} and {plane.source}: have different units "
                 f"({measured.unit} and {plane.unit}); convert one of them"
             )
-        if reference is None or plane.wcs is None or plane.wcs is reference.wcs:
+        if sky is None or plane.wcs is None or plane.wcs is sky[1]:
             continue
-        shift = _largest_shift(reference.wcs, plane.wcs, plane.flux.shape)
+        shift = _largest_shift(sky[1], plane.wcs, plane.flux.shape)
         if shift > 0.1:
             raise InputError(
-                f"{reference.source} and {plane.source}: show different sky "
+                f"{sky[0]} and {plane.source}: show different sky "
                 f"({shift:.1f} pixels apart); reproject one of them, or choose one with --hdu"
             )
 
 
-def _largest_shift(first: WCS | None, second: WCS, shape: tuple[int, ...]) -> float:
+def _largest_shift(first: WCS, second: WCS, shape: tuple[int, ...]) -> float:
     """How far the corners of two pixel grids lie apart on the sky, in pixels of the first."""
-    assert first is not None
     height, width = shape[-2:]
     x = np.array([0.0, width - 1, 0.0, width - 1])
     y = np.array([0.0, 0.0, height - 1, height - 1])
     with quiet():
         if first.to_header_string() == second.to_header_string():
             return 0.0
-        from pellucid.sky.image import pixel_scale_of
-
         corners: Any = first.pixel_to_world(x, y)
         apart = corners.separation(second.pixel_to_world(x, y))
         # A corner off an all-sky projection has no position: it is NaN and is not compared.
@@ -172,62 +156,11 @@ def _names(planes: Sequence[Plane], given: Sequence[str] | None, where: str) -> 
             f"{len(names)} band names ({', '.join(names)}) for {len(planes)} bands",
             f"give {len(planes)} with --bands",
         )
-    twice = duplicates(names)
-    if twice:
-        sources = [p.source for p, name in zip(planes, names, strict=True) if name == twice[0]]
-        raise InputError(
-            f"{' and '.join(sources)}: are both band {twice[0]}; name them with --bands, "
-            "or choose one with --hdu"
-        )
-    return names
-
-
-def _or_false(plane: Plane) -> NDArray[np.bool_]:
-    return np.zeros(plane.flux.shape, dtype=bool) if plane.mask is None else plane.mask
-
-
-def _layout(file: FitsFile, chosen: Sequence[HDU], companions: Sequence[HDU]) -> Layout:
-    """The HDUs to write again: bands in their place, companions as bytes."""
-    parts: list[Part] = []
-    plane = 0
-    for hdu in file.hdus:
-        if hdu in chosen:
-            count = hdu.shape[0] if len(hdu.shape) == 3 else 1
-            parts.append(
-                Part("bands", hdu.header, tuple(range(plane, plane + count)), len(hdu.shape) == 3)
+    for name in names:
+        sources = [p.source for p, other in zip(planes, names, strict=True) if other == name]
+        if len(sources) > 1:
+            raise InputError(
+                f"{' and '.join(sources)}: are both band {name}; name them with --bands, "
+                "or choose one with --hdu"
             )
-            plane += count
-        elif hdu.number == 0:
-            parts.append(Part("header", hdu.header))
-        elif hdu in companions:
-            planes = tuple(k for k, c in enumerate(chosen) if c.version == hdu.version)
-            role = role_of(hdu)
-            # A calibration vector is no image, whatever its name.
-            role = "copy" if role in ("bands", "header") else role
-            parts.append(Part(role, hdu.header, planes, len(hdu.shape) == 3, file.raw(hdu)))
-    skipped = tuple(
-        f"{file.path}[{hdu.number}] {hdu.name}".rstrip()
-        for hdu in file.hdus
-        if hdu.shape and hdu not in chosen and (hdu not in companions or hdu.number == 0)
-    )
-    return Layout(tuple(parts), (0, 0, 0), skipped=skipped)
-
-
-def _merged(layouts: Sequence[Layout], names: Sequence[str]) -> Layout:
-    """One file for several: an empty primary HDU, then a band an extension with its companions.
-
-    EXTVER ties each band to its companions.
-    """
-    primaries = [layout.parts[0].header for layout in layouts]
-    parts = [Part("header", shared_cards(primaries))]
-    for k, (layout, name) in enumerate(zip(layouts, names, strict=True)):
-        for part in layout.parts:
-            if part.role == "header":
-                continue
-            header = part.header.copy()
-            if part.role == "bands":
-                header = with_inherited(header, primaries[k])
-                header["EXTNAME"] = name
-            header["EXTVER"] = k + 1
-            parts.append(replace(part, header=header, planes=(k,)))
-    return Layout(tuple(parts), (0, 0, 0))
+    return names

@@ -14,19 +14,18 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError
 from pellucid.files import write_atomically
-from pellucid.fits.layout import (
+from pellucid.fits.cards import (
     BAND_CARDS,
-    COMPANIONS,
-    Layout,
-    Part,
     cube_names,
     lasting_cards,
+    quiet,
     scale_card,
     text_card,
     wcs_cards,
     without_wcs,
 )
-from pellucid.fits.scan import BLOCK, quiet
+from pellucid.fits.hdu import BLOCK, COMPANIONS
+from pellucid.fits.layout import Layout, Part
 from pellucid.sky.image import SkyImage
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError
-from pellucid.fits import is_plane_or_cube, open_fits, scale_card
+from pellucid.fits import open_fits, scale_card
 from pellucid.sky.psf import PSF
 
 
@@ -39,7 +39,7 @@ def read_psf(
     """
     path = Path(path)
     with open_fits(path) as file:
-        images = [hdu for hdu in file.hdus if is_plane_or_cube(hdu)]
+        images = [hdu for hdu in file.hdus if hdu.is_plane_or_cube]
         if not images:
             raise file.refuse("holds no PSF stamp", "a PSF has (y, x) or (band, y, x)")
         hdu = next((hdu for hdu in images if "PSF" in hdu.name), images[0])

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from pellucid.data.mosaics.geometry import pixel_of
 from pellucid.data.mosaics.zero_point import zero_point_of
 from pellucid.errors import TemporaryError, one_line, refusal
-from pellucid.fits import FitsFile, chosen_hdus, labels, open_fits, quiet, text_card
+from pellucid.fits import FitsFile, chosen_hdus, open_fits, quiet, text_card
 from pellucid.sky import PSF
 
 if TYPE_CHECKING:
@@ -113,17 +113,19 @@ def open_tile(path: Path, hdu: str | int | None = None, psf: PSF | None = None) 
     InputError
         When the file is missing or damaged, has no image, several, a cube, or no celestial WCS.
     """
-    with open_fits(path, limit=None) as file:
+    with open_fits(path) as file:
         chosen = chosen_hdus(file, hdu)
         if len(chosen) > 1:
-            raise file.refuse("holds several images", f"choose one of {labels(chosen)}")
+            raise file.refuse(
+                "holds several images", f"choose one of {', '.join(map(str, chosen))}"
+            )
         image = chosen[0]
         if math.prod(image.shape[:-2]) != 1:
-            raise file.refuse(f"HDU {image.label} is a cube", "a mosaic has (y, x)")
+            raise file.refuse(f"HDU {image} is a cube", "a mosaic has (y, x)")
         wcs = file.wcs(image)
         if wcs is None:
             raise file.refuse(
-                f"HDU {image.label} has no celestial WCS", "add its CTYPE, CRVAL, CRPIX and CD"
+                f"HDU {image} has no celestial WCS", "add its CTYPE, CRVAL, CRPIX and CD"
             )
         with quiet():
             header = file.opened[image.number].header

@@ -1,0 +1,144 @@
+"""Cards of a header: read without remarks, chosen by what they say."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+BAND_CARDS = ("FILTER", "BAND", "FILTNAM", "FILTNAM1")
+_SCALE_CARDS = ("PIXSCALE", "SECPIX", "SECPIX1", "PIXSCAL1")
+_REPRESENTATION = re.compile(
+    r"^(SIMPLE|XTENSION|BITPIX|NAXIS\d*|PCOUNT|GCOUNT|GROUPS|EXTEND|BSCALE|BZERO|BLANK|"
+    r"ZHECKSUM|ZDATASUM|CHECKSUM|DATASUM|END)$"
+)
+# What an image has of its own stands in the table's header without a Z; these are the table's.
+_TABLE = re.compile(
+    r"^(XTENSION|BITPIX|NAXIS\d*|PCOUNT|GCOUNT|TFIELDS|THEAP|"
+    r"T(TYPE|FORM|UNIT|DIM|NULL|SCAL|ZERO|DISP)\d+|"
+    r"Z(IMAGE|SIMPLE|TENSION|EXTEND|BLOCKED|BITPIX|NAXIS\d*|PCOUNT|GCOUNT|TILE\d+|CMPTYPE|NAME\d+|"
+    r"VAL\d+|MASKCMP|QUANTIZ|DITHER0|BLANK|SCALE|ZERO|HECKSUM|DATASUM))$"
+)
+_WCS = re.compile(
+    r"^(WCSAXES|WCSNAME|C(TYPE|UNIT|RVAL|RPIX|DELT|ROTA)\d|(CD|PC)\d_\d|PC\d{6}|P[VS]\d_\d+|"
+    r"LONPOLE|LATPOLE|RADESYS|RADECSYS|EQUINOX|EPOCH|[AB]P?_(ORDER|DMAX|\d+_\d+)|"
+    r"LTV\d|LTM\d_\d)[A-Z]?$"
+)
+_CELESTIAL = re.compile(r"^(RA--|DEC-|.LON|.LAT|..LN|..LT)")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep astropy's remarks about non-standard headers from the user."""
+    logger = logging.getLogger("astropy")
+    level = logger.level
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+
+
+def card_value(header: Header, keyword: str) -> Any:
+    """A card's value; None where the card is absent or nothing can be made of it."""
+    from astropy.io.fits import VerifyError
+
+    with quiet():
+        try:
+            return header.get(keyword)
+        except VerifyError:
+            return None
+
+
+def text_card(header: Header, keyword: str) -> str:
+    """A card's text without blanks around it; empty where the card is absent or a number."""
+    value = card_value(header, keyword)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def scale_card(header: Header) -> float | None:
+    """Arcsec per pixel where a card such as PIXSCALE gives it."""
+    values = [card_value(header, keyword) for keyword in _SCALE_CARDS]
+    for value in values:
+        if isinstance(value, (int, float)) and np.isfinite(value) and value != 0:
+            return abs(float(value))
+    return None
+
+
+def cube_names(header: Header, count: int) -> tuple[str, ...] | None:
+    """The bands of a cube, where cards BAND1 to BANDn name them."""
+    names = tuple(text_card(header, f"BAND{k + 1}") for k in range(count))
+    return names if all(names) else None
+
+
+def is_celestial(header: Header) -> bool:
+    """Whether the first axis is a coordinate on the sky."""
+    return any(_CELESTIAL.match(text_card(header, f"CTYPE{axis}").upper()) for axis in (1, 2))
+
+
+def lasting_cards(header: Header) -> list[str]:
+    """The cards that say something of the sky, not of how the pixels were stored, verbatim."""
+    return [str(card) for card in header.cards if not _REPRESENTATION.match(card.keyword)]
+
+
+def without_table(header: Header) -> Header:
+    """A tile-compressed image's header without the cards of the table that holds it, verbatim."""
+    from astropy.io.fits import Header
+
+    return Header.fromstring(
+        "".join(str(card) for card in header.cards if not _TABLE.match(card.keyword))
+    )
+
+
+def without_wcs(header: Header) -> Header:
+    """A header without the cards that place pixels on the sky."""
+    kept = header.copy()
+    for keyword in {card.keyword for card in kept.cards if _WCS.match(card.keyword)}:
+        kept.remove(keyword, remove_all=True)
+    return kept
+
+
+def wcs_cards(header: Header) -> Header:
+    """Only the cards that place pixels on the sky."""
+    from astropy.io.fits import Header
+
+    return Header([card for card in header.cards if _WCS.match(card.keyword)])
+
+
+def shared_cards(headers: Sequence[Header]) -> Header:
+    """The cards on which all files agree; what places or names one band stays with the band."""
+    from astropy.io.fits import Header
+
+    own = {"EXTNAME", "EXTVER", "BUNIT", "INHERIT", *BAND_CARDS, "COMMENT", "HISTORY", ""}
+
+    def same(keyword: str) -> bool:
+        return len({repr(card_value(header, keyword)) for header in headers}) == 1
+
+    return Header(
+        card
+        for card in headers[0].cards
+        if card.keyword not in own
+        and not _WCS.match(card.keyword)
+        and not _REPRESENTATION.match(card.keyword)
+        and same(card.keyword)
+    )
+
+
+def with_inherited(header: Header, primary: Header) -> Header:
+    """An extension's header with the cards it had from its file's primary header."""
+    merged = header.copy()
+    held = {card.keyword for card in merged.cards}
+    for card in primary.cards:
+        if card.keyword not in held and not _REPRESENTATION.match(card.keyword):
+            merged.append(card, bottom=True)
+    return merged

@@ -1,0 +1,126 @@
+"""What one HDU of an open FITS file is: its kind, its place, and its role in an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+from pellucid.fits.cards import card_value, text_card, without_table
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+Role = Literal["bands", "sigma", "variance", "ivar", "mask", "copy", "header"]
+
+COMPANIONS: dict[str, Role] = {
+    **dict.fromkeys(("ERR", "ERROR", "UNCERT", "SIGMA", "STDEV", "RMS"), "sigma"),
+    **dict.fromkeys(("VARIANCE", "VAR"), "variance"),
+    **dict.fromkeys(("IVAR", "INVVAR"), "ivar"),
+    **dict.fromkeys(("DQ", "MASK", "BADPIX"), "mask"),
+    **dict.fromkeys(("WHT", "WEIGHT", "CTX", "SEG", "SEGMAP", "DOUBT", "EXPMAP"), "copy"),
+}
+# astropy's CCDData says in UTYPE what its UNCERT extension holds.
+_UTYPES: dict[str, Role] = {
+    "STDDEVUNCERTAINTY": "sigma",
+    "VARIANCEUNCERTAINTY": "variance",
+    "INVERSEVARIANCE": "ivar",
+}
+# By astropy's classes; it has others for what it cannot make sense of.
+_KINDS = {
+    **dict.fromkeys(("PrimaryHDU", "ImageHDU", "CompImageHDU"), "image"),
+    **dict.fromkeys(("BinTableHDU", "TableHDU"), "table"),
+    "GroupsHDU": "random groups",
+    "NonstandardExtHDU": "foreign",
+}
+BLOCK = 2880
+_PIXEL_TYPES = (8, 16, 32, 64, -32, -64)
+
+
+@dataclass(frozen=True, eq=False)
+class HDU:
+    """Where one HDU lies in its file, and what its header says it is.
+
+    Parameters
+    ----------
+    number, name, version
+        What it is chosen by; EXTVER is 1 where the header says nothing.
+    kind
+        ``image``, ``table``, ``random groups`` or ``foreign``.
+    shape
+        Slowest axis first, as in numpy; empty where there are no pixels.
+    header
+        Its cards verbatim; of a tile-compressed image, those of the image.
+    start, data, size
+        Byte of the file at which the header begins, that at which its data do, and their bytes.
+    """
+
+    number: int
+    name: str
+    version: int
+    kind: str
+    shape: tuple[int, ...]
+    header: Header
+    start: int
+    data: int
+    size: int
+
+    def __str__(self) -> str:
+        """As a user would choose it, with its shape."""
+        size = "×".join(map(str, self.shape)) if self.shape else "empty"
+        return f"{self.number} {self.name or 'unnamed'} ({self.kind}, {size})"
+
+    @property
+    def end(self) -> int:
+        """The byte at which the next HDU begins: data are padded to whole blocks."""
+        return self.data + -(-self.size // BLOCK) * BLOCK
+
+    @property
+    def is_plane_or_cube(self) -> bool:
+        """Whether it holds pixels that can be an image."""
+        return self.kind == "image" and len(self.shape) in (2, 3) and 0 not in self.shape
+
+
+def describe(number: int, opened: Any, stream: IO[bytes]) -> HDU:
+    """What an HDU is that astropy has opened; raises whatever its header makes astropy raise."""
+    from astropy.io.fits import Header
+
+    kind = _KINDS.get(type(opened).__name__)
+    if kind is None:
+        raise ValueError("it is of no kind that FITS knows")
+    place = opened.fileinfo()
+    stream.seek(place["hdrLoc"])
+    # Read again: of a compressed image astropy keeps no repeated cards.
+    header: Any = Header.fromfile(stream)
+    packed = "Z" if header.get("ZIMAGE") is True else ""
+    bitpix, axes = header[f"{packed}BITPIX"], header[f"{packed}NAXIS"]
+    shape = tuple(header[f"{packed}NAXIS{k}"] for k in range(axes, 0, -1))
+    if bitpix not in _PIXEL_TYPES:
+        raise ValueError(f"BITPIX is {bitpix}")
+    if min(shape, default=0) < 0:
+        raise ValueError("it has a negative size")
+    version = card_value(header, "EXTVER")
+    return HDU(
+        number,
+        text_card(header, "EXTNAME").upper() or ("" if number else "PRIMARY"),
+        version if isinstance(version, int) else 1,
+        kind,
+        shape,
+        without_table(header) if packed else header,
+        place["hdrLoc"],
+        place["datLoc"],
+        header.data_size,
+    )
+
+
+def role_of(hdu: HDU) -> Role:
+    """What an HDU is for, by its kind and its name: a band unless these say otherwise."""
+    if hdu.kind == "image":
+        utype = text_card(hdu.header, "UTYPE").upper()
+        if utype in _UTYPES:
+            return _UTYPES[utype]
+        if hdu.name in COMPANIONS:
+            return COMPANIONS[hdu.name]
+        # A calibration vector is no image, whatever its name.
+        if hdu.is_plane_or_cube and "PSF" not in hdu.name:
+            return "bands"
+    return "copy" if hdu.number else "header"
