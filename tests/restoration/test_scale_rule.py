@@ -217,7 +217,7 @@ def test_a_model_for_one_scale_refuses_others(restorer, scale):
 def test_a_bundle_of_before_the_rule_refuses_other_scales(card, galaxy):
     fields = json.loads(card.to_json())
     del fields["scale_rule"]
-    assert Card.from_json(json.dumps(fields)).scale_rule == "fixed"
+    assert Card.from_fields(fields).scale_rule == "fixed"
     shipped = pellucid.load_restorer("galaxygan-sdss")
     with pytest.raises(InputError, match=r'the image has 0\.2" pixels, model galaxygan-sdss'):
         shipped(replace(galaxy, pixel_scale=0.2))

@@ -86,11 +86,10 @@ class Card:
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: str) -> Card:
-        fields = json.loads(text)
-        for name in ("bands", "fwhm", "noise"):
-            fields[name] = tuple(fields[name])
-        return cls(**fields)
+    def from_fields(cls, fields: Mapping[str, Any]) -> Card:
+        """The card whose JSON has been read."""
+        tuples = {name: tuple(fields[name]) for name in ("bands", "fwhm", "noise")}
+        return cls(**{**fields, **tuples})
 
 
 @dataclass(frozen=True)
@@ -150,10 +149,10 @@ def open_bundle(name: str | Path) -> Bundle:
         raise InputError(f"{path}: is no pellucid bundle, or a truncated one")
     if digest_of(graph, digest) != digest:
         raise InputError(f"{path}: is damaged: its SHA-256 is not the one it carries")
-    card = json.loads(_metadata_value(graph, CARD_KEY))
-    if card.get("format") != FORMAT:
-        raise InputError(f"{path}: has format {card.get('format')}; this pellucid reads {FORMAT}")
-    return Bundle(path, Card.from_json(json.dumps(card)), digest, graph)
+    fields = _card_fields(graph)
+    if fields.get("format") != FORMAT:
+        raise InputError(f"{path}: has format {fields.get('format')}; this pellucid reads {FORMAT}")
+    return Bundle(path, Card.from_fields(fields), digest, graph)
 
 
 def stored_digest(graph: bytes) -> str | None:
@@ -170,14 +169,12 @@ def digest_of(graph: bytes, stored: str) -> str:
     return hashlib.sha256(head + NO_DIGEST.encode() + tail).hexdigest()
 
 
-def _metadata_value(graph: bytes, key: str) -> str:
-    """The string that follows ``key`` in the file's metadata (protobuf: tag, varint length)."""
-    position = graph.rfind(key.encode()) + len(key) + 1
-    length = shift = 0
-    while True:
-        byte = graph[position]
-        position += 1
-        length |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            return graph[position : position + length].decode()
+def _card_fields(graph: bytes) -> dict[str, Any]:
+    """The JSON that follows the card's key; it tells by itself where it ends.
+
+    onnxruntime could read the metadata, but only by building the network, which a list of models
+    or a damaged file should not have to wait for.
+    """
+    start = graph.index(b'{"', graph.rindex(CARD_KEY.encode()))
+    text = graph[start:].decode(errors="replace")  # what comes after it is no text
+    return json.JSONDecoder().raw_decode(text)[0]
