@@ -13,7 +13,7 @@ import pytest
 import pellucid
 
 SOURCE = Path(pellucid.__file__).parent
-HEAVY = ("torch", "matplotlib", "astropy.wcs", "scipy", "skimage")
+HEAVY = ("torch", "matplotlib", "astropy.wcs", "scipy", "sep", "skimage")
 #: Beginnings of absolute paths that exist on somebody's machine only.
 MACHINE = re.compile(
     r"""(?<![\w.])(/(work|home|root|Users|tmp|mnt|scratch|data|opt|var|usr)/|~/|[A-Z]:\\\w)"""
