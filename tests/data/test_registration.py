@@ -86,9 +86,7 @@ def test_a_shift_is_found_to_a_twentieth_of_a_pixel(shift, known):
     assert np.sqrt(np.mean(np.square(misses))) < 0.05
 
 
-def test_images_of_different_shape_or_nothing_are_not_registered():
-    with pytest.raises(InputError, match="cannot register"):
-        measure_shift(np.ones((20, 20)), np.ones((20, 21)))
+def test_an_image_of_nothing_is_not_registered():
     with pytest.raises(InputError, match="holds nothing"):
         measure_shift(np.full((20, 20), np.nan), np.ones((20, 20)))
 

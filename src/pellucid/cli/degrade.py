@@ -20,9 +20,9 @@ from pellucid.cli.options import (
     check_pictures,
     command_line,
     hdu_choice,
+    naming,
     report_result,
 )
-from pellucid.errors import PellucidError
 
 
 def degrade(
@@ -67,10 +67,8 @@ def degrade(
     )
     recipe = f"fwhm={fwhm} noise={noise} truncate={truncate} noise-estimate={noise_estimate}"
     degradation = parse_degradation(recipe + (" shared-noise" if shared_noise else ""))
-    try:
+    with naming(inputs[0]):
         degraded = degradation(image, np.random.default_rng(seed))
-    except PellucidError as error:
-        raise type(error)(f"{inputs[0]}: {error}") from error
     write_image(
         degraded,
         output,

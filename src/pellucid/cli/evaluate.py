@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,13 +12,13 @@ from pellucid.cli.options import (
     Bands,
     Overwrite,
     PixelScale,
-    SplitChoice,
     band_names,
     check_outputs,
+    naming,
     print_json,
     with_progress,
 )
-from pellucid.errors import PellucidError, UsageError
+from pellucid.errors import UsageError
 
 
 def evaluate(
@@ -34,9 +34,9 @@ def evaluate(
         list[str] | None, typer.Option("--method", help="A classical method; may be repeated.")
     ] = None,
     split: Annotated[
-        SplitChoice,
+        Literal["auto", "validation", "all"],
         typer.Option("--split", help="auto: held back, if a model was trained on any of these."),
-    ] = SplitChoice.auto,
+    ] = "auto",
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Score at most so many objects.")
     ] = None,
@@ -73,7 +73,7 @@ def evaluate(
     if not restorers:
         raise UsageError("--data needs something to compare: --model or --method")
     store = open_pairs(data)
-    part = choose_part(store, restorers) if split is SplitChoice.auto else split.value
+    part = choose_part(store, restorers) if split == "auto" else split
     chosen = objects_of(store, part, restorers)[:limit]
     scoring = score_pairs(store, chosen, restorers, seed)
     scores = [score for some in with_progress(scoring, len(chosen), "scoring") for score in some]
@@ -102,10 +102,8 @@ def _evaluate_images(
     from pellucid.metrics import measure
 
     images = [read_image(path, bands=bands, pixel_scale=pixel_scale) for path in (truth, restored)]
-    try:
+    with naming(restored):
         numbers = measure(images[1], images[0])
-    except PellucidError as error:
-        raise type(error)(f"{restored}: {error}") from error
     if as_json:
         print_json({key: value if math.isfinite(value) else None for key, value in numbers.items()})
         return

@@ -16,26 +16,29 @@ def models(as_json: AsJson = False) -> None:
 
     from pellucid.networks.bundle import open_bundle, shipped
 
-    bundles = [open_bundle(path) for path in shipped().values()]
+    bundles = {path: open_bundle(path) for path in shipped().values()}
     if as_json:
-        cards = {each.card.name: {**asdict(each.card), "sha256": each.sha256} for each in bundles}
+        cards = {
+            bundle.card.name: {**asdict(bundle.card), "sha256": bundle.sha256}
+            for bundle in bundles.values()
+        }
         for card in cards.values():
             card["training"].pop("trained_ids", None)  # thousands of hashes, for evaluate alone
         print_json(cards)
         return
-    for each in bundles:
-        card, training = each.card, each.card.training
+    for path, bundle in bundles.items():
+        card, training = bundle.card, bundle.card.training
         lines = [
             card.name,
             f"  {card.description}",
             f"  bands {','.join(card.bands)}{' or one alone' if card.single_band else ''}, "
-            f'{card.pixel_scale:g}" pixels, {each.path.stat().st_size / 1e6:.1f} MB',
+            f'{card.pixel_scale:g}" pixels, {path.stat().st_size / 1e6:.1f} MB',
             *_trained(training),
             f"  validation PSNR {training.get('validation_psnr')} dB "
             f"(degraded {training.get('validation_psnr_blurred')} dB) "
             f"on {training.get('held_back_objects')} objects held back",
             f"  {training.get('command')}",
-            f"  sha256 {each.sha256}",
+            f"  sha256 {bundle.sha256}",
         ]
         typer.echo("\n".join(lines))
 

@@ -6,14 +6,15 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pellucid.errors import UsageError
+from pellucid.errors import PellucidError, UsageError
 
 
 class Engine(StrEnum):
@@ -25,12 +26,6 @@ class Engine(StrEnum):
 class Precision(StrEnum):
     fp32 = "fp32"
     bf16 = "bf16"
-
-
-class SplitChoice(StrEnum):
-    auto = "auto"
-    validation = "validation"
-    all = "all"
 
 
 Inputs = Annotated[
@@ -56,6 +51,15 @@ Where = Annotated[
     typer.Option("--where", help='Which of its rows, e.g. "redshift < 0.02"; may be repeated.'),
 ]
 Png = Annotated[Path | None, typer.Option("--png", help="Also draw the result as a picture.")]
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """What goes wrong inside is told of this file."""
+    try:
+        yield
+    except PellucidError as error:
+        raise type(error)(f"{path}: {error}") from error
 
 
 def print_json(value: Any) -> None:

@@ -59,23 +59,11 @@ class Catalogue:
         return next(filter(None, found), None)
 
     def text(self, *names: str) -> list[str]:
-        """A column as the catalogue writes it, "" where it has no value.
-
-        Raises
-        ------
-        InputError
-            When there is none.
-        """
+        """A column as the catalogue writes it, "" where it has no value."""
         return [_text(value) for value in self.table[self._found(names)]]
 
     def numbers(self, *names: str, unit: str | None = None) -> NDArray[np.float64]:
-        """A column as numbers, in ``unit`` where it states one, NaN where it has no value.
-
-        Raises
-        ------
-        InputError
-            When there is none, it holds no numbers or is in a unit of another kind.
-        """
+        """A column as numbers, in ``unit`` where it states one, NaN where it has no value."""
         from astropy.units import UnitConversionError
 
         name = self._found(names)
@@ -93,15 +81,7 @@ class Catalogue:
         return factor * np.asarray(values)
 
     def meets(self, conditions: Sequence[str]) -> NDArray[np.bool_]:
-        """Which rows meet every condition, e.g. ``"redshift < 0.02"``; one without a value none.
-
-        Raises
-        ------
-        InputError
-            When a column is missing.
-        UsageError
-            When a condition cannot be read.
-        """
+        """Which rows meet every condition, e.g. ``"redshift < 0.02"``; one without a value none."""
         passing = np.ones(len(self), dtype=bool)
         for condition in conditions:
             match = _CONDITION.fullmatch(condition)

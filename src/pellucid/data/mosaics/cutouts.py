@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pellucid.data.mosaics.geometry import tangent_header
 from pellucid.data.mosaics.mosaic import Mosaic
 from pellucid.data.mosaics.segments import r90, without
-from pellucid.data.mosaics.view import View, neighbours, shift_between, view
+from pellucid.data.mosaics.sighting import Sighting, neighbours, shift_between, sighting
 from pellucid.data.observed import ObservedPair
 from pellucid.errors import InputError, UsageError
 from pellucid.optics import Affine, object_rng, resample
@@ -60,7 +60,7 @@ class CutRecipe:
     pixel_scale
         Of the common grid, arcsec; None lets the cutout fill the grid.
     neighbours
-        ``keep`` them, or ``mask`` them with sky noise.
+        ``keep`` other sources, or ``mask`` them with sky noise.
     register
         Whether the shift between both images is measured and removed.
     max_shift
@@ -87,12 +87,13 @@ class CutRecipe:
     band: str = "band1"
 
     def __post_init__(self) -> None:
-        if self.size < 8 or self.margin < 0 or not self.window > 0 or not self.max_shift > 0:
+        scale = 1.0 if self.pixel_scale is None else self.pixel_scale
+        positive = all(value > 0 for value in (self.window, self.max_shift, scale))
+        if self.size < 8 or self.margin < 0 or not positive:
             raise UsageError(
-                "a cutout has 8 pixels or more, no negative margin, a window and max_shift above 0"
+                "a cutout has 8 pixels or more, no negative margin, and a window, a max_shift and "
+                "a pixel scale above 0"
             )
-        if self.pixel_scale is not None and not self.pixel_scale > 0:
-            raise UsageError(f"a pixel scale of {self.pixel_scale} arcsec; it must be positive")
         if self.neighbours not in ("keep", "mask"):
             raise UsageError(f"neighbours: {self.neighbours!r}; either 'keep' or 'mask' them")
 
@@ -104,20 +105,12 @@ def cut_pair(source: Source, sharp: Mosaic, blurred: Mosaic, recipe: CutRecipe) 
     between them goes into where the blurred image is sampled. Where both zero points are known
     the sharp flux is brought to the blurred one's unit.
 
-    Parameters
-    ----------
-    source
-        What to cut.
-    sharp, blurred
-        Both mosaics.
-    recipe
-        How.
-
     Raises
     ------
     InputError
         With the reason why the source makes no pair.
     """
+    place = source.ra, source.dec
     side = _side(source, blurred, recipe)
     scale = side / recipe.size
     pixels = recipe.size + 2 * recipe.margin
@@ -125,13 +118,7 @@ def cut_pair(source: Source, sharp: Mosaic, blurred: Mosaic, recipe: CutRecipe) 
     around = max(_AROUND * whole, _LEAST_AROUND)
     reserve = 2.0 * (recipe.max_shift + 1.0) * blurred.pixel_scale if recipe.register else 0.0
     fine, coarse = (
-        view(
-            mosaic.window(source.ra, source.dec, least, around),
-            source.ra,
-            source.dec,
-            pixels,
-            whole,
-        )
+        sighting(mosaic.window(*place, least, around), *place, pixels, whole)
         for mosaic, least in ((sharp, side), (blurred, whole + reserve))
     )
     shift = _shift(fine, coarse, recipe.max_shift) if recipe.register else np.zeros(2)
@@ -154,8 +141,8 @@ def cut_pair(source: Source, sharp: Mosaic, blurred: Mosaic, recipe: CutRecipe) 
             coarse.scene.noise * coarse.grid.area,
         ),
         shift=(float(dy), float(dx)),
-        wcs=tangent_header(source.ra, source.dec, pixels, scale),
-        position=(source.ra, source.dec),
+        wcs=tangent_header(*place, pixels, scale),
+        position=place,
         psfs=(fine.turned_psf(), coarse.turned_psf()),
     )
 
@@ -178,15 +165,15 @@ def _side(source: Source, blurred: Mosaic, recipe: CutRecipe) -> float:
     if radius is None:
         least = 4.0 * blurred.pixel_scale
         window = blurred.window(source.ra, source.dec, least, _R90_AROUND)
-        seen = view(window, source.ra, source.dec, 1, least)
+        seen = sighting(window, source.ra, source.dec, 1, least)
         radius = r90(seen.scene, seen.target()) * seen.pixel_scale
     if not (np.isfinite(radius) and radius > 0):
         raise InputError(f"its R90 is {radius} arcsec")
     return recipe.window * radius
 
 
-def _shift(sharp: View, blurred: View, limit: float) -> NDArray[np.float64]:
-    """The shift to remove (dy, dx), in pixels of the blurred view; 0 where none can be measured."""
+def _shift(sharp: Sighting, blurred: Sighting, limit: float) -> NDArray[np.float64]:
+    """The shift to remove (dy, dx), in pixels of the blurred image; 0 where none is measurable."""
     found = shift_between(sharp, blurred, max(8.0, 2.0 * limit))
     if found.error > _SHIFT_ERROR or found.significance < _SHIFT_SIGNIFICANCE:
         return np.zeros(2)

@@ -88,8 +88,7 @@ class Mosaic:
         Raises
         ------
         InputError
-            When the square is off the mosaic, lies across an edge or has pixels without data, or
-            when the file is damaged.
+            When the square is not whole, with the reason, or the file is damaged.
         """
         # Each tile is asked: some hundred of them take milliseconds.
         places = [(tile, tile.pixel_of(ra, dec)) for tile in self.tiles]
@@ -140,8 +139,6 @@ def open_mosaic(
 
     Raises
     ------
-    UsageError
-        When there is no path.
     InputError
         When a file is missing, damaged, has no image or no celestial WCS; when the tiles differ in
         pixel scale or unit, or only some have a zero point.

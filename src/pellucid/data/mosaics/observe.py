@@ -35,12 +35,6 @@ def observe(
 
     Parameters
     ----------
-    sources
-        What to cut out.
-    sharp, blurred
-        Of what.
-    recipe
-        How.
     workers
         Processes; None takes one a core, as far as there is work for them. The result is the same.
 

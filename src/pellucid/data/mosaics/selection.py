@@ -143,8 +143,6 @@ def select_sources(
     ------
     InputError
         When a column is missing, a class is empty or nothing is left.
-    UsageError
-        When a condition cannot be read.
     """
     columns = selection.columns
     if id_column is not None:

@@ -79,13 +79,7 @@ class Tile:
         return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
 
     def read(self, rows: slice, columns: slice) -> NDArray[np.float32]:
-        """A part of the tile, NaN where it has no data; nothing else is read or decompressed.
-
-        Raises
-        ------
-        InputError
-            When the file is gone or its data damaged.
-        """
+        """A part of the tile, NaN where it has no data; nothing else is read or decompressed."""
         from astropy.io import fits
 
         path = self.unpacked or self.path
@@ -106,13 +100,7 @@ class Tile:
 
 
 def open_tile(path: Path, hdu: str | int | None = None, psf: PSF | None = None) -> Tile:
-    """Read the header of a tile.
-
-    Raises
-    ------
-    InputError
-        When the file is missing or damaged, has no image, several, a cube, or no celestial WCS.
-    """
+    """Read the header of a tile; errors as of `open_mosaic`."""
     with open_fits(path) as file:
         chosen = chosen_hdus(file, hdu)
         if len(chosen) > 1:

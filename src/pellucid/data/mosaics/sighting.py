@@ -1,4 +1,4 @@
-"""A source as one mosaic shows it, and what two such views have to do with each other."""
+"""A source as one mosaic shows it, and what two such sightings have to do with each other."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MARGIN = 0.4
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class Sighting:
     """A source in a window of a mosaic.
 
     Parameters
@@ -54,13 +54,7 @@ class View:
     binning: int
 
     def target(self) -> int:
-        """The label of the source among the segments.
-
-        Raises
-        ------
-        InputError
-            When nothing is detected at its place.
-        """
+        """The label of the source among the segments; nothing at its place is an InputError."""
         label = self.scene.at(self.place, _NEAR / self.pixel_scale)
         if not label:
             raise InputError("no source is seen at its place")
@@ -80,24 +74,22 @@ class View:
         return PSF(np.nan_to_num(stamps), self.psf.pixel_scale)
 
 
-def view(window: Window, ra: float, dec: float, size: int, side: float) -> View:
+def sighting(window: Window, ra: float, dec: float, size: int, side: float) -> Sighting:
     """Lay the common grid of ``size`` pixels and ``side`` arcsec over a window."""
     scale = pixel_scale_of(window.wcs)
     binning = max(1, round(_DETECTION_SCALE / scale))
     grid = tangent_affine(window.wcs, ra, dec, size, side / size)
     place = grid(np.full(2, 0.5 * (size - 1)))
-    return View(segment(window.flux, binning), grid, place, window.tile.psf, scale, binning)
+    return Sighting(segment(window.flux, binning), grid, place, window.tile.psf, scale, binning)
 
 
-def shift_between(sharp: View, blurred: View, reach: float) -> Shift:
-    """Where features of the sharp view stand in the blurred one, in pixels of this.
+def shift_between(sharp: Sighting, blurred: Sighting, reach: float) -> Shift:
+    """Where features of the sharp image stand in the blurred one, in pixels of this.
 
     Parameters
     ----------
-    sharp, blurred
-        Of one source.
     reach
-        Largest shift looked for, pixels of the blurred view.
+        Largest shift looked for, pixels of the blurred image.
     """
     from scipy.ndimage import gaussian_filter
 
@@ -116,24 +108,17 @@ def shift_between(sharp: View, blurred: View, reach: float) -> Shift:
 
 
 def neighbours(
-    sharp: View, blurred: View, shift: NDArray[np.float64]
+    sharp: Sighting, blurred: Sighting, shift: NDArray[np.float64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """The pixels of other sources, in the sharp and in the blurred view.
+    """The pixels of other sources, in the sharp and in the blurred image.
 
-    A source of the sharp view whose middle lies on the target of the blurred one is a part of it,
+    A source of the sharp image whose middle lies on the target of the blurred one is a part of it,
     a knot or an arm: what the blurred image does not tell apart stays in both.
 
     Parameters
     ----------
-    sharp, blurred
-        Of one source.
     shift
-        Of the blurred view (dy, dx), in its pixels.
-
-    Raises
-    ------
-    InputError
-        When the blurred view shows no source at its place.
+        Of the blurred image (dy, dx), in its pixels.
     """
     own = blurred.scene.labels == blurred.target()
     others = (blurred.scene.labels > 0) & ~own
@@ -151,7 +136,7 @@ def _widened(
     return grown(region, round(_MARGIN / pixel_scale)) & ~kept
 
 
-def _between(first: View, second: View) -> Affine:
-    """From the pixels of one view to those of the other."""
+def _between(first: Sighting, second: Sighting) -> Affine:
+    """From the pixels of one sighting to those of the other."""
     back = first.grid.inverse()
     return Affine(second.grid.matrix @ back.matrix, second.grid(back.offset))
