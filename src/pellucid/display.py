@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pellucid.errors import InputError, UsageError
+from pellucid.errors import UsageError, one_line, refusal
 from pellucid.files import write_atomically
 from pellucid.sky.image import SkyImage, is_nanomaggy
 from pellucid.stretch import GalaxyGANStretch
@@ -76,17 +76,15 @@ def _read_values(path: Path) -> NDArray[np.float32]:
                 eight_bit = picture.convert("L" if grey else "RGB")
                 return (np.asarray(eight_bit) / 255).astype(np.float32)
     except FileNotFoundError:
-        raise InputError(f"{path}: not found; check the path") from None
+        raise refusal(path, "not found", "check the path") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise InputError(
-            f"{path}: more than {Image.MAX_IMAGE_PIXELS} pixels; cut it into smaller pictures"
-        ) from None
+        fault = f"more than {Image.MAX_IMAGE_PIXELS} pixels"
+        raise refusal(path, fault, "cut it into smaller pictures") from None
     except UnidentifiedImageError:
-        raise InputError(f"{path}: is not a PNG or JPEG picture; give one, or FITS") from None
+        raise refusal(path, "is not a PNG or JPEG picture", "give one, or FITS") from None
     except (OSError, SyntaxError, ValueError) as error:
         # Pillow's decoders raise these for truncated and corrupt data alike.
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be decoded ({reason}); fetch it again") from error
+        raise refusal(path, f"cannot be decoded ({one_line(error)})", "fetch it again") from error
 
 
 def to_rgb(
@@ -95,8 +93,8 @@ def to_rgb(
     """The picture of an image.
 
     Nanomaggies are shown in the GalaxyGAN stretch, so that a composite comes back as it was.
-    Other units are shown as (asinh(u/3) − a)/(b − a) with u = (f − sky)/σ, black at u = −2 and
-    white at the image's 99.9th percentile, or at u = 30 where that is fainter. NaN is black.
+    Other units are shown as `asinh_scale` of u = (f − sky)/σ, white at the image's 99.9th
+    percentile, or at u = 30 where that is fainter. NaN is black.
 
     Parameters
     ----------
@@ -117,7 +115,21 @@ def to_rgb(
     blue, green, red = _colours(image.bands)
     middle = value[list(green)].mean(axis=0)
     rgb = np.stack([value[red], middle, value[blue]], axis=-1)
-    return np.rint(np.clip(np.nan_to_num(rgb, nan=0.0), 0, 1) * 255).astype(np.uint8)
+    return to_pixels(rgb)
+
+
+def asinh_scale(above: NDArray[np.floating], white: float) -> NDArray[np.floating]:
+    """(asinh(u/3) − a)/(b − a) of flux u above the sky in units of the noise.
+
+    It is 0 at u = −2 and 1 at u = ``white``.
+    """
+    low, high = np.arcsinh(-2.0 / 3.0), np.arcsinh(white / 3.0)
+    return (np.arcsinh(above / 3.0) - low) / (high - low)
+
+
+def to_pixels(value: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Levels of 8 bits for values from 0 to 1, which others are cut to; NaN is black."""
+    return np.rint(np.clip(np.nan_to_num(value, nan=0.0), 0, 1) * 255).astype(np.uint8)
 
 
 def write_png(image: SkyImage, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
@@ -168,8 +180,7 @@ def _values(image: SkyImage, sky: ArrayLike | None, sigma: float | None) -> NDAr
     if not sigma > 0:
         # A sky that was cut to a constant has no noise: let the light itself set the scale.
         sigma = top / 100 if top > 0 else 1.0
-    black, white = np.arcsinh(-2 / 3), np.arcsinh(max(top / sigma, 30.0) / 3)
-    return (np.arcsinh(above / sigma / 3) - black) / (white - black)
+    return asinh_scale(above / sigma, max(top / sigma, 30.0))
 
 
 def _colours(bands: tuple[str, ...]) -> tuple[int, tuple[int, ...], int]:

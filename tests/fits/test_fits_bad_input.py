@@ -1,4 +1,4 @@
-"""Each kind of bad FITS gives one line: the file, the fault, what would work."""
+"""Each kind of damaged FITS gives one line: the file, the fault, what would work."""
 
 from __future__ import annotations
 
@@ -9,49 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from fits_files import GOOD, raw_header, refused, save
 from numpy.testing import assert_array_equal
 
-from pellucid.errors import InputError, UsageError
 from pellucid.fits import check_sums, read_image, write_image
-
-GOOD = np.arange(20, dtype="f4").reshape(4, 5)
-
-
-def wcs_header(shift: float = 0.0, **cards) -> fits.Header:
-    header = fits.Header()
-    header["CTYPE1"], header["CTYPE2"] = "RA---TAN", "DEC--TAN"
-    header["CRVAL1"], header["CRVAL2"] = 150.0, 2.0
-    header["CRPIX1"], header["CRPIX2"] = 5.0 + shift, 6.0
-    header["CDELT1"], header["CDELT2"] = -1e-4, 1e-4
-    header.update(cards)
-    return header
-
-
-def save(path: Path, *hdus) -> Path:
-    first = hdus[0] if isinstance(hdus[0], fits.PrimaryHDU) else fits.PrimaryHDU()
-    fits.HDUList([first, *(h for h in hdus if h is not first)]).writeto(path)
-    return path
-
-
-def raw_header(**cards: object) -> bytes:
-    """A primary header written by hand, so that it may lie."""
-
-    lines = [f"{'SIMPLE':8}= {'T':>20}"]
-    lines += [f"{key:8}= {value:>20}" for key, value in cards.items()]
-    return "".join(line.ljust(80) for line in [*lines, "END"]).ljust(2880).encode()
-
-
-def refused(*paths: Path, match: str, error: type[Exception] = InputError, **options) -> str:
-    """The error's text, after checking that it is one line and names each file."""
-    with pytest.raises(error, match=match) as caught:
-        read_image(*paths, **options)
-    text = str(caught.value)
-    assert "\n" not in text
-    for path in paths:
-        assert str(path) in text
-    assert ";" in text, "says what would work"
-    assert getattr(caught.value, "exit_code", None) == 3
-    return text
 
 
 def test_not_found(tmp_path):
@@ -223,138 +184,6 @@ def test_tiles_that_cannot_be_decoded(tmp_path):
     raw[start : start + 2000] = bytes(2000)
     path.write_bytes(raw)
     refused(path, match="HDU 1 .* cannot be decoded")
-
-
-@pytest.mark.parametrize("hdu", [5, -1, "7", "NOPE", "SCI,9"])
-def test_wrong_hdu_lists_those_there_are(tmp_path, hdu):
-    path = save(tmp_path / "a.fits", fits.ImageHDU(GOOD, name="SCI"))
-    text = refused(path, match="has no HDU", hdu=hdu)
-    assert "0 PRIMARY (image, empty), 1 SCI (image, 4×5)" in text
-
-
-def test_chosen_hdu_is_empty(tmp_path):
-    path = save(tmp_path / "a.fits", fits.ImageHDU(GOOD, name="SCI"))
-    refused(path, match="HDU 0 PRIMARY .* has no pixels", hdu=0)
-
-
-def test_chosen_hdu_is_a_table(tmp_path):
-    table = fits.BinTableHDU.from_columns([fits.Column("z", "C", array=np.ones(3, "c8"))])
-    path = save(tmp_path / "a.fits", fits.ImageHDU(GOOD, name="SCI"), table)
-    refused(path, match="HDU 2 .*table.* is no image", hdu=2)
-
-
-def test_only_a_table(tmp_path):
-    table = fits.BinTableHDU.from_columns([fits.Column("mag", "E", array=np.ones(3))])
-    refused(save(tmp_path / "a.fits", table), match="holds no image")
-
-
-def test_no_data_at_all(tmp_path):
-    refused(save(tmp_path / "a.fits", fits.PrimaryHDU()), match="holds no image")
-
-
-def test_random_groups(tmp_path):
-    data = fits.GroupData(
-        np.ones((3, 4, 5), "f4"), bitpix=-32, parnames=["u"], pardata=[np.ones(3)]
-    )
-    path = tmp_path / "a.fits"
-    fits.HDUList([fits.GroupsHDU(data)]).writeto(path)
-    refused(path, match="holds no image")
-    refused(path, match="random groups.* is no image", hdu=0)
-
-
-@pytest.mark.parametrize(
-    ("shape", "words"), [((7,), "has 1 axis"), ((1, 1, 4, 5), "1×1×4×5.* has 4 axes")]
-)
-@pytest.mark.parametrize("hdu", [None, 0])
-def test_wrong_number_of_axes(tmp_path, shape, words, hdu):
-    path = save(tmp_path / "a.fits", fits.PrimaryHDU(np.ones(shape)))
-    text = refused(path, match=words, hdu=hdu)
-    assert "an image has (y, x) or (band, y, x)" in text
-
-
-def test_all_nan(tmp_path):
-    path = save(tmp_path / "a.fits", fits.PrimaryHDU(np.full((4, 5), np.nan)))
-    refused(path, match="no finite pixel")
-
-
-def test_one_band_all_nan(tmp_path):
-    path = save(tmp_path / "a.fits", fits.PrimaryHDU(np.stack([GOOD, GOOD * np.nan])))
-    refused(path, match="plane 2 of HDU 0 .* no finite pixel")
-
-
-@pytest.mark.parametrize("bad", [np.inf, -np.inf, 1e300])
-def test_infinities(tmp_path, bad):
-    data = GOOD.astype("f8")
-    data[0, :3] = bad
-    refused(save(tmp_path / "a.fits", fits.PrimaryHDU(data)), match="3 infinite pixels")
-
-
-def test_mismatched_shapes(tmp_path):
-    first = save(tmp_path / "g.fits", fits.PrimaryHDU(GOOD))
-    second = save(tmp_path / "r.fits", fits.PrimaryHDU(GOOD.T.copy()))
-    refused(first, second, match="different shapes \\(4×5 and 5×4\\)")
-
-
-def test_mismatched_wcs(tmp_path):
-    first = save(tmp_path / "g.fits", fits.PrimaryHDU(GOOD, wcs_header()))
-    second = save(tmp_path / "r.fits", fits.PrimaryHDU(GOOD, wcs_header(0.3)))
-    refused(first, second, match="different sky \\(0.3 pixels apart\\)")
-
-
-def test_mismatched_wcs_behind_a_band_without_one(tmp_path):
-    paths = [
-        save(tmp_path / f"{band}.fits", fits.PrimaryHDU(GOOD, header))
-        for band, header in (("g", None), ("r", wcs_header()), ("i", wcs_header(2)))
-    ]
-    with pytest.raises(InputError, match=r"r\.fits.* and .*i\.fits.*different sky"):
-        read_image(*paths)
-
-
-def test_two_chips_are_not_two_bands(tmp_path):
-    chips = [fits.ImageHDU(GOOD, wcs_header(9.0 * k), name="SCI", ver=k + 1) for k in range(2)]
-    path = save(tmp_path / "a.fits", *chips)
-    refused(path, match="different sky \\(9.0 pixels apart\\).*--hdu")
-    assert read_image(path, hdu="SCI,2").shape == (1, 4, 5)
-
-
-def test_mismatched_units(tmp_path):
-    first = save(tmp_path / "g.fits", fits.PrimaryHDU(GOOD, fits.Header({"BUNIT": "nanomaggy"})))
-    second = save(tmp_path / "r.fits", fits.PrimaryHDU(GOOD, fits.Header({"BUNIT": "adu"})))
-    refused(first, second, match="different units \\(nanomaggy and adu\\)")
-
-
-def test_broken_wcs(tmp_path):
-    header = wcs_header(CDELT1=0.0, CDELT2=0.0)
-    refused(save(tmp_path / "a.fits", fits.PrimaryHDU(GOOD, header)), match="WCS of HDU 0")
-
-
-def test_duplicate_bands(tmp_path):
-    paths = [
-        save(tmp_path / f"{k}.fits", fits.PrimaryHDU(GOOD, fits.Header({"FILTER": "r"})))
-        for k in range(2)
-    ]
-    refused(*paths, match="both band r.*--bands")
-    assert read_image(*paths, bands=("r", "i")).bands == ("r", "i")
-    with pytest.raises(InputError, match="both band r"):
-        read_image(*paths, bands=("r", "r"))
-
-
-@pytest.mark.parametrize("bands", [("g",), ("g", "r", "i"), ()])
-def test_wrong_number_of_band_names(tmp_path, bands):
-    path = save(tmp_path / "a.fits", fits.PrimaryHDU(np.stack([GOOD, GOOD])))
-    refused(path, match=f"{len(bands)} band names .* for 2 bands", bands=bands)
-
-
-def test_several_files_of_several_bands(tmp_path):
-    cube = save(tmp_path / "a.fits", fits.PrimaryHDU(np.stack([GOOD, GOOD])))
-    one = save(tmp_path / "b.fits", fits.PrimaryHDU(GOOD))
-    with pytest.raises(InputError, match=r"a\.fits: holds 2 bands"):
-        read_image(cube, one)
-
-
-def test_no_file_is_a_usage_error():
-    with pytest.raises(UsageError, match="no file"):
-        read_image()
 
 
 @pytest.mark.parametrize("junk", [b"junk", b" " * 2880, b"x" * 5760, raw_header(BITPIX=8)])

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 Card = tuple[str | int | float | bool, str]
 
+_UNITS = {"sigma": "{}", "variance": "({})**2", "ivar": "({})**-2"}
+
 
 def write_image(
     image: SkyImage,
@@ -120,31 +122,43 @@ def _assemble(
         elif part.role == "bands":
             if tiled and not hdus:
                 hdus.append((fits.PrimaryHDU(), False))
-            data = image.flux[list(part.planes)] if part.cube else image.flux[part.planes[0]]
-            hdu = _image_hdu(data, part.header, not hdus, tiled)
+            hdu = _image_hdu(_planes(image.flux, part), part.header, not hdus, tiled)
             _describe(hdu.header, image, part)
             hdus.append((hdu, True))
         else:
             companion = _companion(part, image, layout, layers)
             if companion is not None:
                 hdus.append((companion, False))
+    hdus += [(hdu, False) for hdu in _layer_hdus(image, layout, layers, tiled)]
+    return hdus
+
+
+def _layer_hdus(
+    image: SkyImage, layout: Layout, layers: Mapping[str, NDArray[Any]], tiled: bool
+) -> list[Any]:
+    """The layers, and variance and mask where the file that was read had none."""
     first = next(part for part in layout.parts if part.role == "bands")
-    cube = first.cube or len(image.flux) > 1
     roles = {part.role for part in layout.parts}
     extra = dict(layers)
     if image.variance is not None and not roles & {"sigma", "variance", "ivar"}:
         extra.setdefault("VARIANCE", image.variance)
     if image.mask is not None and "mask" not in roles:
         extra.setdefault("MASK", image.mask)
+    hdus = []
     for name, data in extra.items():
-        plane = data[0] if data.ndim == 3 and not cube else data
+        plane = data[0] if data.ndim == 3 and len(image.flux) == 1 and not first.cube else data
         hdu = _image_hdu(plane, wcs_cards(first.header), False, tiled)
         hdu.header["EXTNAME"] = name
-        power = {"sigma": "", "variance": "**2", "ivar": "**-2"}.get(COMPANIONS.get(name, ""))
-        if image.unit and power is not None:
-            hdu.header["BUNIT"] = f"({image.unit}){power}" if power else image.unit
-        hdus.append((hdu, False))
+        unit = _UNITS.get(COMPANIONS.get(name, "header"))
+        if image.unit and unit:
+            hdu.header["BUNIT"] = _ascii(unit.format(image.unit))
+        hdus.append(hdu)
     return hdus
+
+
+def _planes(data: NDArray[Any], part: Part) -> NDArray[Any]:
+    """The planes of a part: a cube, or one plane."""
+    return data[list(part.planes)] if part.cube else data[part.planes[0]]
 
 
 def _image_hdu(data: NDArray[Any], header: Header, primary: bool, tiled: bool) -> Any:
@@ -209,15 +223,16 @@ def _companion(
     if part.role in ("sigma", "variance", "ivar") and image.variance is not layout.variance:
         if image.variance is None:
             return None
-        data = image.variance[list(part.planes)] if part.cube else image.variance[part.planes[0]]
+        data = _planes(image.variance, part)
         with np.errstate(divide="ignore"):
-            data = {"sigma": np.sqrt, "variance": np.asarray, "ivar": np.reciprocal}[part.role](
-                data
-            )
+            if part.role == "sigma":
+                data = np.sqrt(data)
+            elif part.role == "ivar":
+                data = np.reciprocal(data)
         return _image_hdu(data, part.header, False, False)
-    kinds = {"IMAGE": fits.ImageHDU, "BINTABLE": fits.BinTableHDU, "TABLE": fits.TableHDU}
-    kind = part.raw[10:20].decode("ascii", "replace").strip(" '")
-    hdu: Any = kinds[kind].fromstring(part.raw)
+    # astropy finds out what it is where it stands behind a primary HDU.
+    primary = fits.PrimaryHDU().header.tostring().encode("ascii")
+    hdu: Any = fits.HDUList.fromstring(primary + part.raw, disable_image_compression=True)[1]
     if "EXTVER" in part.header and part.header["EXTVER"] != hdu.header.get("EXTVER", 1):
         hdu.header["EXTVER"] = part.header["EXTVER"]
     return hdu

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import InputError
+from pellucid.errors import InputError, refusal
 from pellucid.fits import open_fits, scale_card
+from pellucid.sky.image import pixel_scale_of
 from pellucid.sky.psf import PSF
 
 
@@ -47,15 +48,12 @@ def read_psf(
         stamps = values.reshape(-1, *values.shape[-2:])
         wcs = file.wcs(hdu)
     if pixel_scale is None and wcs is not None:
-        from pellucid.sky.image import pixel_scale_of
-
         pixel_scale = pixel_scale_of(wcs)
     if pixel_scale is None:
         pixel_scale = scale_card(hdu.header) or default_scale
     if pixel_scale is None:
-        raise InputError(
-            f"{path}: the PSF has no pixel scale; state --pixel-scale, or add a PIXSCALE card"
-        )
+        advice = "state --pixel-scale, or add a PIXSCALE card"
+        raise refusal(path, "the PSF has no pixel scale", advice)
     try:
         return PSF(_odd(stamps).astype(np.float32), pixel_scale)
     except InputError as error:

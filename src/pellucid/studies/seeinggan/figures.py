@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.data.pairs import PairStore
+from pellucid.display import asinh_scale, to_pixels
 from pellucid.evaluation.figures import Panel, draw_comparison
 from pellucid.sky import background_of
 from pellucid.sky.image import SkyImage
@@ -114,9 +115,8 @@ def picture(image: SkyImage, truth: SkyImage) -> NDArray[np.uint8]:
     sky = background_of(truth)
     noise = sky.sigma if sky.sigma > 0 else 1e-3 * float(np.nanmax(truth.flux))
     top = max(float(np.nanpercentile(truth.flux[0], 99.8)) / noise, 10.0)
-    black, white = np.arcsinh(-2.0 / 3.0), np.arcsinh(top / 3.0)
-    grey = (np.arcsinh(np.nan_to_num(image.flux[0]) / noise / 3.0) - black) / (white - black)
-    return np.repeat(np.rint(255 * np.clip(grey, 0, 1)).astype(np.uint8)[..., None], 3, axis=-1)
+    grey = to_pixels(asinh_scale(np.nan_to_num(image.flux[0]) / noise, top))
+    return np.repeat(grey[..., None], 3, axis=-1)
 
 
 def _draw_samples(atlas: Atlas, names: list[str], side: int, telescope: str, path: Path) -> Path:
