@@ -52,8 +52,9 @@ def run_demo(output: Path) -> None:
     scores: list[Score] = []
     rows = []
     for name, sharp in galaxies.items():
-        degraded = DEGRADATION(sharp, object_rng(0, name))
-        results = {each.name: each(degraded, psf=DEGRADATION.fwhm) for each in restorers}
+        pair = DEGRADATION(sharp, object_rng(0, name))
+        degraded = pair.blurred
+        results = {each.name: each(degraded, pair.blur) for each in restorers}
         images = {UNTOUCHED: degraded, **{key: each.image for key, each in results.items()}}
         measured = {key: measure(image, sharp) for key, image in images.items()}
         scores += [Score(key, name, values) for key, values in measured.items()]

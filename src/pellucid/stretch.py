@@ -119,6 +119,16 @@ class NoiseStretch:
         return sky.sigma
 
 
+def to_network(value: NDArray[np.float32]) -> NDArray[np.float32]:
+    """From a stretch's [0, 1] to the range [−1, 1] of the networks."""
+    return 2.0 * value - 1.0
+
+
+def from_network(value: NDArray[np.float32]) -> NDArray[np.float32]:
+    """From the networks' range [−1, 1] to a stretch's [0, 1]."""
+    return 0.5 * (value + 1.0)
+
+
 STRETCHES: dict[str, type[GalaxyGANStretch] | type[NoiseStretch]] = {
     "galaxygan": GalaxyGANStretch,
     "noise": NoiseStretch,

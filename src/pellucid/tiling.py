@@ -63,9 +63,10 @@ def map_tiles(
     Parameters
     ----------
     function
-        Takes and returns tiles of shape (n, band, size, size), n at most ``batch``.
+        Takes tiles of shape (n, channel, size, size), n at most ``batch``, and returns as many,
+        which may have other channels.
     image
-        Shape (band, y, x).
+        Shape (channel, y, x).
     tiling
         From `plan_tiles` for the image's shape.
     batch
@@ -76,18 +77,22 @@ def map_tiles(
         for front, padded, side in zip(tiling.before, tiling.padded, tiling.shape, strict=True)
     ]
     source = np.pad(image, [(0, 0), *widths], mode="symmetric")
-    total = np.zeros_like(source)
+    total: NDArray[np.float32] | None = None
     corners = [(y, x) for y in tiling.starts[0] for x in tiling.starts[1]]
     ramps = [_ramps(tiling, axis) for axis in (0, 1)]
     for first in range(0, len(corners), batch):
         some = corners[first : first + batch]
         tiles = np.stack([source[(slice(None), *_window(y, x, tiling.size))] for y, x in some])
-        for (y, x), tile in zip(some, function(tiles), strict=True):
+        results = function(tiles)
+        if total is None:
+            total = np.zeros((results.shape[1], *tiling.padded), dtype=source.dtype)
+        for (y, x), tile in zip(some, results, strict=True):
             weight = ramps[0][y][:, None] * ramps[1][x]
             total[(slice(None), *_window(y, x, tiling.size))] += weight * tile
     inner = (
         slice(front, front + side) for front, side in zip(tiling.before, tiling.shape, strict=True)
     )
+    assert total is not None
     return total[(slice(None), *inner)]
 
 

@@ -268,11 +268,6 @@ def test_a_method_that_is_none(refused, save, tmp_path, tiny_bundle):
     refused(USAGE, "restore", path, *both, *target, naming=tiny_bundle)
 
 
-def test_samples_of_a_model_that_does_not_sample(refused, restore_with, tiny_bundle):
-    words = [*restore_with(tiny_bundle), "--samples", "3"]
-    assert "it does not sample" in refused(USAGE, *words, naming=Path("tiny"))
-
-
 @pytest.mark.parametrize("bands", ["g", "g,,i", "g,g,i"])
 def test_band_names_that_do_not_fit(bands_of, tmp_path, capsys, bands):
     words = ["restore", *bands_of, "--bands", bands, "--method", "wiener", "--psf", "1"]

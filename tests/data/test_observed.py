@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from astropy.wcs import WCS
 
-from pellucid.data.batches import PairSampler, network_input
-from pellucid.data.observed import ObservedPair, write_observed
-from pellucid.data.pairs import PairStore, open_pairs, write_pairs
+from pellucid.data.batches import PairSampler
+from pellucid.data.made import write_pairs
+from pellucid.data.observed import ObservedPair, ObservedPairs, write_observed
+from pellucid.data.pairs import Pairs, open_made, open_pairs
 from pellucid.errors import InputError
-from pellucid.optics import Degradation
-from pellucid.sky import PSF, background_of, gaussian_psf
+from pellucid.optics import Degradation, convolve
+from pellucid.sky import PSF, Pair, background_of, gaussian_psf
 from pellucid.sky.image import SkyImage
 from pellucid.sky.psf import FWHM_PER_SIGMA
 from pellucid.stretch import NoiseStretch
@@ -64,8 +65,8 @@ PAIRS = [observed(k, (0.6, 0.9, 0.7)[k % 3]) for k in range(8)]
 
 
 @pytest.fixture
-def write(tmp_path) -> Callable[..., PairStore]:
-    def write_and_open(pairs: list[ObservedPair], name: str = "pairs.h5") -> PairStore:
+def write(tmp_path) -> Callable[..., Pairs]:
+    def write_and_open(pairs: list[ObservedPair], name: str = "pairs.h5") -> Pairs:
         count = write_observed(tmp_path / name, iter(pairs), ("i",), "adu", {"command": "by hand"})
         assert count == len(pairs)
         return open_pairs(tmp_path / name)
@@ -74,7 +75,7 @@ def write(tmp_path) -> Callable[..., PairStore]:
 
 
 @pytest.fixture
-def store(write) -> PairStore:
+def store(write) -> Pairs:
     return write(PAIRS)
 
 
@@ -82,12 +83,14 @@ def store(write) -> PairStore:
 
 
 def test_what_was_written_is_read(store):
-    assert store.observed
+    assert isinstance(store, ObservedPairs)
+    assert store.origin() == {"pairs": "observed"}
     assert (store.ids, store.bands, store.unit) == ([pair.id for pair in PAIRS], ("i",), "adu")
     assert store.blurred_scale == pytest.approx(0.168)
-    assert store.degradations == []
+    assert store.noises() == []
     for index, pair in enumerate(PAIRS):
-        images = store.pair(index)
+        read = store.pair(index)
+        images = (read.sharp, read.blurred)
         given = zip((pair.sharp, pair.blurred), pair.noise, pair.psfs, strict=True)
         for image, (flux, noise, psf) in zip(images, given, strict=True):
             np.testing.assert_array_equal(image.flux, flux)
@@ -108,21 +111,41 @@ def test_a_pair_is_the_same_whatever_is_drawn(store):
     state = rng.bit_generator.state
     drawn = store.draw(2, rng)
     assert rng.bit_generator.state == state
-    for pair in (drawn, store.pair(2, seed=7), (store.sharp(2), drawn[1])):
-        np.testing.assert_array_equal(pair[0].flux, PAIRS[2].sharp)
-        np.testing.assert_array_equal(pair[1].flux, PAIRS[2].blurred)
-        assert background_of(pair[1]).sigma == pytest.approx(0.04)
-    assert drawn[0].psf is None  # training has no use for it
+    for pair in (drawn, store.pair(2, seed=7), Pair(drawn.blurred, store.sharp(2), None)):
+        np.testing.assert_array_equal(pair.sharp.flux, PAIRS[2].sharp)
+        np.testing.assert_array_equal(pair.blurred.flux, PAIRS[2].blurred)
+        assert background_of(pair.blurred).sigma == pytest.approx(0.04)
+    assert drawn.sharp.psf is None  # training has no use for it
+    assert drawn.blur is None
+
+
+def test_the_blur_leads_from_one_telescope_to_the_other(write):
+    psfs = gaussian_psf(0.25, 0.05), gaussian_psf(0.7, 0.05)
+    store = write([replace(pair, psfs=psfs) for pair in PAIRS])
+    for pair in (store.pair(1), store.draw(1, np.random.default_rng(0), with_blur=True)):
+        seen_sharp, seen_blurred = pair.sharp.psf, pair.blurred.psf
+        made = convolve(seen_sharp.stamps, pair.blur.stamps, "zero")[0]
+        reach = min(len(made), seen_blurred.stamps.shape[1]) // 2 - 1
+        ours, wanted = (
+            stamp[len(stamp) // 2 - reach :, len(stamp) // 2 - reach :][: 2 * reach, : 2 * reach]
+            for stamp in (made, seen_blurred.stamps[0])
+        )
+        np.testing.assert_allclose(ours, wanted, atol=0.02 * wanted.max())
+
+
+def test_simulated_pairs_say_what_they_are(tmp_path):
+    write_observed(tmp_path / "made-up.h5", PAIRS, ("i",), None, {}, origin="simulated")
+    assert open_pairs(tmp_path / "made-up.h5").origin() == {"pairs": "simulated"}
 
 
 def test_a_store_goes_to_another_process_with_its_file_open(store):
-    store.flux(0)
+    store.sharp(0)
     other = pickle.loads(pickle.dumps(store))
-    np.testing.assert_array_equal(other.pair(3)[1].flux, PAIRS[3].blurred)
+    np.testing.assert_array_equal(other.pair(3).blurred.flux, PAIRS[3].blurred)
 
 
 def test_the_seeing_is_that_of_the_different_psfs(store):
-    assert sorted(store.seeing()) == pytest.approx([0.6, 0.7, 0.9], rel=0.03)
+    assert sorted(store.blurs()) == pytest.approx([0.6, 0.7, 0.9], rel=0.03)
 
 
 def test_psfs_of_two_cameras_keep_their_widths(write):
@@ -130,16 +153,17 @@ def test_psfs_of_two_cameras_keep_their_widths(write):
     coarse = replace(PAIRS[1], psfs=(PAIRS[1].psfs[0], gaussian_psf(0.8, 0.202)))
     store = write([coarse, PAIRS[0]])
     assert store.blurred_scale == pytest.approx(0.168)
-    assert sorted(store.seeing()) == pytest.approx([0.6, 0.8], rel=0.03)
+    assert sorted(store.blurs()) == pytest.approx([0.6, 0.8], rel=0.03)
     for index, fwhm in enumerate((0.8, 0.6)):
-        assert store.pair(index)[1].psf.fwhm == pytest.approx(fwhm, rel=0.03)
+        assert store.pair(index).blurred.psf.fwhm == pytest.approx(fwhm, rel=0.03)
 
 
 def test_without_the_psf_of_one_pair_the_store_has_none(write):
     store = write([PAIRS[0], replace(PAIRS[1], psfs=(PAIRS[1].psfs[0], None), wcs="")])
-    assert store.seeing() == []
+    assert store.blurs() == []
     assert store.blurred_scale is None
-    sharp, blurred = store.pair(1)
+    pair = store.pair(1)
+    sharp, blurred = pair.sharp, pair.blurred
     assert sharp.psf.fwhm == pytest.approx(seen(PAIRS[1].psfs[0], 0.101), rel=0.1)
     assert blurred.psf is None
     assert blurred.wcs is None
@@ -150,40 +174,44 @@ def test_a_made_store_beside_it_is_read_as_ever(store, tmp_path):
     objects = [(f"o{k}", SkyImage(pair.sharp, pixel_scale=SCALE)) for k, pair in enumerate(PAIRS)]
     write_pairs(tmp_path / "made.h5", objects, ways)
     made = open_pairs(tmp_path / "made.h5")
-    assert not made.observed
-    assert made.seeing() == []
+    assert made.origin()["pairs"] == "made"
+    assert made.blurs() == [0.5, 0.9]
     assert made.blurred_scale is None
-    sharp, blurred = made.pair(4, seed=1)
+    pair = made.pair(4, seed=1)
+    sharp, blurred = pair.sharp, pair.blurred
     np.testing.assert_array_equal(sharp.flux, PAIRS[4].sharp)
     assert blurred.sky is None
-    expected = {way.fwhm: way(sharp, np.random.default_rng(0)).flux - blurred.flux for way in ways}
+    expected = {
+        way.fwhm: way(sharp, np.random.default_rng(0)).blurred.flux - blurred.flux for way in ways
+    }
     assert np.abs(expected[0.5]).std() < np.abs(expected[0.9]).std()
-    spreads = [made.draw(4, np.random.default_rng(k))[1].flux.std() for k in range(12)]
+    spreads = [made.draw(4, np.random.default_rng(k)).blurred.flux.std() for k in range(12)]
     assert np.ptp(spreads) > 0.05  # any of the degradations, any noise
 
-    # An observed store's sharp images may be degraded, too; its camera then plays no part.
-    through = store.through(ways[0])
-    np.testing.assert_array_equal(through.pair(4)[0].flux, PAIRS[4].sharp)
-    assert not np.array_equal(through.pair(4)[1].flux, PAIRS[4].blurred)
-    assert through.blurred_scale is None
-    assert through.seeing() == []
+    through = made.through(Degradation(fwhm=2.0))
+    np.testing.assert_array_equal(through.pair(4).sharp.flux, PAIRS[4].sharp)
+    assert through.pair(4).blur.fwhm == pytest.approx(2.0, rel=0.02)
+    with pytest.raises(InputError, match="holds observed pairs"):
+        open_made(store.path)
 
 
 # --- for training ----------------------------------------------------------------------------
 
 
-def sampler(store: PairStore, **settings: object) -> PairSampler:
+def sampler(store: Pairs, **settings: object) -> PairSampler:
     defaults = {"stretch": NoiseStretch(), "size": SIDE, "batch": 3, "seed": 4}
     return PairSampler(store=store, indices=np.arange(len(store)), **(defaults | settings))
 
 
 def test_a_batch_is_in_units_of_the_noise_that_the_store_knows(store):
     stretch = NoiseStretch()
-    blurred, sharp = sampler(store)[1]
+    blurred, sharp, _ = sampler(store)[1]
     assert blurred.shape == sharp.shape == (3, 1, SIDE, SIDE)
     order = np.random.default_rng([4, 0]).permutation(len(store))
     for place, two, one in zip(order[3:6], blurred, sharp, strict=True):
-        value, sky = network_input(store.pair(int(place))[1], stretch)
+        given = store.pair(int(place)).blurred
+        sky = background_of(given)
+        value = 2.0 * stretch.forward(given.flux, sky) - 1.0
         assert sky.sigma == pytest.approx(PAIRS[place].noise[1])
         assert sky.sky == 0.0
         turned = not np.allclose(two, value, atol=1e-6)
@@ -222,7 +250,7 @@ def damage(path: Path, name: str, index: int) -> None:
 def test_a_flipped_bit_costs_its_object_only(store):
     damage(store.path, "blurred", 4)
     other = open_pairs(store.path)
-    np.testing.assert_array_equal(other.pair(3)[1].flux, PAIRS[3].blurred)
+    np.testing.assert_array_equal(other.pair(3).blurred.flux, PAIRS[3].blurred)
     for read in (other.pair, other.sharp, lambda k: other.draw(k, np.random.default_rng())):
         with pytest.raises(InputError, match=r"pairs\.h5: object 4 is damaged"):
             read(4)

@@ -45,7 +45,8 @@ def test_both_images_show_the_same_flux_at_the_same_place_through_a_false_wcs(
     assert store.unit == "adu"
     half = 1.6
     for index, name in enumerate(store.ids):
-        images = store.pair(index)
+        read = store.pair(index)
+        images = (read.sharp, read.blurred)
         for image, blur in zip(images, (0.0, BLUR), strict=True):
             flux = image.flux[0]
             assert flux.shape == (32, 32)
@@ -89,7 +90,8 @@ def test_what_the_neighbours_shine_is_kept_or_masked(mosaics, catalogue, pairs, 
     half = 0.5 * 5 * 1.6
     sums = {}
     for neighbours in ("keep", "mask"):
-        sharp, blurred = open_pairs(tmp_path / f"{neighbours}.h5").pair(0)
+        pair = open_pairs(tmp_path / f"{neighbours}.h5").pair(0)
+        sharp, blurred = pair.sharp, pair.blurred
         sums[neighbours] = [sharp.flux.sum(), blurred.flux.sum()]
     alone = [inside(GALAXIES["double"], half, blur) for blur in (0.0, BLUR)]
     np.testing.assert_allclose(sums["keep"], np.add(alone, NEIGHBOUR[4]), rtol=0.015)
@@ -107,7 +109,8 @@ def test_a_fixed_grid_zero_points_a_psf_and_a_band_are_taken_as_stated(
     )
     assert code == 0, said
     store = open_pairs(tmp_path / "pairs.h5")
-    sharp, blurred = store.pair(0)
+    pair = store.pair(0)
+    sharp, blurred = pair.sharp, pair.blurred
     assert store.bands == ("i",)
     assert sharp.flux.shape == (1, 40, 40)
     assert sharp.pixel_scale == pytest.approx(0.1)

@@ -18,7 +18,7 @@ from pellucid.deconvolution import (
 from pellucid.deconvolution.steps import extrapolated
 from pellucid.errors import InputError
 from pellucid.metrics import psnr
-from pellucid.optics.convolution import Blur, convolve
+from pellucid.optics.convolution import Convolution, convolve
 from pellucid.optics.inpaint import filled
 from pellucid.sky.background import robust_background
 from pellucid.sky.psf import gaussian_psf, moffat_psf
@@ -81,7 +81,7 @@ def test_richardson_lucy_is_scikit_images(iterations):
 def test_richardson_lucy_is_the_iteration_with_dense_matrices(boundary):
     shape = (9, 11)
     stamps = lopsided(1)
-    blur = Blur(stamps, shape, boundary)
+    blur = Convolution(stamps, shape, boundary)
     pixels = np.eye(99, dtype=np.float32).reshape(99, 1, *shape)
     matrix = np.stack([blur(pixel).ravel() for pixel in pixels], axis=1).astype(np.float64)
     flux = np.random.default_rng(2).normal(0.0, 1.0, (1, *shape)).astype(np.float32)

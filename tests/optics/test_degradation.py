@@ -60,12 +60,12 @@ def rng(seed: int = 0) -> np.random.Generator:
 @pytest.mark.parametrize("fwhm", [0.0, 1.8])
 def test_the_noise_afterwards_is_what_was_asked_for(estimate, noise, fwhm):
     image = empty_sky(0.004)
-    result = Degradation(fwhm, noise, noise_estimate=estimate)(image, rng())
+    result = Degradation(fwhm, noise, noise_estimate=estimate)(image, rng()).blurred
     assert ESTIMATES[estimate](result.flux) == pytest.approx(noise * 0.004, rel=0.02)
 
 
 def test_noise_comes_back_white_where_blur_had_smoothed_it():
-    result = Degradation(1.8, 2.0)(empty_sky(0.004), rng()).flux[0]
+    result = Degradation(1.8, 2.0)(empty_sky(0.004), rng()).blurred.flux[0]
     # Of the variance 4 s² only what the blur left over of s² is correlated.
     neighbours = np.corrcoef(result[:, :-1].ravel(), result[:, 1:].ravel())[0, 1]
     assert abs(neighbours) < 0.05
@@ -73,8 +73,8 @@ def test_noise_comes_back_white_where_blur_had_smoothed_it():
 
 def test_on_real_galaxies_what_is_added_is_the_missing_noise():
     image = galaxies()
-    calm = Degradation(1.8, 0.0)(image, rng())
-    added = Degradation(1.8, 5.0)(image, rng()).flux - calm.flux
+    calm = Degradation(1.8, 0.0)(image, rng()).blurred
+    added = Degradation(1.8, 5.0)(image, rng()).blurred.flux - calm.flux
     before, after = (robust_background(each.flux).sigma for each in (image, calm))
     assert added.std() == pytest.approx(np.sqrt((5.0 * before) ** 2 - after**2), rel=0.01)
     assert abs(added.mean()) < 0.02 * added.std()
@@ -88,7 +88,7 @@ def test_a_real_sdss_frame_gets_the_noise_it_should(tmp_path):
         tar.extract(name, tmp_path, filter="data")
     image = read_image(tmp_path / name)
     before = robust_background(image.flux)
-    after = robust_background(Degradation(1.8, 5.0)(image, rng()).flux)
+    after = robust_background(Degradation(1.8, 5.0)(image, rng()).blurred.flux)
     # Faint light around the galaxy, blurred, passes for a little sky and a little noise.
     assert after.sigma == pytest.approx(5.0 * before.sigma, rel=0.05)
     assert_allclose(after.sky, before.sky, atol=0.5 * before.sigma)
@@ -99,7 +99,7 @@ def test_a_real_sdss_frame_gets_the_noise_it_should(tmp_path):
 )
 def test_the_noise_is_measured_as_fits_the_unit(unit, estimate):
     image = galaxies(unit=unit).with_flux(0.3 * galaxies().flux)
-    added = Degradation(0.0, 3.0)(image, rng()).flux - image.flux
+    added = Degradation(0.0, 3.0)(image, rng()).blurred.flux - image.flux
     assert added.std() == pytest.approx(np.sqrt(8.0) * estimate(image.flux), rel=0.01)
 
 
@@ -107,7 +107,7 @@ def test_the_noise_is_measured_as_fits_the_unit(unit, estimate):
 def test_outside_of_nanomaggies_the_unit_plays_no_part(gain):
     image = galaxies(unit="adu")
     scaled = image.with_flux(gain * image.flux)
-    once, twice = (Degradation()(each, rng()).flux for each in (image, scaled))
+    once, twice = (Degradation()(each, rng()).blurred.flux for each in (image, scaled))
     assert_allclose(twice, gain * once, rtol=1e-3, atol=1e-4 * gain)
 
 
@@ -115,24 +115,24 @@ def test_the_authors_floor():
     # The blurred noise is already more than a tenth of the noise: only the floor is added.
     for unit, floor in (("nanomaggy", 1e-4), ("adu", 1e-2 * 0.004)):
         image = empty_sky(0.004, unit)
-        calm = Degradation(0.5, 0.0)(image, rng()).flux
-        added = Degradation(0.5, 0.1)(image, rng()).flux - calm
+        calm = Degradation(0.5, 0.0)(image, rng()).blurred.flux
+        added = Degradation(0.5, 0.1)(image, rng()).blurred.flux - calm
         assert added.std() == pytest.approx(floor, rel=0.05)
 
 
 def test_shared_noise_is_one_field_and_else_there_is_one_a_band():
     image = empty_sky(0.004)
-    calm = Degradation(1.8, 0.0)(image, rng()).flux
-    shared = Degradation(1.8, 2.0, shared_noise=True)(image, rng()).flux - calm
+    calm = Degradation(1.8, 0.0)(image, rng()).blurred.flux
+    shared = Degradation(1.8, 2.0, shared_noise=True)(image, rng()).blurred.flux - calm
     assert_allclose(shared[1:], shared[[0, 0]], atol=1e-8)
     assert shared.std() > 0.004
-    own = Degradation(1.8, 2.0)(image, rng()).flux - calm
+    own = Degradation(1.8, 2.0)(image, rng()).blurred.flux - calm
     assert np.abs(np.corrcoef(own.reshape(3, -1)) - np.eye(3)).max() < 0.03
 
 
 def test_seeds_decide_the_noise():
     image, degrade = galaxies(), Degradation()
-    first, again, other = (degrade(image, rng(seed)).flux for seed in (1, 1, 2))
+    first, again, other = (degrade(image, rng(seed)).blurred.flux for seed in (1, 1, 2))
     assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -154,14 +154,14 @@ def test_an_objects_generator_depends_on_seed_and_id_alone():
 @pytest.mark.parametrize("native", [1.0, 1.4])
 @pytest.mark.parametrize("added", [1.4, 1.8, 2.5])
 def test_widths_add_in_quadrature(native, added):
-    seen = Degradation(added, 0.0)(star(native), rng())
+    seen = Degradation(added, 0.0)(star(native), rng()).blurred
     assert stamp_fwhm(seen.flux[0]) * SCALE == pytest.approx(np.hypot(native, added), rel=0.01)
 
 
 @pytest.mark.parametrize("truncate", [2.0, 5.0])
 def test_flux_is_conserved(truncate):
     for image in (star(1.4), galaxies().with_flux(np.full((3, 128, 160), 3.0))):
-        blurred = Degradation(1.8, 0.0, truncate)(image, rng())
+        blurred = Degradation(1.8, 0.0, truncate)(image, rng()).blurred
         assert blurred.flux.sum() == pytest.approx(image.flux.sum(), rel=1e-5)
 
 
@@ -175,18 +175,18 @@ def test_cut_at_two_sigma_it_is_scipys_filter_and_the_authors(fwhm):
         )
         for plane in image.flux
     ]
-    assert_allclose(Degradation(fwhm, 0.0, 2.0)(image, rng()).flux, theirs, atol=1e-6)
+    assert_allclose(Degradation(fwhm, 0.0, 2.0)(image, rng()).blurred.flux, theirs, atol=1e-6)
 
 
 def test_scipys_own_two_sigma_at_the_papers_width():
     image, sigma = galaxies(), 1.8 / SCALE / FWHM_PER_SIGMA
     theirs = gaussian_filter(image.flux[0].astype(np.float64), sigma, mode="nearest", truncate=2)
-    assert_allclose(Degradation(1.8, 0.0, 2.0)(image, rng()).flux[0], theirs, atol=1e-6)
+    assert_allclose(Degradation(1.8, 0.0, 2.0)(image, rng()).blurred.flux[0], theirs, atol=1e-6)
 
 
 def test_nothing_asked_for_is_nothing_done():
     image = galaxies()
-    assert_array_equal(Degradation(0.0, 0.0)(image, rng()).flux, image.flux)
+    assert_array_equal(Degradation(0.0, 0.0)(image, rng()).blurred.flux, image.flux)
 
 
 def test_nan_stays_and_does_not_spread():
@@ -194,9 +194,9 @@ def test_nan_stays_and_does_not_spread():
     holed = image.flux.copy()
     holed[:, 60:64, 20:24] = np.nan
     holed[0, 5, 5] = np.inf
-    result = Degradation(1.8, 0.0)(image.with_flux(holed), rng()).flux
+    result = Degradation(1.8, 0.0)(image.with_flux(holed), rng()).blurred.flux
     assert_array_equal(np.isnan(result), ~np.isfinite(holed))
-    whole = Degradation(1.8, 0.0)(image, rng()).flux
+    whole = Degradation(1.8, 0.0)(image, rng()).blurred.flux
     # Further away than the kernel reaches.
     assert_allclose(result[:, 80:, 60:], whole[:, 80:, 60:], atol=1e-6)
     beside = np.abs(result - whole)[:, 55:70, 15:30]
@@ -204,14 +204,14 @@ def test_nan_stays_and_does_not_spread():
 
 
 def test_what_the_blur_made_untrue_is_dropped_and_the_rest_is_kept():
-    image = galaxies(unit="adu", variance=np.ones((3, 128, 160)), psf=1.2)
-    blurred = Degradation()(image, rng())
+    image = galaxies(unit="adu", variance=np.ones((3, 128, 160)), psf=gaussian_psf(1.2, 0.396))
+    blurred = Degradation()(image, rng()).blurred
     assert blurred.variance is None
     assert blurred.psf is None
     assert blurred.bands == image.bands
     assert blurred.unit == image.unit
     assert blurred.pixel_scale == image.pixel_scale
-    assert Degradation(fwhm=0.0)(image, rng()).psf == 1.2
+    assert Degradation(fwhm=0.0)(image, rng()).blurred.psf is image.psf
 
 
 def test_an_image_without_a_pixel_scale_is_refused():
@@ -276,7 +276,7 @@ def test_degrade_writes_what_the_function_returns(tmp_path, capsys):
     report = json.loads(capsys.readouterr().out)
     assert (report["fwhm"], report["noise"], report["shared_noise"]) == (1.4, 2.0, True)
     written = read_image(tmp_path / "b.fits")
-    expected = Degradation(1.4, 2.0, 2.0, shared_noise=True)(image, rng(7))
+    expected = Degradation(1.4, 2.0, 2.0, shared_noise=True)(image, rng(7)).blurred
     assert_array_equal(written.flux, expected.flux)
     assert written.bands == image.bands
     assert written.unit == image.unit

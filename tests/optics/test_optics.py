@@ -13,12 +13,11 @@ from scipy import ndimage
 from skimage.data import hubble_deep_field
 
 from pellucid.errors import InputError, UsageError
-from pellucid.optics import INSTRUMENTS, Blur, convolve, instrument
+from pellucid.optics import INSTRUMENTS, Convolution, convolve, instrument, matching_kernel
 from pellucid.sky import (
     PSF,
     galaxygan_noise,
     gaussian_psf,
-    matching_kernel,
     moffat_psf,
     robust_background,
 )
@@ -169,7 +168,7 @@ def test_convolution_is_scipys(boundary, stamp):
 )
 def test_the_adjoint_is_the_adjoint(boundary, shape, radius, seed):
     rng = np.random.default_rng(seed)
-    blur = Blur(lopsided(2, 2 * radius[0] + 1, 2 * radius[1] + 1), shape, boundary)
+    blur = Convolution(lopsided(2, 2 * radius[0] + 1, 2 * radius[1] + 1), shape, boundary)
     x, y = rng.standard_normal((2, 2, *shape), dtype=np.float32)
     forward = np.vdot(blur(x).astype(np.float64), y)
     backward = np.vdot(x, blur.adjoint(y).astype(np.float64))

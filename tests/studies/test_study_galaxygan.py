@@ -27,7 +27,8 @@ pytest.importorskip("torch")
 
 from pellucid.cli import main
 from pellucid.data.folder import Cut
-from pellucid.data.pairs import PairStore, open_pairs, write_pairs
+from pellucid.data.made import write_pairs
+from pellucid.data.pairs import Pairs, open_made
 from pellucid.data.splits import FOLDS, fold_of, knows_any
 from pellucid.deconvolution import METHODS
 from pellucid.errors import InputError, UsageError
@@ -123,14 +124,14 @@ def whole(galaxies, tiny, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def store(deep_field, tmp_path_factory) -> PairStore:
+def store(deep_field, tmp_path_factory) -> Pairs:
     """150 small patches of the deep field: enough for every fold."""
     patches = [
         (f"{587722981736120347 + k}", deep_field.cutout(5 * k, 6 * k, 16, 16)) for k in range(150)
     ]
     path = tmp_path_factory.mktemp("store") / "many.h5"
     write_pairs(path, patches, [])
-    return open_pairs(path)
+    return open_made(path)
 
 
 @contextmanager
@@ -297,13 +298,13 @@ def blurred_point(cell: Cell) -> np.ndarray:
     flux = np.zeros((3, 31, 31), np.float32)
     flux[:, 15, 15] = 1.0
     point = SkyImage(flux, bands=("g", "r", "i"), unit="nanomaggy", pixel_scale=SCALE)
-    return replace(degradation(cell), noise=0.0)(point, np.random.default_rng(0)).flux[1]
+    return replace(degradation(cell), noise=0.0)(point, np.random.default_rng(0)).blurred.flux[1]
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_noise_is_one_field_at_the_authors_level(galaxy, cell):
-    blurred = replace(degradation(cell), noise=0.0)(galaxy, np.random.default_rng(0)).flux
-    added = degradation(cell)(galaxy, np.random.default_rng(0)).flux - blurred
+    blurred = replace(degradation(cell), noise=0.0)(galaxy, np.random.default_rng(0)).blurred.flux
+    added = degradation(cell)(galaxy, np.random.default_rng(0)).blurred.flux - blurred
     before, after = (flux[abs(flux) < 0.1].std(dtype=float) for flux in (galaxy.flux, blurred))
     sigma = np.sqrt(max((cell[1] * before) ** 2 - after**2, 1e-8))
     assert added[0].std() == pytest.approx(sigma, rel=0.06)  # of 2,464 pixels: three times 1.4 %
@@ -317,13 +318,13 @@ def test_the_noise_is_one_field_at_the_authors_level(galaxy, cell):
 def test_methods_are_told_the_kernel_that_blurred(monkeypatch, galaxy):
     told = []
 
-    def listen(flux, stamps):
+    def listen(flux, stamps, constant):
         told.append(stamps)
         return flux
 
     monkeypatch.setitem(METHODS, "listen", listen)
     for cell in CELLS:
-        deconvolutions(cell, SCALE, 3, {})["listen"](galaxy)
+        deconvolutions(cell, SCALE, {})["listen"](galaxy)
         blurred = blurred_point(cell)
         edge = (31 - told[-1].shape[1]) // 2
         assert told[-1].shape[0] == 3
@@ -334,7 +335,7 @@ def test_methods_are_told_the_kernel_that_blurred(monkeypatch, galaxy):
 def test_iterations_are_those_that_were_best_on_training_images(whole, tiny):
     preset, job = read_preset(tiny), Job("deconvolution", 1.8, 2.0, 1)
     settings = json.loads(score_file(whole, job).read_text())["settings"]
-    store = open_pairs(whole / "sample.h5").through(degradation(job.cell))
+    store = open_made(whole / "sample.h5").through(degradation(job.cell))
     training = fold_for(store, preset, job.fold).training[: preset.tuning_objects]
     pairs = [store.pair(int(index), preset.seed) for index in training]
     assert settings["tuned_on"] == len(pairs) == 2
@@ -342,8 +343,8 @@ def test_iterations_are_those_that_were_best_on_training_images(whole, tiny):
     for method, chosen in settings["iterations"].items():
         psnr = {}
         for count in ITERATIONS:
-            restore = deconvolutions(job.cell, SCALE, 3, {method: count})[method]
-            found = [stretched_psnr(sharp.flux, restore(seen).flux) for sharp, seen in pairs]
+            restore = deconvolutions(job.cell, SCALE, {method: count})[method]
+            found = [stretched_psnr(pair.sharp.flux, restore(pair.blurred).flux) for pair in pairs]
             psnr[count] = np.mean(found)
         assert chosen == max(psnr, key=lambda count: psnr[count])
 
@@ -387,7 +388,7 @@ def test_each_job_scores_its_fold_by_every_method(smoke):
 
 
 def test_no_network_was_tested_on_what_it_had_seen_and_fewer_images_are_a_part_of_more(smoke):
-    store = open_pairs(smoke / "sample.h5")
+    store = open_made(smoke / "sample.h5")
     trained: dict[int | None, set[str]] = {}
     for result in measured(smoke).values():
         job = Job(**result["job"])

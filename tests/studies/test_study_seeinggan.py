@@ -28,9 +28,10 @@ pytest.importorskip("statmorph")
 import torch
 
 from pellucid.cli import main
+from pellucid.data.made import write_pairs
 from pellucid.data.mosaics.mosaic import open_mosaic
 from pellucid.data.observed import ObservedPair, write_observed
-from pellucid.data.pairs import open_pairs, write_pairs
+from pellucid.data.pairs import open_pairs
 from pellucid.data.splits import fold_of, knows_any
 from pellucid.errors import InputError
 from pellucid.networks.bundle import open_bundle
@@ -538,8 +539,8 @@ def test_an_archive_is_as_good_as_its_folder(whole, data, tiny, tmp_path):
         assert stores[0].ids == stores[1].ids
         for place in range(len(stores[0])):
             pairs = [store.pair(place) for store in stores]
-            assert_array_equal(pairs[0][0].flux, pairs[1][0].flux)
-            assert_array_equal(pairs[0][1].flux, pairs[1][1].flux)
+            assert_array_equal(pairs[0].sharp.flux, pairs[1].sharp.flux)
+            assert_array_equal(pairs[0].blurred.flux, pairs[1].blurred.flux)
 
 
 def test_without_a_simulation_the_margin_is_not_learned_from(whole):

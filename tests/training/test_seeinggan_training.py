@@ -15,7 +15,7 @@ from safetensors.torch import load_file  # noqa: E402
 
 import pellucid  # noqa: E402
 from pellucid.data.observed import ObservedPair, write_observed  # noqa: E402
-from pellucid.data.pairs import PairStore, open_pairs  # noqa: E402
+from pellucid.data.pairs import Pairs, open_pairs  # noqa: E402
 from pellucid.data.splits import fold_of, join_packed, knows_any, pack_ids  # noqa: E402
 from pellucid.errors import InputError  # noqa: E402
 from pellucid.networks.bundle import Bundle, Card, open_bundle  # noqa: E402
@@ -48,7 +48,7 @@ TINY = SeeingGANRecipe(
 )
 
 
-def write_store(path: Path, prefix: str) -> PairStore:
+def write_store(path: Path, prefix: str) -> Pairs:
     """Twelve galaxies; at least one is held back, as `train` does."""
     names = [f"{prefix}-{k}" for k in range(60)]
     held_back = [name for name in names if fold_of(name) == 0][:1]
@@ -72,7 +72,7 @@ def write_store(path: Path, prefix: str) -> PairStore:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory) -> PairStore:
+def store(tmp_path_factory) -> Pairs:
     return write_store(tmp_path_factory.mktemp("store") / "pairs.h5", "real")
 
 
@@ -250,7 +250,8 @@ def test_the_bundle_restores(whole, store):
     assert card.fwhm == pytest.approx((0.6, 0.8), rel=0.03)
     assert card.pixel_scale == pytest.approx(0.1)
     assert build_generator(card.model, dict(card.network)) is not None
-    _, blurred = store.pair(0)
+    pair = store.pair(0)
+    _, blurred = pair.sharp, pair.blurred
     result = pellucid.load_restorer(whole.path)(blurred)
     assert result.image.shape == blurred.shape
     assert result.image.flux.sum() == pytest.approx(blurred.flux.sum(), rel=1e-3)

@@ -68,7 +68,7 @@ def degrade(
     recipe = f"fwhm={fwhm} noise={noise} truncate={truncate} noise-estimate={noise_estimate}"
     degradation = parse_degradation(recipe + (" shared-noise" if shared_noise else ""))
     with naming(inputs[0]):
-        degraded = degradation(image, np.random.default_rng(seed))
+        degraded = degradation(image, np.random.default_rng(seed)).blurred
     write_image(
         degraded,
         output,

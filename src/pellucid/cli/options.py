@@ -104,8 +104,8 @@ def band_names(text: str | None) -> tuple[str, ...] | None:
     return names
 
 
-def psf_choice(text: str | None, pixel_scale: float | None) -> Any:
-    """A FWHM in arcsec, or the PSF in a file, which has the image's pixels unless it says."""
+def psf_choice(text: str | None, pixel_scale: float | None, option: str = "--psf") -> Any:
+    """A FWHM in arcsec, or the stamp in a file, which has the image's pixels unless it says."""
     if text is None:
         return None
     try:
@@ -115,7 +115,7 @@ def psf_choice(text: str | None, pixel_scale: float | None) -> Any:
 
         return read_psf(text, default_scale=pixel_scale)
     if not (math.isfinite(fwhm) and fwhm > 0):
-        raise UsageError(f"--psf {text}: a FWHM in arcsec is above 0")
+        raise UsageError(f"{option} {text}: a FWHM in arcsec is above 0")
     return fwhm
 
 

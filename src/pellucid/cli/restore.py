@@ -27,7 +27,7 @@ from pellucid.cli.options import (
     report_result,
     say,
 )
-from pellucid.errors import PellucidError, UsageError
+from pellucid.errors import PellucidError
 from pellucid.version import __version__
 
 
@@ -46,14 +46,19 @@ def restore(
         ),
     ] = None,
     psf: Annotated[
-        str | None, typer.Option("--psf", help="FWHM of the blur in arcsec, or a PSF's FITS file.")
+        str | None, typer.Option("--psf", help="The image's PSF: FWHM in arcsec, or a FITS file.")
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", help="The PSF it shall have; without it, all of --psf is undone."),
+    ] = None,
+    blur: Annotated[
+        str | None,
+        typer.Option("--blur", help="Or the kernel between both: FWHM in arcsec, or a FITS file."),
     ] = None,
     pixel_scale: PixelScale = None,
     bands: Bands = None,
     hdu: Hdu = None,
-    samples: Annotated[
-        int, typer.Option("--samples", min=1, help="Restorations to draw, where a model samples.")
-    ] = 1,
     engine: Annotated[
         Engine, typer.Option("--engine", help="What runs the network.")
     ] = Engine.onnx,
@@ -73,13 +78,12 @@ def restore(
         *inputs, hdu=hdu_choice(hdu), bands=band_names(bands), pixel_scale=pixel_scale
     )
     restorer = load_restorer(model, method, engine.value, precision.value)
-    if samples > 1:
-        raise UsageError(
-            f"--samples {samples}: {restorer.name} gives one restoration, it does not sample"
-        )
-    known_psf = psf_choice(psf, image.pixel_scale)
+    stated = [
+        psf_choice(text, image.pixel_scale, option)
+        for text, option in ((blur, "--blur"), (psf, "--psf"), (target, "--target"))
+    ]
     try:
-        result = restorer(image, psf=known_psf)
+        result = restorer(image, *stated)
     except PellucidError as error:
         raise type(error)(f"{inputs[0]}: {error}") from error
     write_image(result, output, overwrite, history=[command_line(context)])

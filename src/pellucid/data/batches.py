@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.pairs import PairStore
+from pellucid.data.channels import IMAGE, Known, input_channels
+from pellucid.data.pairs import Pairs
 from pellucid.errors import InputError
-from pellucid.sky import Background, background_of, robust_background
-from pellucid.sky.image import SkyImage
-from pellucid.stretch import GalaxyGANStretch, Stretch
+from pellucid.sky import PSF, Pair, background_of, robust_background
+from pellucid.stretch import GalaxyGANStretch, Stretch, to_network
 
-Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+class Batch(NamedTuple):
+    """What one training step sees, in the network's range [−1, 1].
+
+    Parameters
+    ----------
+    blurred
+        The network's input channels, shape (image, channel, y, x); the image itself comes first.
+    sharp
+        What it shall become, shape (image, band, y, x).
+    blurs
+        The kernel of each image, where one is known and a channel asked for it.
+    """
+
+    blurred: NDArray[np.float32]
+    sharp: NDArray[np.float32]
+    blurs: tuple[PSF | None, ...]
+
+
+#: Channels, sharp image and blur of one image.
+Sample = tuple[NDArray[np.float32], NDArray[np.float32], PSF | None]
 
 
 @dataclass(frozen=True)
 class PairSampler:
-    """What batch belongs to a step; ``sampler[step]`` is (blurred, sharp) in [−1, 1].
+    """What batch belongs to a step; ``sampler[step]`` is a `Batch`.
 
     Parameters
     ----------
@@ -45,9 +66,11 @@ class PairSampler:
         Fraction of samples whose blurred image goes through an 8-bit composite and back.
     rank, world
         This process and how many there are.
+    inputs
+        What the network is told; see `pellucid.data.channels`.
     """
 
-    store: PairStore
+    store: Pairs
     indices: NDArray[np.integer]
     stretch: Stretch
     size: int
@@ -58,49 +81,51 @@ class PairSampler:
     composite: float = 0.0
     rank: int = 0
     world: int = 1
+    inputs: tuple[str, ...] = IMAGE
 
-    def __getitem__(self, step: int) -> Pair:
+    def __getitem__(self, step: int) -> Batch:
         positions = range(step * self.batch + self.rank, (step + 1) * self.batch, self.world)
-        samples = [self._sample(position) for position in positions]
-        blurred, sharp = (np.stack(side) for side in zip(*samples, strict=True))
-        return blurred, sharp
+        blurred, sharp, blurs = zip(*map(self._sample, positions), strict=True)
+        return Batch(np.stack(blurred), np.stack(sharp), blurs)
 
-    def _sample(self, position: int) -> Pair:
+    def _sample(self, position: int) -> Sample:
         epoch, place = divmod(position, len(self.indices))
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.indices))
-        index = int(self.indices[order[place]])
+        index = int(self.indices[_order(self.seed, epoch, len(self.indices))[place]])
         rng = np.random.default_rng([self.seed, position, 1])
-        sharp, blurred = self.store.draw(index, rng)
+        pair = self.store.draw(index, rng, with_blur=self.inputs != IMAGE)
         try:
-            return self._made(sharp, blurred, rng)
+            return self._made(pair, rng)
         except InputError as error:
             name = self.store.ids[index]
             raise InputError(f"{self.store.path}: object {name}: {error}") from error
 
-    def _made(self, sharp: SkyImage, blurred: SkyImage, rng: np.random.Generator) -> Pair:
+    def _made(self, pair: Pair, rng: np.random.Generator) -> Sample:
+        blurred, stamps = pair.blurred, pair.blur and pair.blur.stamps
         if rng.random() < self.composite:
             blurred = blurred.with_flux(as_composite(blurred.flux))
-        pair = np.stack([blurred.flux, sharp.flux])
+        flux = np.stack([blurred.flux, pair.sharp.flux])
         if rng.random() < self.grey:
-            band = rng.integers(pair.shape[1])
-            pair = np.repeat(pair[:, band : band + 1], pair.shape[1], axis=1)
-        sky = robust_background(pair[0]) if blurred.sky is None else background_of(blurred)
-        pair = self._turned(_fitted(pair, self.size, rng), rng)
-        network_range = [2.0 * self.stretch.forward(flux, sky) - 1.0 for flux in pair]
-        return network_range[0], network_range[1]
+            bands = flux.shape[1]
+            band = rng.integers(bands)
+            flux = np.repeat(flux[:, band : band + 1], bands, axis=1)
+            if stamps is not None and len(stamps) > 1:
+                stamps = stamps[band : band + 1]
+        sky = robust_background(flux[0]) if blurred.sky is None else background_of(blurred)
+        flux = _fitted(flux, self.size, rng)
+        mirrored = rng.random() < 0.5
+        turns = int(rng.integers(4)) if self.symmetry == "square" else 0
+        flux = _turned(flux, mirrored, turns)
+        blur = None
+        if pair.blur is not None and stamps is not None:
+            blur = PSF(_turned(stamps, mirrored, turns), pair.blur.pixel_scale)
+        value = [to_network(self.stretch.forward(planes, sky)) for planes in flux]
+        return input_channels(self.inputs, Known(value[0], flux[0], sky, blur)), value[1], blur
 
-    def _turned(self, pair: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-        if rng.random() < 0.5:
-            pair = pair[..., ::-1]
-        if self.symmetry == "square":
-            pair = np.rot90(pair, int(rng.integers(4)), axes=(-2, -1))
-        return np.ascontiguousarray(pair)
 
-
-def network_input(image: SkyImage, stretch: Stretch) -> tuple[NDArray[np.float32], Background]:
-    """A whole image in the network's range [−1, 1], and the sky that leads back to flux."""
-    sky = background_of(image)
-    return 2.0 * stretch.forward(image.flux, sky) - 1.0, sky
+@lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, count: int) -> NDArray[np.integer]:
+    """In which order an epoch takes its objects: drawn once, for all of its samples."""
+    return np.random.default_rng([seed, epoch]).permutation(count)
 
 
 def as_composite(flux: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -122,3 +147,10 @@ def _fitted(pair: NDArray[np.float32], size: int, rng: np.random.Generator) -> N
             widths[axis] = (before, size - side - before)
             pair = np.pad(pair, widths, mode="symmetric")
     return pair
+
+
+def _turned(planes: NDArray[np.float32], mirrored: bool, turns: int) -> NDArray[np.float32]:
+    """Mirror left and right, then make so many quarter turns."""
+    if mirrored:
+        planes = planes[..., ::-1]
+    return np.ascontiguousarray(np.rot90(planes, turns, axes=(-2, -1)))

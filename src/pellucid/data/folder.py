@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pellucid.data.pairs import write_pairs
+from pellucid.data.made import write_pairs
 from pellucid.data.rejection import Rejection
 from pellucid.display import COMPOSITE_SUFFIXES, is_composite, read_composite
 from pellucid.errors import InputError, PellucidError

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
+from pellucid.errors import InputError
 from pellucid.files import write_atomically
+
+T = TypeVar("T")
 
 
 def write_hdf5(
@@ -49,6 +53,52 @@ def create_images(file: Any, name: str, shape: tuple[int, int, int]) -> None:
         shuffle=True,
         fletcher32=True,
     )
+
+
+def read_ids(path: Path, file: Any, *names: str) -> list[str]:
+    """The objects' ids in an open file whose image sets ``names`` must hold one image each.
+
+    Raises
+    ------
+    InputError
+        When one does not.
+    """
+    ids = [identifier.decode() for identifier in file["id"][:]]
+    for name in names:
+        if len(ids) != len(file[name]):
+            raise InputError(f"{path}: has {len(ids)} ids for {len(file[name])} {name} images")
+    return ids
+
+
+@dataclass
+class ImageFile:
+    """An HDF5 file of images that each process opens for itself, once, when it first reads.
+
+    An open handle survives neither a fork nor a pickle.
+    """
+
+    path: Path
+    _opened: Any = field(default=None, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "_opened": None}
+
+    def read(self, index: int, read: Callable[[Any], T]) -> T:
+        """What ``read`` takes of the open `h5py.File` for an object.
+
+        Raises
+        ------
+        InputError
+            When the object's data are damaged; a checksum tells.
+        """
+        try:
+            if self._opened is None:
+                import h5py
+
+                self._opened = h5py.File(self.path, "r")
+            return read(self._opened)
+        except (InputError, OSError, KeyError, ValueError) as error:
+            raise InputError(f"{self.path}: object {index} is damaged ({error})") from error
 
 
 class _Stream:

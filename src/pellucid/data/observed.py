@@ -1,29 +1,31 @@
-"""Pairs that two telescopes observed: the part of the pair store that holds both images.
+"""Pairs that two telescopes observed, or were simulated to have observed.
 
-Layout, beside what every pair store has: ``blurred`` like ``sharp``; for each object ``scale``
-(arcsec per pixel), ``noise`` (sharp, blurred), ``shift`` (dy, dx that registration removed, in
-arcsec), ``wcs`` (header of the common grid) and ``position`` (RA, Dec, deg); where PSFs are known
-``sharp_psf`` and ``blurred_psf``, in the telescopes' own pixels (of several the finest), whose
-scales are their attribute ``pixel_scale``. The attribute ``provenance`` is JSON. Fluxes are
-sky-subtracted, both images' in one unit.
+Layout of the HDF5 file: ``id``, ``sharp``, ``bands``, ``unit`` and ``pixel_scale`` as of made
+pairs, ``blurred`` like ``sharp``; for each object ``scale`` (arcsec per pixel), ``noise`` (sharp,
+blurred), ``shift`` (dy, dx that registration removed, in arcsec), ``wcs`` (header of the common
+grid) and ``position`` (RA, Dec, deg); where PSFs are known ``sharp_psf`` and ``blurred_psf``, in
+the telescopes' own pixels (of several the finest), whose scales are their attribute
+``pixel_scale``. The attribute ``origin`` is observed or simulated, ``provenance`` is JSON. Fluxes
+are sky-subtracted, both images' in one unit.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.hdf5 import create_images, write_hdf5
+from pellucid.data.hdf5 import ImageFile, create_images, read_ids, write_hdf5
 from pellucid.errors import InputError
-from pellucid.optics import resampled_psf
+from pellucid.optics import blur_between, resampled_psf
 from pellucid.sky import PSF
 from pellucid.sky.image import SkyImage
+from pellucid.sky.pair import Pair
 
 FORMAT = "pellucid-observed-pairs-1"
 
@@ -64,6 +66,70 @@ class ObservedPair:
     psfs: tuple[PSF | None, PSF | None] = (None, None)
 
 
+@dataclass
+class ObservedPairs:
+    """Two images of each object, as they are in the file; see `Pairs`."""
+
+    path: Path
+    ids: list[str]
+    bands: tuple[str, ...]
+    unit: str | None
+    pixel_scale: float
+    blurred_scale: float | None
+    simulated: bool
+    _file: ImageFile = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._file = ImageFile(self.path)
+
+    @classmethod
+    def of(cls, path: Path, file: Any) -> ObservedPairs:
+        """The store in an open `h5py.File`."""
+        psfs = file.get("blurred_psf")
+        return cls(
+            path=path,
+            ids=read_ids(path, file, "sharp", "blurred"),
+            bands=tuple(json.loads(file.attrs["bands"])),
+            unit=str(file.attrs["unit"]) or None,
+            pixel_scale=float(file.attrs["pixel_scale"]),
+            blurred_scale=None if psfs is None else float(psfs.attrs["pixel_scale"]),
+            simulated=file.attrs.get("origin") == "simulated",
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def sharp(self, index: int) -> SkyImage:
+        """See `Pairs`."""
+        return self._images(index)[0]
+
+    def pair(self, index: int, seed: int = 0) -> Pair:
+        """See `Pairs`; as observed, each image with its PSF and WCS, as far as they are known."""
+        return self.draw(index, np.random.default_rng(seed), with_blur=True)
+
+    def draw(self, index: int, rng: np.random.Generator, with_blur: bool = False) -> Pair:
+        """See `Pairs`; as observed. Reading PSFs takes time, so only where the blur is wanted."""
+        sharp, blurred = self._images(index, with_blur)
+        return Pair(blurred, sharp, _blur(blurred.psf, sharp.psf))
+
+    def origin(self) -> Mapping[str, Any]:
+        """See `Pairs`."""
+        return {"pairs": "simulated" if self.simulated else "observed"}
+
+    def blurs(self) -> list[float]:
+        """See `Pairs`; FWHM in arcsec of the blurred images' PSFs."""
+        return self._file.read(0, _seeing)
+
+    def noises(self) -> list[float]:
+        """See `Pairs`; each pair has its own."""
+        return []
+
+    def _images(self, index: int, with_psf: bool = False) -> tuple[SkyImage, SkyImage]:
+        return self._file.read(
+            index, lambda file: _read_images(file, index, self.bands, self.unit, with_psf)
+        )
+
+
 def write_observed(
     path: str | Path,
     pairs: Iterable[ObservedPair],
@@ -71,6 +137,7 @@ def write_observed(
     unit: str | None,
     provenance: Mapping[str, Any],
     overwrite: bool = False,
+    origin: Literal["observed", "simulated"] = "observed",
 ) -> int:
     """Write a store of observed pairs, all of one shape; memory holds one at a time.
 
@@ -116,17 +183,17 @@ def write_observed(
         file.attrs["bands"] = json.dumps(bands)
         file.attrs["unit"] = unit or ""
         file.attrs["pixel_scale"] = float(np.median(columns["scale"]))
-        file.attrs["degradations"] = "[]"
+        file.attrs["origin"] = origin
         file.attrs["provenance"] = json.dumps(provenance)
 
     write_hdf5(path, fill, overwrite)
     return len(columns["id"])
 
 
-def read_pair(
+def _read_images(
     file: Any, index: int, bands: tuple[str, ...], unit: str | None, with_psf: bool
 ) -> tuple[SkyImage, SkyImage]:
-    """(sharp, blurred) of one object from an open store."""
+    """(sharp, blurred) of one object from an open file."""
     images = []
     for side, name in enumerate(("sharp", "blurred")):
         flux = file[name][index]
@@ -150,23 +217,23 @@ def read_pair(
     return images[0], images[1]
 
 
-def own_scale(file: Any) -> float | None:
-    """Arcsec per pixel of the camera behind the blurred images, of several the finest.
-
-    None where it is not known.
-    """
-    if "blurred_psf" not in file:
-        return None
-    return float(file["blurred_psf"].attrs["pixel_scale"])
-
-
-def read_seeing(file: Any) -> list[float]:
-    """FWHM in arcsec of the different PSFs of the blurred images in an open store."""
+def _seeing(file: Any) -> list[float]:
+    """FWHM in arcsec of the different PSFs of the blurred images in an open file."""
     if "blurred_psf" not in file:
         return []
     stamps = file["blurred_psf"]
     scale = float(stamps.attrs["pixel_scale"])
     return [PSF(stamp, scale).fwhm for stamp in np.unique(stamps[:], axis=0)]
+
+
+def _blur(psf: PSF | None, target: PSF | None) -> PSF | None:
+    """The kernel between two telescopes' PSFs, where both are known and there is one."""
+    if psf is None or target is None:
+        return None
+    try:
+        return blur_between(psf, target)
+    except InputError:  # the "blurred" telescope was the sharper one, or the grid is too coarse
+        return None
 
 
 def _write_psfs(file: Any, name: str, psfs: list[PSF | None]) -> None:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from pellucid.data.observed import ObservedPair
 from pellucid.errors import InputError
-from pellucid.optics import Affine, convolve, object_rng, resample, resampled_psf
-from pellucid.sky import PSF, gaussian_psf, matching_kernel
+from pellucid.optics import Affine, convolve, matching_kernel, object_rng, resample, resampled_psf
+from pellucid.sky import PSF, gaussian_psf
 
 #: Pixels of scenery around what is kept, so that light from outside comes in.
 MARGIN = 32

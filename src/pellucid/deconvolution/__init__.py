@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +25,22 @@ __all__ = [
     "wiener",
 ]
 
-Method = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
+#: Of MATLAB's defaults.
+PAPER_ITERATIONS = 10
+#: Flux and stamps, shape (band, y, x), and the constant that the method is tuned by (iterations,
+#: noise over signal; None lets it choose) to flux.
+Method = Callable[[NDArray[np.float32], NDArray[np.float32], Any], NDArray[np.float32]]
 
 
-def blind(flux: NDArray[np.float32], stamps: NDArray[np.float32]) -> NDArray[np.float32]:
+def blind(
+    flux: NDArray[np.float32], stamps: NDArray[np.float32], rounds: int | None = None
+) -> NDArray[np.float32]:
     """Blind Richardson–Lucy's image, without its PSF; see `blind_richardson_lucy`."""
-    return blind_richardson_lucy(flux, stamps)[0]
+    return blind_richardson_lucy(flux, stamps, rounds)[0]
 
 
 def richardson_lucy_paper(
-    flux: NDArray[np.float32], stamps: NDArray[np.float32]
+    flux: NDArray[np.float32], stamps: NDArray[np.float32], iterations: int | None = None
 ) -> NDArray[np.float32]:
     """MATLAB's ``deconvlucy`` at its defaults, as GalaxyGAN's authors ran it.
 
@@ -42,17 +49,21 @@ def richardson_lucy_paper(
     """
     data, sky = _sky_subtracted(flux)
     result = richardson_lucy(
-        data, stamps, 10, 0.0, clip_negative=True, boundary="wrap", start=data, accelerate=True
-    )
+        data, stamps, iterations or PAPER_ITERATIONS, 0.0,
+        clip_negative=True, boundary="wrap", start=data, accelerate=True,
+    )  # fmt: skip
     return np.where(np.isfinite(flux), result + sky, np.float32(np.nan))
 
 
-def blind_paper(flux: NDArray[np.float32], stamps: NDArray[np.float32]) -> NDArray[np.float32]:
+def blind_paper(
+    flux: NDArray[np.float32], stamps: NDArray[np.float32], rounds: int | None = None
+) -> NDArray[np.float32]:
     """MATLAB's ``deconvblind`` at its defaults, started from the true PSF."""
     data, sky = _sky_subtracted(flux)
     result, _ = blind_richardson_lucy(
-        data, stamps, 10, 0.0, clip_negative=True, boundary="wrap", start=data, accelerate=True
-    )
+        data, stamps, rounds or PAPER_ITERATIONS, 0.0,
+        clip_negative=True, boundary="wrap", start=data, accelerate=True,
+    )  # fmt: skip
     return np.where(np.isfinite(flux), result + sky, np.float32(np.nan))
 
 
@@ -62,7 +73,7 @@ def _sky_subtracted(flux: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDA
     return data - sky, sky
 
 
-#: What ``--method`` and the benchmark's columns name; flux and stamps to flux, (band, y, x).
+#: What ``--method`` and the tables' columns name.
 METHODS: dict[str, Method] = {
     "wiener": wiener,
     "richardson-lucy": richardson_lucy,

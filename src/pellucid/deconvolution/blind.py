@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pellucid.deconvolution.spectrum import best_iterations, check_shapes
 from pellucid.deconvolution.steps import extrapolated, first_estimate, ratio, with_pedestal
-from pellucid.optics.convolution import PAD_MODE, Blur, Boundary
+from pellucid.optics.convolution import PAD_MODE, Boundary, Convolution
 from pellucid.optics.inpaint import filled
 
 
@@ -67,7 +67,7 @@ def blind_richardson_lucy(
         if accelerate:
             point = extrapolated(now, before, change, earlier)
             kernel = _normalised(extrapolated(psf, psf_before, psf_change, psf_earlier))
-        blur = Blur(kernel, shape, boundary)
+        blur = Convolution(kernel, shape, boundary)
         residual = ratio(data, blur(point))
         before, now = now, point * blur.adjoint(residual) / blur.adjoint(ones)
         light = _correlation(point, ones, kernel, boundary)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pellucid.deconvolution.spectrum import best_iterations, check_shapes
 from pellucid.deconvolution.steps import extrapolated, first_estimate, ratio, with_pedestal
-from pellucid.optics.convolution import Blur, Boundary
+from pellucid.optics.convolution import Boundary, Convolution
 from pellucid.optics.inpaint import filled
 
 
@@ -66,7 +66,7 @@ def richardson_lucy(
     if iterations is None:
         iterations = best_iterations(finite, stamps)
     data, level = with_pedestal(finite, pedestal, clip_negative)
-    blur = Blur(stamps, (data.shape[1], data.shape[2]), boundary)
+    blur = Convolution(stamps, (data.shape[1], data.shape[2]), boundary)
     weight = blur.adjoint(np.ones_like(data))
     now = before = first_estimate(data, level, start)
     change = earlier = None

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.pairs import PairStore
+from pellucid.data.pairs import Pairs
 from pellucid.display import to_rgb
 from pellucid.errors import UsageError
 from pellucid.evaluation.tables import COLUMNS, Summaries, format_summary, markdown_table
@@ -45,7 +45,7 @@ def write_report(
     path: str | Path,
     title: str,
     summaries: Summaries,
-    store: PairStore,
+    store: Pairs,
     shown: Sequence[int] | NDArray[np.integer],
     restorers: Sequence[Restorer],
     seed: int = 0,
@@ -86,17 +86,17 @@ def _page(title: str, summaries: Summaries, gallery: str) -> str:
 
 
 def _gallery(
-    store: PairStore,
+    store: Pairs,
     shown: Sequence[int] | NDArray[np.integer],
     restorers: Sequence[Restorer],
     seed: int,
 ) -> str:
     rows = []
     for index in shown:
-        sharp, blurred = store.pair(int(index), seed)
-        images = {"degraded": blurred}
+        pair = store.pair(int(index), seed)
+        sharp, images = pair.sharp, {"degraded": pair.blurred}
         for restorer in restorers:
-            images[restorer.name] = restorer(blurred, psf=store.added_fwhm()).image
+            images[restorer.name] = restorer(pair.blurred, pair.blur).image
         cells = [f"<td>{_picture(to_rgb(sharp))}{html.escape(store.ids[int(index)])}</td>"]
         cells += [
             f"<td>{_picture(to_rgb(image))}{html.escape(name)} "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.pairs import PairStore
+from pellucid.data.pairs import Pairs
 from pellucid.data.splits import known_mask, validation_mask
 from pellucid.errors import PellucidError, UsageError
 from pellucid.metrics import measure
@@ -46,24 +46,23 @@ class Summary:
 
 
 def score_pairs(
-    store: PairStore,
+    store: Pairs,
     indices: Sequence[int] | NDArray[np.integer],
     restorers: Sequence[Restorer],
     seed: int = 0,
 ) -> Iterator[list[Score]]:
     """Scores of each object in turn: of the degraded image, then of every restorer.
 
-    Classical methods are told the FWHM of the blur that the store's first degradation added; of
-    observed pairs they take the PSF that the store holds.
+    Each restorer is told the blur, where the pair knows it.
     """
-    fwhm = store.added_fwhm()
     for index in indices:
-        sharp, blurred = store.pair(int(index), seed)
+        pair = store.pair(int(index), seed)
+        sharp, blurred = pair.sharp, pair.blurred
         name = store.ids[int(index)]
         scores = [Score(UNTOUCHED, name, measure(blurred, sharp, blurred))]
         for restorer in restorers:
             try:
-                restored = restorer(blurred, psf=fwhm).image
+                restored = restorer(blurred, pair.blur).image
             except PellucidError as error:
                 raise type(error)(f"{store.path}: object {name}: {error}") from error
             scores.append(Score(restorer.name, name, measure(restored, sharp, blurred)))
@@ -81,14 +80,12 @@ def summarise(scores: Sequence[Score]) -> dict[str, dict[str, Summary]]:
     return table
 
 
-def choose_part(store: PairStore, restorers: Sequence[Restorer]) -> str:
+def choose_part(store: Pairs, restorers: Sequence[Restorer]) -> str:
     """``"all"`` objects, unless a model was trained on one of them: then ``"validation"``."""
     return "validation" if _trained_on(store, restorers).any() else "all"
 
 
-def objects_of(
-    store: PairStore, part: str, restorers: Sequence[Restorer] = ()
-) -> NDArray[np.integer]:
+def objects_of(store: Pairs, part: str, restorers: Sequence[Restorer] = ()) -> NDArray[np.integer]:
     """Positions of the objects of a part: ``"all"``, or those held back for ``"validation"``.
 
     Held back is what none of the models was trained on; where none knows the store, the fold that
@@ -107,7 +104,7 @@ def objects_of(
     return chosen
 
 
-def _trained_on(store: PairStore, restorers: Sequence[Restorer]) -> NDArray[np.bool_]:
+def _trained_on(store: Pairs, restorers: Sequence[Restorer]) -> NDArray[np.bool_]:
     """True for each object that one of the models knows, shape (object,)."""
     cards: list[Card] = [each.card for each in restorers if isinstance(each, NeuralRestorer)]
     known = np.zeros(len(store), dtype=bool)

@@ -14,6 +14,7 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from pellucid.data.channels import channel_count, network_inputs
 from pellucid.errors import InputError
 from pellucid.files import write_atomically
 from pellucid.networks.architectures import ARCHITECTURES
@@ -48,7 +49,8 @@ def write_bundle(generator: torch.nn.Module, card: Card, path: str | Path) -> Pa
     Weights are stored in half precision, which halves the file and moves the output by less than
     the 8-bit step of a composite, and are computed with in single precision.
     """
-    graph = _export(generator.eval().cpu(), len(card.bands), card.tile)
+    channels = channel_count(network_inputs(card.network), len(card.bands))
+    graph = _export(generator.eval().cpu(), channels, card.tile)
     _store_half(graph)
     for key, value in ((CARD_KEY, card.to_json()), (DIGEST_KEY, NO_DIGEST)):
         graph.metadata_props.add(key=key, value=value)
@@ -88,14 +90,14 @@ def read_generator(bundle: Bundle) -> torch.nn.Module:
     return generator.eval()
 
 
-def _export(generator: torch.nn.Module, bands: int, tile: int) -> onnx.ModelProto:
+def _export(generator: torch.nn.Module, channels: int, tile: int) -> onnx.ModelProto:
     batch = torch.export.Dim("batch")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
             generator,
-            (torch.zeros(2, bands, tile, tile),),
+            (torch.zeros(2, channels, tile, tile),),
             input_names=["degraded"],
             output_names=["restored"],
             dynamic_shapes=({0: batch},),

@@ -1,6 +1,7 @@
 """How light becomes pixels: PSFs, blur, noise and the instruments that make them."""
 
-from pellucid.optics.convolution import Blur, convolve
+from pellucid.optics.blur import blur_between, blur_of, matching_kernel
+from pellucid.optics.convolution import Convolution, convolve
 from pellucid.optics.degradation import Degradation, object_rng, parse_degradation
 from pellucid.optics.instruments import INSTRUMENTS, Instrument, instrument
 from pellucid.optics.resampling import (
@@ -15,12 +16,15 @@ from pellucid.optics.resampling import (
 __all__ = [
     "INSTRUMENTS",
     "Affine",
-    "Blur",
+    "Convolution",
     "Degradation",
     "Instrument",
     "block_mean",
+    "blur_between",
+    "blur_of",
     "convolve",
     "instrument",
+    "matching_kernel",
     "object_rng",
     "parse_degradation",
     "regrid",

@@ -17,7 +17,7 @@ PAD_MODE: dict[Boundary, _PadMode] = {
 }
 
 
-class Blur:
+class Convolution:
     """The linear operator B that blurs an image of one shape with one PSF a band.
 
     ``blur(x)`` is B x and ``blur.adjoint(y)`` is Bᵀ y, so that ⟨B x, y⟩ = ⟨x, Bᵀ y⟩ to rounding
@@ -115,5 +115,5 @@ def _outside(inner: slice, count: int) -> list[int]:
 def convolve(
     flux: NDArray[np.floating], stamps: NDArray[np.floating], boundary: Boundary = "reflect"
 ) -> NDArray[np.float32]:
-    """Blur ``flux`` (band, y, x) once with ``stamps`` (band, y, x); see `Blur`."""
-    return Blur(stamps, (flux.shape[-2], flux.shape[-1]), boundary)(flux)
+    """Blur ``flux`` (band, y, x) once with ``stamps`` (band, y, x); see `Convolution`."""
+    return Convolution(stamps, (flux.shape[-2], flux.shape[-1]), boundary)(flux)

@@ -9,9 +9,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from pellucid.errors import InputError, UsageError
+from pellucid.optics.blur import identity_kernel
 from pellucid.optics.convolution import convolve
 from pellucid.sky.background import galaxygan_noise, robust_background
 from pellucid.sky.image import SkyImage, is_nanomaggy
+from pellucid.sky.pair import Pair
 from pellucid.sky.psf import gaussian_psf
 
 #: White noise is added even where the blurred image is noisier already (the authors' floor).
@@ -62,10 +64,15 @@ class Degradation:
         if not (np.isfinite(self.truncate) and self.truncate > 0):
             raise InputError(f"a kernel cut at {self.truncate} σ; it must be positive")
 
-    def __call__(self, image: SkyImage, rng: np.random.Generator) -> SkyImage:
+    def __call__(self, image: SkyImage, rng: np.random.Generator) -> Pair:
         """Degrade ``image``; NaN pixels stay NaN and spread no further.
 
         The blur makes the image's variance and PSF those of another image: they are dropped.
+
+        Returns
+        -------
+        Pair
+            The degraded image beside the ``image`` itself, and the kernel that was applied.
 
         Raises
         ------
@@ -80,14 +87,14 @@ class Degradation:
             from pellucid.optics.inpaint import filled
 
             sharp = image.with_flux(filled(image.flux, bad))
-        flux = sharp.flux
+        flux, blur, psf = sharp.flux, identity_kernel(image.pixel_scale), image.psf
         if self.fwhm > 0:
-            kernel = gaussian_psf(self.fwhm, image.pixel_scale, self.truncate)
-            flux = convolve(flux, kernel.for_bands(len(flux)), "nearest")
+            blur, psf = gaussian_psf(self.fwhm, image.pixel_scale, self.truncate), None
+            flux = convolve(flux, blur.for_bands(len(flux)), "nearest")
         if self.noise > 0:
             flux = flux + self._noise(sharp, flux, rng)
-        psf = None if self.fwhm > 0 else image.psf
-        return image.with_flux(np.where(bad, np.nan, flux), variance=None, psf=psf)
+        blurred = image.with_flux(np.where(bad, np.nan, flux), variance=None, psf=psf)
+        return Pair(blurred, image, blur)
 
     def _noise(self, image: SkyImage, blurred: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         in_nanomaggies = is_nanomaggy(image.unit)

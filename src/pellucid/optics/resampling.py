@@ -127,7 +127,7 @@ def regrid(image: SkyImage, pixel_scale: float) -> SkyImage:
         mask=None if image.mask is None else each(image.mask.astype(np.float32)) > 0.5 * grid.area,
         sky=None if image.sky is None else tuple(level * grid.area for level in image.sky),
         wcs=None if image.wcs is None else scaled_wcs(image.wcs, ratio),
-        psf=resampled_psf(image.psf, pixel_scale) if isinstance(image.psf, PSF) else image.psf,
+        psf=None if image.psf is None else resampled_psf(image.psf, pixel_scale),
         pixel_scale=pixel_scale,
         layout=None,
     )

@@ -7,20 +7,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.data.channels import Known, input_channels, network_inputs
 from pellucid.errors import InputError
 from pellucid.networks.bundle import Card
-from pellucid.optics import regrid, resample, scaling
+from pellucid.optics import blur_of, regrid, resample, resampled_psf, scaling
+from pellucid.optics.blur import SCALE_TOLERANCE
 from pellucid.optics.inpaint import filled
 from pellucid.restoration.engine import Network
-from pellucid.restoration.result import (
-    SCALE_TOLERANCE,
-    Restoration,
-    bad_pixels,
-    with_restored,
-)
+from pellucid.restoration.result import Restoration, bad_pixels, with_restored
 from pellucid.sky import PSF, Background, background_of
 from pellucid.sky.image import SkyImage
-from pellucid.stretch import Sky, Stretch
+from pellucid.stretch import Sky, Stretch, from_network, to_network
 from pellucid.tiling import map_tiles, plan_tiles
 
 #: Neighbouring tiles share this fraction of their side.
@@ -59,23 +56,34 @@ class NeuralRestorer:
     def name(self) -> str:
         return self.card.name
 
-    def __call__(self, image: SkyImage, psf: PSF | float | None = None) -> Restoration:
-        """Restore ``image``; ``psf`` (FWHM in arcsec or a PSF) is checked against the card.
+    def __call__(
+        self,
+        image: SkyImage,
+        blur: PSF | float | None = None,
+        psf: PSF | float | None = None,
+        target: PSF | float | None = None,
+    ) -> Restoration:
+        """Restore ``image``; the blur, as `Restorer` has it, is checked against the card.
 
         Raises
         ------
         InputError
             When the image's bands are not the model's, or its pixel scale is none that the model
-            takes; or when its WCS has distortions and it must be resampled.
+            takes; when its WCS has distortions and it must be resampled; or when the network must
+            be told the blur and it is not known.
         """
         order = _channels(image, self.card)
-        notes = _scale_notes(image, self.card) + _psf_notes(image, psf, self.card)
+        scaled = replace(image, pixel_scale=image.pixel_scale or self.card.pixel_scale)
+        kernel = blur_of(scaled, blur, psf, target)
+        notes = _scale_notes(image, self.card) + _blur_notes(kernel, self.card)
         if len(image.flux) == 1 < len(order):
             notes.append(f"one band stood for all {len(order)} of the model's")
         bad = bad_pixels(image)
         whole = image.with_flux(filled(image.flux, bad)) if bad.any() else image
         given = _on_the_models_grid(whole, self.card)
-        restored = self._restore(given.flux[order], _background(given, whole, order), notes)
+        if kernel is not None and given is not whole:
+            kernel = resampled_psf(kernel, self.card.pixel_scale)
+        restored = self._restore(given.flux[order], _background(given, whole, order), kernel, notes)
         bands = [
             restored[[k for k, source in enumerate(order) if source == band]].mean(axis=0)
             for band in range(len(image.flux))
@@ -95,7 +103,11 @@ class NeuralRestorer:
         return Restoration(result, provenance=provenance)
 
     def _restore(
-        self, flux: NDArray[np.float32], sky: Background, notes: list[str]
+        self,
+        flux: NDArray[np.float32],
+        sky: Background,
+        blur: PSF | None,
+        notes: list[str],
     ) -> NDArray[np.float32]:
         stretch = self.card.build_stretch()
         if not sky.sigma > 0:
@@ -103,10 +115,10 @@ class NeuralRestorer:
         # Noise does not reach so deep: what does (a bad pixel) is none of the network's business.
         level = sky.sky[:, None, None]
         taken = np.where(flux < level - np.float32(OUTLIER_SIGMAS * sky.sigma), level, flux)
-        given = 2.0 * stretch.forward(taken, sky) - 1.0
+        given = to_network(stretch.forward(taken, sky))
         value = np.minimum(given, np.float32(self.card.ceiling))
         # What lies beyond what the network was trained on passes by it, so that no flux is lost.
-        above = np.maximum(taken - stretch.inverse(0.5 * (value + 1.0), sky), 0.0)
+        above = np.maximum(taken - stretch.inverse(from_network(value), sky), 0.0)
         beyond = flux - taken + above
         bright = int(np.count_nonzero(given > self.card.ceiling))
         if bright:
@@ -115,23 +127,24 @@ class NeuralRestorer:
             )
         size = self.card.tile
         tiling = plan_tiles(flux.shape[1:], size, int(OVERLAP * size))  # type: ignore[arg-type]
-        network = self._checked(value, stretch, sky, notes)
-        restored = map_tiles(network, value, tiling)
-        result = stretch.inverse(0.5 * (restored + 1.0), sky) + beyond
+        inputs = network_inputs(self.card.network)
+        channels = input_channels(inputs, Known(value, taken, sky, blur))
+        network = self._checked(channels, stretch, sky, notes)
+        restored = map_tiles(network, channels, tiling)
+        result = stretch.inverse(from_network(restored), sky) + beyond
         # Seeing moves light but makes none: each band keeps its total.
         change = (flux - result).mean(axis=(1, 2), keepdims=True, dtype=np.float64)
         return np.add(result, change, dtype=np.float32)
 
     def _checked(
-        self, value: NDArray[np.float32], stretch: Stretch, sky: Sky, notes: list[str]
+        self, channels: NDArray[np.float32], stretch: Stretch, sky: Sky, notes: list[str]
     ) -> Network:
         """The fast network if it keeps the flux of the brightest tile, else the reference."""
         if self.reference is None:
             return self.network
-        size = self.card.tile
-        tile = _brightest_tile(value, size)
+        tile = _brightest_tile(channels, len(self.card.bands), self.card.tile)
         fluxes = [
-            stretch.inverse(0.5 * (network(tile[None])[0] + 1.0), sky) - sky.sky[:, None, None]
+            stretch.inverse(from_network(network(tile[None])[0]), sky) - sky.sky[:, None, None]
             for network in (self.network, self.reference)
         ]
         light = np.abs(fluxes[1]).sum()
@@ -142,15 +155,17 @@ class NeuralRestorer:
         return self.reference
 
 
-def _brightest_tile(value: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    widths = [(0, max(0, size - side)) for side in value.shape[1:]]
-    value = np.pad(value, [(0, 0), *widths], mode="symmetric")
-    row, column = np.unravel_index(int(value.sum(axis=0).argmax()), value.shape[1:])
+def _brightest_tile(channels: NDArray[np.float32], bands: int, size: int) -> NDArray[np.float32]:
+    """The square around the image's brightest pixel; its bands are the first channels."""
+    widths = [(0, max(0, size - side)) for side in channels.shape[1:]]
+    channels = np.pad(channels, [(0, 0), *widths], mode="symmetric")
+    shape = channels.shape[1:]
+    row, column = np.unravel_index(int(channels[:bands].sum(axis=0).argmax()), shape)
     y, x = (
         int(np.clip(centre - size // 2, 0, side - size))
-        for centre, side in zip((row, column), value.shape[1:], strict=True)
+        for centre, side in zip((row, column), shape, strict=True)
     )
-    return value[:, y : y + size, x : x + size]
+    return channels[:, y : y + size, x : x + size]
 
 
 def _channels(image: SkyImage, card: Card) -> list[int]:
@@ -250,13 +265,11 @@ def _blur_is_known(card: Card) -> bool:
     return card.fwhm[1] > 0
 
 
-def _psf_notes(image: SkyImage, psf: PSF | float | None, card: Card) -> list[str]:
-    known = image.psf if psf is None else psf
-    if known is None or not _blur_is_known(card):
+def _blur_notes(blur: PSF | None, card: Card) -> list[str]:
+    if blur is None or not _blur_is_known(card):
         return []
-    fwhm = known.fwhm if isinstance(known, PSF) else float(known)
     low, high = card.fwhm
-    if 0.8 * low <= fwhm <= 1.25 * high:
+    if 0.8 * low <= blur.fwhm <= 1.25 * high:
         return []
     trained = f'{low:g}"' if low == high else f'{low:g}" to {high:g}"'
-    return [f'a blur of {fwhm:.2f}" is outside what the model was trained on ({trained})']
+    return [f'a blur of {blur.fwhm:.2f}" is outside what the model was trained on ({trained})']

@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from pellucid.sky import PSF
 from pellucid.sky.image import SkyImage
 
-#: A model's pixel scale and an image's may differ by this fraction.
-SCALE_TOLERANCE = 0.05
-
 
 @dataclass(frozen=True)
 class Restoration:
@@ -39,12 +36,22 @@ class Restoration:
 
 
 class Restorer(Protocol):
-    """From a degraded image to a restored one."""
+    """From a degraded image to a restored one.
+
+    What is to be undone is the ``blur``, or follows from ``psf`` and ``target``; each is a kernel
+    in the image's pixels or the FWHM of a Gaussian in arcsec, see `pellucid.optics.blur_of`.
+    """
 
     @property
     def name(self) -> str: ...
 
-    def __call__(self, image: SkyImage, psf: PSF | float | None = None) -> Restoration: ...
+    def __call__(
+        self,
+        image: SkyImage,
+        blur: PSF | float | None = None,
+        psf: PSF | float | None = None,
+        target: PSF | float | None = None,
+    ) -> Restoration: ...
 
 
 def bad_pixels(image: SkyImage) -> NDArray[np.bool_]:

@@ -7,16 +7,17 @@ from pellucid.sky.background import (
     robust_background,
 )
 from pellucid.sky.image import SkyImage
-from pellucid.sky.psf import PSF, gaussian_psf, matching_kernel, moffat_psf
+from pellucid.sky.pair import Pair
+from pellucid.sky.psf import PSF, gaussian_psf, moffat_psf
 
 __all__ = [
     "PSF",
     "Background",
+    "Pair",
     "SkyImage",
     "background_of",
     "galaxygan_noise",
     "gaussian_psf",
-    "matching_kernel",
     "moffat_psf",
     "robust_background",
 ]

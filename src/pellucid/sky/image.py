@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.errors import InputError
+from pellucid.sky.psf import PSF
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -37,7 +38,7 @@ class SkyImage:
     wcs
         The celestial coordinates of the pixel grid.
     psf
-        A `pellucid.optics.PSF`, or the FWHM in arcsec.
+        What a star looks like, in this image's pixels; None where it is not known.
     sky
         Level of the sky in each band, where it is known: 0 after a subtraction. Where it is None,
         who needs it measures it.
@@ -60,7 +61,7 @@ class SkyImage:
     variance: NDArray[np.float32] | None = None
     mask: NDArray[np.bool_] | None = None
     wcs: WCS | None = None
-    psf: Any = None
+    psf: PSF | None = None
     sky: tuple[float, ...] | None = None
     header: Header | None = None
     pixel_scale: float | None = None

@@ -126,46 +126,6 @@ def stamp_fwhm(stamp: ArrayLike) -> float:
     return float(2.0 * np.sqrt(area / np.pi))
 
 
-def matching_kernel(source: PSF, target: PSF, regularisation: float = 1e-4) -> PSF:
-    """The kernel that blurs ``source`` into the broader ``target``.
-
-    Regularised division of the transfer functions, K = T·S* / (|S|² + ε), cut to non-negative
-    values (Boucaud et al. 2016, A&A 596, A63).
-
-    Parameters
-    ----------
-    source, target
-        PSFs on one pixel scale.
-    regularisation
-        ε as a fraction of the source's largest power.
-
-    Raises
-    ------
-    InputError
-        When the pixel scales differ or the target is sharper than the source.
-    """
-    if not np.isclose(source.pixel_scale, target.pixel_scale, rtol=1e-3):
-        raise InputError(
-            f"the PSFs have {source.pixel_scale} and {target.pixel_scale} arcsec per pixel; "
-            "resample one of them"
-        )
-    if target.fwhm < source.fwhm:
-        raise InputError(
-            f'no kernel blurs a PSF of {source.fwhm:.2f}" into the sharper {target.fwhm:.2f}"'
-        )
-    bands = max(len(source.stamps), len(target.stamps))
-    side = max(*source.stamps.shape[1:], *target.stamps.shape[1:])
-    transfer = [
-        np.fft.rfft2(np.fft.ifftshift(_padded(psf.for_bands(bands), side), axes=(1, 2)))
-        for psf in (source, target)
-    ]
-    power = np.abs(transfer[0]) ** 2
-    kernel = np.fft.irfft2(
-        transfer[1] * transfer[0].conj() / (power + regularisation * power.max()), s=(side, side)
-    )
-    return PSF(np.clip(np.fft.fftshift(kernel, axes=(1, 2)), 0.0, None), source.pixel_scale)
-
-
 def check_stamps(stamps: Sequence[ArrayLike] | NDArray[np.float64]) -> None:
     """Refuse PSF stamps with which no image can be made.
 
@@ -206,13 +166,3 @@ def _check_fwhm(fwhm: float) -> None:
 
 def _offsets(radius: int) -> NDArray[np.float64]:
     return np.arange(-radius, radius + 1, dtype=np.float64)
-
-
-def _padded(stamps: NDArray[np.floating], side: int) -> NDArray[np.float64]:
-    """Zero-pad odd stamps to ``side``, keeping the centre at the centre."""
-    height, width = stamps.shape[1:]
-    rows, columns = (side - height) // 2, (side - width) // 2
-    return np.pad(
-        stamps.astype(np.float64),
-        ((0, 0), (rows, side - height - rows), (columns, side - width - columns)),
-    )

@@ -11,7 +11,8 @@ import numpy as np
 
 from pellucid.data.catalogue import read_catalogue, select_ids
 from pellucid.data.folder import Cut, find_objects, read_objects
-from pellucid.data.pairs import open_pairs, write_pairs
+from pellucid.data.made import write_pairs
+from pellucid.data.pairs import open_pairs
 from pellucid.data.rejection import Rejection
 from pellucid.display import is_composite
 from pellucid.errors import InputError, PellucidError, UsageError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.data.pairs import PairStore
+from pellucid.data.pairs import Pairs
 from pellucid.data.splits import Split, join_packed, pack_ids
 from pellucid.networks.architectures import NetworkConfig
 from pellucid.networks.bundle import Bundle, Card
@@ -17,7 +17,7 @@ def make_card(
     recipe: Recipe,
     config: NetworkConfig,
     stretch: Stretch,
-    store: PairStore,
+    store: Pairs,
     split: Split,
     ceiling: float,
     measured: dict[str, Any],
@@ -38,8 +38,8 @@ def make_card(
         single_band=recipe.grey > 0 or len(store.bands) == 1,
         pixel_scale=store.pixel_scale,
         stretch=stretch_to_dict(stretch),  # type: ignore[arg-type]
-        fwhm=_range([each.fwhm for each in store.degradations] or store.seeing()),
-        noise=_range([each.noise for each in store.degradations]),
+        fwhm=_range(store.blurs()),
+        noise=_range(store.noises()),
         tile=recipe.tile or recipe.size,
         multiple=config.multiple,
         ceiling=min(ceiling, 1.0),
@@ -53,7 +53,7 @@ def make_card(
             "held_back_objects": len(split.validation),
             "held_back": split.rule,
             "trained_ids": trained,
-            "degradations": [vars(each) for each in store.degradations],
+            **store.origin(),
             **measured,
         },
     )

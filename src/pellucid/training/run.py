@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import save as to_bytes
 
 from pellucid.data.batches import PairSampler
-from pellucid.data.pairs import PairStore, open_pairs
+from pellucid.data.channels import network_inputs
+from pellucid.data.pairs import Pairs, open_pairs
 from pellucid.data.splits import Split, split_objects
 from pellucid.errors import InputError, PellucidError, UsageError
 from pellucid.files import make_folder, write_atomically, write_content
@@ -52,7 +53,7 @@ def denormals_as_zero() -> Iterator[None]:
 @denormals_as_zero()
 def train(
     recipe: Recipe,
-    data: str | Path | PairStore,
+    data: str | Path | Pairs,
     run: str | Path,
     resume: bool = False,
     workers: int = 0,
@@ -95,7 +96,7 @@ def train(
     """
     started = time.monotonic()
     run = Path(run)
-    store = data if isinstance(data, PairStore) else open_pairs(data)
+    store = open_pairs(data) if isinstance(data, str | Path) else data
     stretch = stretch_from_dict(dict(recipe.stretch))
     try:
         split = split or split_objects(store.ids)
@@ -135,15 +136,17 @@ def train(
         composite=recipe.composite,
         rank=rank,
         world=world,
+        inputs=network_inputs(vars(trainer.config)),
     )
     log = Log(run / "log.jsonl", step) if rank == 0 else None
     seen = split.validation[: recipe.validation_images]
     seconds = log.seconds if log else 0.0
     with progress_bar(progress and rank == 0) as bar:
         task = bar.add_task(recipe.name, total=recipe.steps, completed=step, psnr="")
-        for batch in _batches(sampler, range(step, recipe.steps), workers):
+        for blurred, sharp, _ in _batches(sampler, range(step, recipe.steps), workers):
             _set_rate(trainer, recipe.rate_at(step))
-            losses = trainer.advance(tuple(_to_device(side, device) for side in batch), step)
+            sides = _to_device(blurred, device), _to_device(sharp, device)
+            losses = trainer.advance(sides, step)
             step += 1
             _refuse_divergence(losses, step, checkpoint)
             bar.update(task, completed=step)
@@ -165,7 +168,9 @@ def train(
     if log is not None:
         score = validate(trainer.average, store, split.validation, stretch, trainer.config.multiple)
         elapsed = seconds + time.monotonic() - started
-        ceiling = max(float(sampler[k][0].max()) for k in range(CEILING_BATCHES))
+        ceiling = max(
+            float(sampler[k].blurred[:, : len(store.bands)].max()) for k in range(CEILING_BATCHES)
+        )
         measured = {
             "steps": step,
             "wall_seconds": round(elapsed),
@@ -212,7 +217,7 @@ def _history(bundle: Bundle) -> dict[str, Any]:
 
 def _batches(
     sampler: PairSampler, steps: range, workers: int
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, Any]]:
     return iter(
         torch.utils.data.DataLoader(
             sampler,  # type: ignore[arg-type]

@@ -9,20 +9,20 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pellucid.data.batches import network_input
-from pellucid.data.pairs import PairStore
+from pellucid.data.pairs import Pairs
 from pellucid.display import to_rgb, write_picture
 from pellucid.metrics.psnr import psnr, stretched_psnr
 from pellucid.sky import background_of
 from pellucid.sky.image import SkyImage
-from pellucid.stretch import Stretch
+from pellucid.stretch import Stretch, from_network, to_network
 
 
 def restore_flux(
     generator: nn.Module, image: SkyImage, stretch: Stretch, multiple: int
 ) -> NDArray[np.float32]:
     """Restore one image in one piece, mirrored out to sides the network takes."""
-    value, sky = network_input(image, stretch)
+    sky = background_of(image)
+    value = to_network(stretch.forward(image.flux, sky))
     widths = [(0, 0)] + [
         ((-side % multiple) // 2, -side % multiple - (-side % multiple) // 2)
         for side in value.shape[1:]
@@ -34,12 +34,12 @@ def restore_flux(
     inner = tuple(
         slice(before, before + side) for (before, _), side in zip(widths, value.shape, strict=True)
     )
-    return stretch.inverse(0.5 * (restored[inner] + 1.0), sky)
+    return stretch.inverse(from_network(restored[inner]), sky)
 
 
 def validate(
     generator: nn.Module,
-    store: PairStore,
+    store: Pairs,
     indices: NDArray[np.integer],
     stretch: Stretch,
     multiple: int,
@@ -57,7 +57,8 @@ def validate(
     generator.eval()
     scores, columns = [], []
     for index in indices:
-        sharp, blurred = store.pair(int(index))
+        pair = store.pair(int(index))
+        sharp, blurred = pair.sharp, pair.blurred
         restored = restore_flux(generator, blurred, stretch, multiple)
         scores.append([_psnr(sharp, blurred, each, stretch) for each in (blurred.flux, restored)])
         if panel is not None and len(columns) < 8:

@@ -7,22 +7,23 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pellucid.deconvolution import METHODS, Method, blind_richardson_lucy, richardson_lucy
+from pellucid.deconvolution import METHODS
 from pellucid.metrics.psnr import stretched_psnr
-from pellucid.sky import gaussian_psf
-from pellucid.sky.image import SkyImage
+from pellucid.restoration import ClassicalRestorer, Restorer
+from pellucid.sky import PSF, Pair, SkyImage, gaussian_psf
 from pellucid.studies.galaxygan.preset import Cell, degradation
 
 Restore = Callable[[SkyImage], SkyImage]
+#: Deconvolutions whose iterations are chosen on training images.
+FAIR = ("richardson-lucy", "blind")
 
 #: Iterations the fair deconvolutions choose from.
 ITERATIONS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50)
 
 
 def deconvolutions(
-    cell: Cell, pixel_scale: float, bands: int, iterations: Mapping[str, int]
+    cell: Cell, pixel_scale: float, iterations: Mapping[str, int]
 ) -> dict[str, Restore]:
     """Each deconvolution of the comparison by name, told the exact kernel of a cell.
 
@@ -34,29 +35,28 @@ def deconvolutions(
     ----------
     pixel_scale
         Of the images, arcsec.
-    bands
-        How many the images have.
     iterations
         By the names in `FAIR`.
     """
     kernel = gaussian_psf(cell[0], pixel_scale, degradation(cell).truncate)
-    stamps = np.asarray(kernel.for_bands(bands), dtype=np.float32)
-    methods = METHODS | {name: partial(FAIR[name], iterations=k) for name, k in iterations.items()}
-    return {name: partial(_restored, method, stamps) for name, method in methods.items()}
+    return {
+        name: partial(_restored, ClassicalRestorer(name, iterations.get(name)), kernel)
+        for name in METHODS
+    }
 
 
-def best_iterations(method: str, pairs: Sequence[tuple[SkyImage, SkyImage]], cell: Cell) -> int:
-    """The iterations of a fair deconvolution with the highest mean PSNR on (sharp, degraded) pairs.
+def best_iterations(method: str, pairs: Sequence[Pair], cell: Cell) -> int:
+    """The iterations of a fair deconvolution with the highest mean PSNR on pairs.
 
     PSNR rises to one peak and falls: what comes after it is not tried.
     """
     best = (-math.inf, ITERATIONS[0])
-    sharp = pairs[0][0]
+    sharp = pairs[0].sharp
     assert sharp.pixel_scale is not None
     for count in ITERATIONS:
-        restore = deconvolutions(cell, sharp.pixel_scale, len(sharp.flux), {method: count})[method]
+        restore = deconvolutions(cell, sharp.pixel_scale, {method: count})[method]
         psnr = float(
-            np.mean([stretched_psnr(truth.flux, restore(image).flux) for truth, image in pairs])
+            np.mean([stretched_psnr(pair.sharp.flux, restore(pair.blurred).flux) for pair in pairs])
         )
         if psnr < best[0]:
             break
@@ -64,17 +64,5 @@ def best_iterations(method: str, pairs: Sequence[tuple[SkyImage, SkyImage]], cel
     return best[1]
 
 
-def _blind(
-    flux: NDArray[np.float32], stamps: NDArray[np.float32], iterations: int
-) -> NDArray[np.float32]:
-    return blind_richardson_lucy(flux, stamps, iterations)[0]
-
-
-FAIR: dict[str, Callable[..., NDArray[np.float32]]] = {
-    "richardson-lucy": richardson_lucy,
-    "blind": _blind,
-}
-
-
-def _restored(method: Method, stamps: NDArray[np.float32], image: SkyImage) -> SkyImage:
-    return image.with_flux(method(image.flux, stamps))
+def _restored(restorer: Restorer, blur: PSF, image: SkyImage) -> SkyImage:
+    return restorer(image, blur).image

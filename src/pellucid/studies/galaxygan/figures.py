@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.pairs import PairStore, open_pairs
+from pellucid.data.made import MadePairs
+from pellucid.data.pairs import open_made
 from pellucid.display import to_rgb
 from pellucid.evaluation.figures import Panel, draw_comparison
 from pellucid.metrics.psnr import stretched_psnr
 from pellucid.restoration import Restorer, load_restorer
-from pellucid.sky.image import SkyImage
+from pellucid.sky import Pair, SkyImage
 from pellucid.studies.galaxygan.comparison import Restore, deconvolutions
 from pellucid.studies.galaxygan.examples import by_kind, coarse, structure, unlikeness
 from pellucid.studies.galaxygan.jobs import GAN, Job, fold_for, model_file
@@ -45,8 +46,8 @@ class Atlas:
     scores: Scores
 
     @cached_property
-    def store(self) -> PairStore:
-        return open_pairs(self.folder / "sample.h5")
+    def store(self) -> MadePairs:
+        return open_made(self.folder / "sample.h5")
 
     @cached_property
     def place(self) -> dict[str, int]:
@@ -55,7 +56,8 @@ class Atlas:
 
     def panels(self, name: str, fold: int, cell: Cell) -> list[Panel]:
         """Original, degraded, restored and twice deconvolved; none restored without a network."""
-        sharp, blurred = self.pair(name, cell)
+        pair = self.pair(name, cell)
+        sharp, blurred = pair.sharp, pair.blurred
         fwhm, noise = cell
         restore = self._deconvolutions(cell, fold)
         images = (
@@ -69,7 +71,7 @@ class Atlas:
             *(_panel(sharp, image) for image in images),
         ]
 
-    def pair(self, name: str, cell: Cell) -> tuple[SkyImage, SkyImage]:
+    def pair(self, name: str, cell: Cell) -> Pair:
         """(sharp, degraded), as the cell's scores saw them."""
         through = self.store.through(degradation(cell))
         return through.pair(self.place[name], self.preset.seed)
@@ -80,11 +82,11 @@ class Atlas:
         if not model.exists():
             return None
         restorer: Restorer = load_restorer(model=model)
-        return restorer(self.pair(name, cell)[1], psf=cell[0]).image
+        return restorer(self.pair(name, cell).blurred, psf=cell[0]).image
 
     def deconvolved(self, name: str, fold: int, cell: Cell) -> SkyImage:
         """Fair Lucy–Richardson."""
-        return self._deconvolutions(cell, fold)["richardson-lucy"](self.pair(name, cell)[1])
+        return self._deconvolutions(cell, fold)["richardson-lucy"](self.pair(name, cell).blurred)
 
     def tested(self, cell: Cell) -> list[tuple[str, int]]:
         """(id, fold) of every object that a network of this cell was tested on."""
@@ -94,7 +96,7 @@ class Atlas:
     def _deconvolutions(self, cell: Cell, fold: int) -> dict[str, Restore]:
         settings = self.scores.settings.get(Job("deconvolution", *cell, fold), {})
         iterations = settings.get("iterations", {})
-        return deconvolutions(cell, self.store.pixel_scale, len(self.store.bands), iterations)
+        return deconvolutions(cell, self.store.pixel_scale, iterations)
 
 
 def draw_figures(folder: Path, preset: Preset, scores: Scores, output: Path) -> list[Path]:
@@ -160,7 +162,7 @@ def _draw_grid(atlas: Atlas, best: tuple[str, int], output: Path) -> Iterator[Pa
     name, fold = best
     preset = atlas.preset
     parts = {
-        "degraded": lambda cell: atlas.pair(name, cell)[1],
+        "degraded": lambda cell: atlas.pair(name, cell).blurred,
         "gan": lambda cell: atlas.restored(name, fold, cell),
         "deconvolved": lambda cell: atlas.deconvolved(name, fold, cell),
     }

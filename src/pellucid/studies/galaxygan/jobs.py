@@ -15,7 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.pairs import PairStore, open_pairs
+from pellucid.data.made import MadePairs
+from pellucid.data.pairs import open_made
 from pellucid.data.splits import FOLDS, Split, fold_of
 from pellucid.errors import InputError, PellucidError
 from pellucid.files import make_folder, write_content
@@ -112,7 +113,7 @@ def run_job(folder: Path, preset: Preset, job: Job) -> None:
 
 def _do(folder: Path, preset: Preset, job: Job) -> None:
     started = time.monotonic()
-    store = open_pairs(folder / "sample.h5").through(degradation(job.cell))
+    store = open_made(folder / "sample.h5").through(degradation(job.cell))
     fold = fold_for(store, preset, job.fold)
     if job.kind == "gan":
         restorers, settings = _gan(folder, preset, job, store, fold)
@@ -142,7 +143,7 @@ class Fold:
     tested: NDArray[np.integer]
 
 
-def fold_for(store: PairStore, preset: Preset, number: int) -> Fold:
+def fold_for(store: MadePairs, preset: Preset, number: int) -> Fold:
     """A fold, the same for every cell and every method.
 
     Objects are taken in an order that the seed draws, so that less is a part of more.
@@ -166,19 +167,19 @@ def fold_for(store: PairStore, preset: Preset, number: int) -> Fold:
 
 
 def _deconvolutions(
-    preset: Preset, job: Job, store: PairStore, fold: Fold
+    preset: Preset, job: Job, store: MadePairs, fold: Fold
 ) -> tuple[dict[str, Restore], dict[str, Any]]:
     pairs = [
         store.pair(int(index), preset.seed) for index in fold.training[: preset.tuning_objects]
     ]
     iterations = {name: best_iterations(name, pairs, job.cell) for name in FAIR}
-    restorers = deconvolutions(job.cell, store.pixel_scale, len(store.bands), iterations)
+    restorers = deconvolutions(job.cell, store.pixel_scale, iterations)
     untouched: dict[str, Restore] = {DEGRADED: lambda image: image}
     return untouched | restorers, {"iterations": iterations, "tuned_on": len(pairs)}
 
 
 def _gan(
-    folder: Path, preset: Preset, job: Job, store: PairStore, fold: Fold
+    folder: Path, preset: Preset, job: Job, store: MadePairs, fold: Fold
 ) -> tuple[dict[str, Restore], dict[str, Any]]:
     import torch
 
@@ -210,15 +211,15 @@ def _gan(
 
 
 def _scores(
-    store: PairStore, indices: NDArray[np.integer], restorers: Mapping[str, Restore], seed: int
+    store: MadePairs, indices: NDArray[np.integer], restorers: Mapping[str, Restore], seed: int
 ) -> dict[str, dict[str, list[float | None]]]:
     """Every metric of every restorer, one number an object; None where there is none."""
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in restorers}
     for index in indices:
-        sharp, blurred = store.pair(int(index), seed)
+        pair = store.pair(int(index), seed)
         for name, restore in restorers.items():
             try:
-                rows[name].append(measure(restore(blurred), sharp, blurred))
+                rows[name].append(measure(restore(pair.blurred), pair.sharp, pair.blurred))
             except PellucidError as error:
                 raise type(error)(f"{store.ids[index]}, {name}: {error}") from error
     return {

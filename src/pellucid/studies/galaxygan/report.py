@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.data.pairs import open_pairs
+from pellucid.data.pairs import open_made
 from pellucid.errors import InputError
 from pellucid.files import make_folder, write_content
 from pellucid.sky import galaxygan_noise, robust_background
@@ -55,7 +55,7 @@ def write_results(folder: Path) -> Path:
 
 def _noise(folder: Path) -> dict[str, float]:
     """Median noise of the originals in their unit: by the authors' rule, and of the sky alone."""
-    store = open_pairs(folder / "sample.h5")
+    store = open_made(folder / "sample.h5")
     places = np.unique(np.linspace(0, len(store) - 1, MEASURED).astype(int))
     images = [store.flux(int(place)) for place in places]
     return {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.batch.schedule import Failure, run_here, run_on_dask, share
-from pellucid.data.pairs import open_pairs
+from pellucid.data.pairs import open_made
 from pellucid.errors import InputError, PellucidError
 from pellucid.files import make_folder
 from pellucid.studies.folder import begin, require_training
@@ -90,7 +90,7 @@ def _prepare(preset: Preset, sample: SampleRecipe, output: Path, resume: bool) -
         begun = begin(output, _record(preset, sample), resume)
         try:
             taken = prepare_sample(sample, output / "sample.h5")
-            store = open_pairs(output / "sample.h5")
+            store = open_made(output / "sample.h5")
             for fold in sorted({job.fold for job in plan(preset)}):
                 fold_for(store, preset, fold)
         except PellucidError:

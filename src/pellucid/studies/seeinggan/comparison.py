@@ -8,11 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.data.pairs import PairStore
-from pellucid.deconvolution import richardson_lucy, wiener
+from pellucid.data.pairs import Pairs
 from pellucid.metrics import measure
-from pellucid.restoration import load_restorer
-from pellucid.sky import PSF
+from pellucid.restoration import ClassicalRestorer, load_restorer
 from pellucid.sky.image import SkyImage
 from pellucid.stretch import NoiseStretch
 from pellucid.studies.seeinggan.preset import Preset
@@ -36,7 +34,7 @@ def inner(image: SkyImage, margin: int) -> SkyImage:
 
 
 def deconvolutions(
-    preset: Preset, store: PairStore, learned: Sequence[int]
+    preset: Preset, store: Pairs, learned: Sequence[int]
 ) -> tuple[dict[str, Restore], dict[str, float]]:
     """Wiener and Richardson-Lucy as they serve CW-SSIM best on galaxies that are learned from.
 
@@ -46,7 +44,7 @@ def deconvolutions(
         The restorers, and what was chosen for each. Without PSFs in the store there are none.
     """
     pairs = [store.pair(place) for place in list(learned)[:TUNED_ON]]
-    if not isinstance(pairs[0][1].psf, PSF):
+    if pairs[0].blurred.psf is None:
         return {}, {}
     margin = preset.galaxies.margin_pixels()
     chosen: dict[str, Restore] = {}
@@ -59,8 +57,10 @@ def deconvolutions(
         merit = [
             np.mean(
                 [
-                    cw_ssim_of(inner(truth, margin), inner(method(value, blurred), margin))
-                    for truth, blurred in pairs
+                    cw_ssim_of(
+                        inner(pair.sharp, margin), inner(method(value, pair.blurred), margin)
+                    )
+                    for pair in pairs
                 ]
             )
             for value in values
@@ -82,10 +82,8 @@ def cw_ssim_of(truth: SkyImage, restored: SkyImage) -> float:
 
 
 def _wiener(noise_to_signal: float, image: SkyImage) -> SkyImage:
-    stamps = image.psf.for_bands(len(image.flux))
-    return image.with_flux(wiener(image.flux, stamps, noise_to_signal))
+    return ClassicalRestorer(WIENER, noise_to_signal)(image).image
 
 
 def _richardson_lucy(iterations: float, image: SkyImage) -> SkyImage:
-    stamps = image.psf.for_bands(len(image.flux))
-    return image.with_flux(richardson_lucy(image.flux, stamps, int(iterations)))
+    return ClassicalRestorer(RICHARDSON_LUCY, int(iterations))(image).image

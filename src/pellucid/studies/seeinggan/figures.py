@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.pairs import PairStore
+from pellucid.data.pairs import Pairs
 from pellucid.display import asinh_scale, to_pixels
 from pellucid.evaluation.figures import Panel, draw_comparison
 from pellucid.sky import background_of
@@ -49,7 +49,7 @@ class Atlas:
     folder: Path
     preset: Preset
     sample: Sample
-    store: PairStore
+    store: Pairs
     scores: Scores
     restorers: dict[str, Restore]
 
@@ -78,7 +78,8 @@ class Atlas:
 
     def panels(self, name: str, restorers: Sequence[str], metrics: Sequence[str]) -> list[Panel]:
         """HST, Subaru and restorations of one galaxy, all in one stretch, with their scores."""
-        sharp, blurred = self.store.pair(self.place[name])
+        pair = self.store.pair(self.place[name])
+        sharp, blurred = pair.sharp, pair.blurred
         truth = inner(sharp, self.margin)
         images = [inner(self.restorers[each](blurred), self.margin) for each in restorers]
         notes = [_note(self.scores[name][each], metrics) for each in restorers]
@@ -158,7 +159,8 @@ def _draw_layers(atlas: Atlas, path: Path) -> Path:
     rows = []
     names = atlas.by_gain[:LAYERED]
     for name in names:
-        sharp, blurred = atlas.store.pair(atlas.place[name])
+        pair = atlas.store.pair(atlas.place[name])
+        sharp, blurred = pair.sharp, pair.blurred
         truth = inner(sharp, atlas.margin)
         panels = atlas.panels(name, (SUBARU,), ("cw_ssim",))
         for restore in (*models.values(), atlas.restorers[SEEINGGAN]):

@@ -14,8 +14,8 @@ import numpy as np
 from pellucid.data.mosaics.cutouts import CutRecipe, Source, cut_pair
 from pellucid.data.mosaics.mosaic import Mosaic
 from pellucid.data.mosaics.tile import Tile
-from pellucid.data.observed import ObservedPair, write_observed
-from pellucid.data.pairs import PairStore, open_pairs
+from pellucid.data.observed import ObservedPair, ObservedPairs, write_observed
+from pellucid.data.pairs import Pairs, open_pairs
 from pellucid.data.rejection import Rejection
 from pellucid.data.splits import VALIDATION_FOLD, Split, fold_of
 from pellucid.errors import InputError, PellucidError
@@ -110,12 +110,12 @@ def read_sample(output: Path) -> Sample:
         raise InputError(f"{note}: is damaged ({error}); delete it, and --resume") from error
 
 
-def real_store(data: Path, output: Path) -> PairStore:
+def real_store(data: Path, output: Path) -> Pairs:
     """The real pairs on the paper's grid."""
     return open_pairs(output / REAL if (output / REAL).exists() else data / STORE)
 
 
-def training_pairs(preset: Preset, data: Path, output: Path, kind: str) -> tuple[PairStore, Split]:
+def training_pairs(preset: Preset, data: Path, output: Path, kind: str) -> tuple[Pairs, Split]:
     """What a stage trains on, and on what it is watched."""
     if kind == "simulated":
         store = open_pairs(output / SIMULATED)
@@ -139,7 +139,7 @@ def training_pairs(preset: Preset, data: Path, output: Path, kind: str) -> tuple
 
 def _from_store(preset: Preset, path: Path, output: Path) -> Sample:
     store = open_pairs(path)
-    if not store.observed:
+    if not isinstance(store, ObservedPairs):
         raise InputError(
             f"{path}: holds no pairs of two telescopes; `pellucid pairs-observed` does"
         )
@@ -148,9 +148,10 @@ def _from_store(preset: Preset, path: Path, output: Path) -> Sample:
             f"{path}: preset {preset.name} simulates; give it fields, or another preset"
         )
     side = preset.galaxies.size + 2 * preset.galaxies.margin_pixels()
-    if store.flux(0).shape != (1, side, side):
+    shape = store.sharp(0).shape
+    if shape != (1, side, side):
         raise InputError(
-            f"{path}: holds images of {store.flux(0).shape} (bands, height, width), preset "
+            f"{path}: holds images of {shape} (bands, height, width), preset "
             f"{preset.name} asks for {(1, side, side)}: galaxies.size with galaxies.margin"
         )
     sample = Sample([Taken(name, _part(name, preset)) for name in store.ids], [])

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.pairs import PairStore
+from pellucid.data.pairs import Pairs
 from pellucid.errors import InputError
 from pellucid.metrics import METRICS, measure
-from pellucid.sky import PSF, gaussian_psf
+from pellucid.sky import gaussian_psf
 from pellucid.sky.image import SkyImage
 from pellucid.stretch import NoiseStretch
 from pellucid.studies.seeinggan.comparison import Restore, inner
@@ -27,7 +27,7 @@ Scores = dict[str, dict[str, dict[str, float]]]
 
 
 def score_galaxies(
-    store: PairStore,
+    store: Pairs,
     places: Iterable[int],
     restorers: Mapping[str, Restore],
     margin: int,
@@ -37,7 +37,8 @@ def score_galaxies(
     places = list(places)
     scores: Scores = {}
     for place in progress(places, len(places)):
-        sharp, blurred = store.pair(place)
+        pair = store.pair(place)
+        sharp, blurred = pair.sharp, pair.blurred
         truth = inner(sharp, margin)
         scores[store.ids[place]] = {
             name: score(truth, inner(restore(blurred), margin), blurred, store.blurred_scale)
@@ -51,7 +52,7 @@ def score(
 ) -> dict[str, float]:
     """Every metric of one galaxy, after a stretch in units of the truth's noise."""
     assert truth.pixel_scale is not None
-    if not isinstance(truth.psf, PSF):
+    if truth.psf is None:
         truth = truth.with_flux(truth.flux, psf=gaussian_psf(SHARP_FWHM, truth.pixel_scale))
     return measure(restored, truth, blurred, NoiseStretch(), METRICS, blurred_scale)
 

@@ -94,4 +94,4 @@ def simulate(
         ),
     )
     bands = (preset.galaxies.band.lower(),)
-    write_observed(store, pairs, bands, None, {"galaxies": len(galaxies)}, True)
+    write_observed(store, pairs, bands, None, {"galaxies": len(galaxies)}, True, "simulated")

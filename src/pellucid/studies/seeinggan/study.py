@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pellucid.data.pairs import PairStore
+from pellucid.data.pairs import Pairs
 from pellucid.errors import InputError, PellucidError, TemporaryError
 from pellucid.files import make_folder, write_content
 from pellucid.studies.folder import RECORD, begin, require_training
@@ -114,7 +114,7 @@ def _run(
     return sample
 
 
-def write_results(preset: Preset, output: Path, store: PairStore, sample: Sample) -> Path:
+def write_results(preset: Preset, output: Path, store: Pairs, sample: Sample) -> Path:
     """Tables and figures of a study whose galaxies are scored, in ``<output>/results``."""
     scores, settings = read_scores(output)
     results = make_folder(output / "results")
@@ -140,9 +140,7 @@ def write_results(preset: Preset, output: Path, store: PairStore, sample: Sample
     return results
 
 
-def _score(
-    preset: Preset, output: Path, store: PairStore, sample: Sample, progress: Progress
-) -> None:
+def _score(preset: Preset, output: Path, store: Pairs, sample: Sample, progress: Progress) -> None:
     started = time.monotonic()
     restorers, settings = _restorers(preset, output, store, sample)
     scores = score_galaxies(
@@ -161,7 +159,7 @@ def _score(
 
 
 def _restorers(
-    preset: Preset, output: Path, store: PairStore, sample: Sample
+    preset: Preset, output: Path, store: Pairs, sample: Sample
 ) -> tuple[dict[str, Restore], dict[str, float]]:
     classical, settings = deconvolutions(preset, store, sample.places("learned"))
     own = network(final_model(preset, output))

@@ -1,0 +1,98 @@
+"""The blur between a psf and a target: what it is, and when there is none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pellucid.errors import InputError, UsageError
+from pellucid.optics import blur_between, blur_of, convolve
+from pellucid.sky import PSF, SkyImage, gaussian_psf, moffat_psf
+
+SCALE = 0.2
+
+
+def image(**fields) -> SkyImage:
+    return SkyImage(np.zeros((2, 32, 32)), pixel_scale=SCALE, **fields)
+
+
+def through(target: PSF, blur: PSF, side: int) -> np.ndarray:
+    """target, then blur, cut to a stamp of that side."""
+    wide = np.pad(target.stamps, ((0, 0), (side, side), (side, side)))
+    seen = convolve(wide, blur.for_bands(len(wide)), "zero")[0]
+    middle = len(seen) // 2
+    return seen[middle - side // 2 :, middle - side // 2 :][:side, :side]
+
+
+@pytest.mark.parametrize("psf", [moffat_psf(1.2, SCALE), gaussian_psf(0.9, SCALE)])
+@pytest.mark.parametrize("fwhm", [0.4, 0.5, 0.6])
+def test_target_and_blur_make_the_psf(psf, fwhm):
+    target = gaussian_psf(fwhm, SCALE)
+    side = psf.stamps.shape[1]
+    seen = through(target, blur_between(psf, target), side)
+    np.testing.assert_allclose(seen, psf.stamps[0], atol=0.01 * psf.stamps.max())
+
+
+def test_gaussians_subtract_in_quadrature():
+    blur = blur_between(gaussian_psf(1.5, SCALE), gaussian_psf(0.9, SCALE))
+    assert blur.fwhm == pytest.approx(1.2, rel=0.01)
+
+
+@pytest.mark.parametrize("noise", [1e-4, 1e-3])
+def test_noise_in_a_measured_psf_is_not_amplified(noise):
+    clean = moffat_psf(1.2, SCALE)
+    rng = np.random.default_rng(1)
+    peak = clean.stamps.max()
+    noisy = PSF(clean.stamps + noise * peak * rng.standard_normal(clean.stamps.shape), SCALE)
+    target = gaussian_psf(0.5, SCALE)
+    blurs = [blur_between(psf, target).stamps for psf in (clean, noisy)]
+    # The faintest wings are lost in the noise, a few per cent of the light; nothing is made up.
+    assert np.abs(blurs[1] - blurs[0]).max() < 0.04 * blurs[0].max()
+    assert blurs[1].sum() == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("psf", "target", "complaint"),
+    [
+        (gaussian_psf(0.6, SCALE), gaussian_psf(0.9, SCALE), r'blurs a PSF of 0\.90"'),
+        (gaussian_psf(0.6, SCALE), gaussian_psf(0.2, SCALE), r'0\.30" is the sharpest'),
+        # A core sharper than the target, on wings that make the whole as wide.
+        (moffat_psf(0.5, SCALE, beta=1.2), gaussian_psf(0.49, SCALE), "of its peak is missed"),
+    ],
+)
+def test_a_target_that_the_psf_does_not_allow_is_refused(psf, target, complaint):
+    with pytest.raises(InputError, match=complaint):
+        blur_between(psf, target)
+
+
+def test_each_of_the_three_may_be_a_fwhm_in_arcsec():
+    psf, target = gaussian_psf(1.5, SCALE), gaussian_psf(0.9, SCALE)
+    expected = blur_between(psf, target).stamps
+    for known in (
+        blur_of(image(), psf=1.5, target=0.9),
+        blur_of(image(), psf=psf, target=0.9),
+        blur_of(image(psf=psf), target=target),
+        blur_of(image(psf=gaussian_psf(5.0, SCALE)), psf=1.5, target=target),
+    ):
+        np.testing.assert_array_equal(known.stamps, expected)
+
+
+def test_without_a_target_all_of_the_psf_is_the_blur():
+    psf = gaussian_psf(1.5, SCALE)
+    assert blur_of(image()) is None
+    assert blur_of(image(psf=psf)) is psf
+    assert blur_of(image(psf=psf), blur=(narrow := gaussian_psf(0.7, SCALE))) is narrow
+    np.testing.assert_array_equal(blur_of(image(), psf=1.5).stamps, psf.stamps)
+
+
+def test_what_cannot_be_meant_is_refused():
+    with pytest.raises(UsageError, match="state it, or these"):
+        blur_of(image(), blur=1.0, target=0.5)
+    with pytest.raises(UsageError, match="state it, or these"):
+        blur_of(image(), blur=1.0, psf=1.5)
+    with pytest.raises(InputError, match="--psf states it"):
+        blur_of(image(), target=0.5)
+    with pytest.raises(InputError, match=r'the PSF has 0\.4" pixels, the image 0\.2"'):
+        blur_of(image(), psf=gaussian_psf(1.5, 0.4))
+    with pytest.raises(InputError, match="no pixel scale"):
+        blur_of(SkyImage(np.zeros((8, 8))), psf=1.5)
