@@ -225,8 +225,8 @@ def _drawn(
             f"{path}: no object of class {empty} passes the cuts; "
             "balance: false in a --selection of your own does without"
         )
-    each = min(smallest, (selection.count or len(ids)) // len(members))
-    return sorted(row for some in members.values() for row in some[:each])
+    share = min(smallest, (selection.count or len(ids)) // len(members))
+    return sorted(row for some in members.values() for row in some[:share])
 
 
 def _log_mass(mass: NDArray[np.float64]) -> NDArray[np.float64]:
