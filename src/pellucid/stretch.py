@@ -14,16 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError
-
-
-class Sky(Protocol):
-    """What a stretch needs to know of an image; `pellucid.optics.Background` is one."""
-
-    @property
-    def sky(self) -> NDArray[np.float32]: ...
-
-    @property
-    def sigma(self) -> float: ...
+from pellucid.sky.background import Background
 
 
 class Stretch(Protocol):
@@ -32,9 +23,9 @@ class Stretch(Protocol):
     @property
     def name(self) -> str: ...
 
-    def forward(self, flux: NDArray[np.floating], sky: Sky) -> NDArray[np.float32]: ...
+    def forward(self, flux: NDArray[np.floating], sky: Background) -> NDArray[np.float32]: ...
 
-    def inverse(self, value: NDArray[np.floating], sky: Sky) -> NDArray[np.float32]: ...
+    def inverse(self, value: NDArray[np.floating], sky: Background) -> NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True)
@@ -62,14 +53,18 @@ class GalaxyGANStretch:
     clip: bool = True
     name: str = "galaxygan"
 
-    def forward(self, flux: NDArray[np.floating], sky: Sky | None = None) -> NDArray[np.float32]:
+    def forward(
+        self, flux: NDArray[np.floating], sky: Background | None = None
+    ) -> NDArray[np.float32]:
         flux = np.asarray(flux, dtype=np.float32)
         if self.clip:
             flux = np.clip(flux, self.low, self.high)
         value = np.arcsinh(10.0 * (flux - self.low) / (self.high - self.low)) / 3.0
         return value.astype(np.float32, copy=False)
 
-    def inverse(self, value: NDArray[np.floating], sky: Sky | None = None) -> NDArray[np.float32]:
+    def inverse(
+        self, value: NDArray[np.floating], sky: Background | None = None
+    ) -> NDArray[np.float32]:
         scaled = np.sinh(3 * np.asarray(value, dtype=np.float32)) / 10
         return (scaled * (self.high - self.low) + self.low).astype(np.float32)
 
@@ -95,14 +90,14 @@ class NoiseStretch:
     high: float = 2000.0
     name: str = "noise"
 
-    def forward(self, flux: NDArray[np.floating], sky: Sky) -> NDArray[np.float32]:
+    def forward(self, flux: NDArray[np.floating], sky: Background) -> NDArray[np.float32]:
         bottom, span = self._range()
         # In double precision: asinh, and the difference to a sky far above it, lose digits.
         above = np.subtract(flux, sky.sky[:, None, None], dtype=np.float64)
         depth = above / (self._sigma(sky) * self.softening)
         return ((np.arcsinh(depth) - bottom) / span).astype(np.float32)
 
-    def inverse(self, value: NDArray[np.floating], sky: Sky) -> NDArray[np.float32]:
+    def inverse(self, value: NDArray[np.floating], sky: Background) -> NDArray[np.float32]:
         bottom, span = self._range()
         depth = np.sinh(np.multiply(value, span, dtype=np.float64) + bottom)
         flux = depth * (self._sigma(sky) * self.softening) + sky.sky[:, None, None]
@@ -113,7 +108,7 @@ class NoiseStretch:
         return bottom, float(np.arcsinh(self.high / self.softening)) - bottom
 
     @staticmethod
-    def _sigma(sky: Sky) -> float:
+    def _sigma(sky: Background) -> float:
         if not sky.sigma > 0:
             raise InputError("the image has no noise to scale by: its sky is constant")
         return sky.sigma

@@ -19,14 +19,14 @@ from astropy.wcs import WCS
 from pellucid.archives.sdss import frames, query
 from pellucid.cli import main
 from pellucid.data.catalogue import read_catalogue
-from pellucid.optics import instrument
+from pellucid.optics import INSTRUMENTS
 
 # A scan as SDSS makes them, only smaller: fields of 96 rows, of which 16 are the next field's too.
 WIDTH, ROWS, OVERLAP, FIRST, FIELDS = 120, 96, 16, 11, 4
 STRIDE = ROWS - OVERLAP
 SIZE = 32
 RUN, RERUN, CAMCOL = 1000, 301, 3
-SCALE = instrument("sdss").pixel_scale / 3600
+SCALE = INSTRUMENTS["sdss"].pixel_scale / 3600
 SKYSERVER, FRAMES = (query, "SKYSERVER"), (frames, "FRAMES")
 #: Where each band's chip lies in the scan, in pixels (x, y): never on the grid of another.
 SHIFT = {"g": (1.4, 3.3), "r": (0.0, 0.0), "i": (-2.35, -1.6)}

@@ -12,8 +12,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import ndimage
 from skimage.data import hubble_deep_field
 
-from pellucid.errors import InputError, UsageError
-from pellucid.optics import INSTRUMENTS, Convolution, convolve, instrument, matching_kernel
+from pellucid.errors import InputError
+from pellucid.optics import Convolution, convolve, matching_kernel
 from pellucid.sky import (
     PSF,
     galaxygan_noise,
@@ -261,21 +261,3 @@ def test_galaxygans_noise_is_the_spread_of_faint_pixels_of_all_bands():
     faint = flux[:, 60:].astype(np.float64)
     assert galaxygan_noise(flux) == pytest.approx(np.nanstd(faint), rel=1e-6)
     assert galaxygan_noise(np.full((1, 4, 4), 5.0, np.float32)) == 0.0
-
-
-# --- instruments -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", INSTRUMENTS)
-def test_instruments_are_found_in_any_case_and_are_possible(name):
-    camera = instrument(name.upper())
-    assert camera is INSTRUMENTS[name]
-    # Every one of them samples its seeing, none by more than eight pixels.
-    assert 1.5 < camera.seeing / camera.pixel_scale < 8.0
-    assert camera.gain > 0
-    assert camera.source
-
-
-def test_an_unknown_instrument_is_refused_with_those_there_are():
-    with pytest.raises(UsageError, match="no instrument is called 'jwst'; there are sdss, "):
-        instrument("jwst")

@@ -61,7 +61,7 @@ def split_objects(identifiers: Sequence[str]) -> Split:
 
 
 def pack_ids(identifiers: Sequence[str]) -> str:
-    """The hashes of a set of objects as text, so that a model knows them again; see `knows_any`."""
+    """The hashes of a set of objects as text; `known_mask` knows them again."""
     hashes = np.array(sorted(_hash(name) for name in identifiers), dtype=">u8")
     return base64.b64encode(hashes.tobytes()).decode()
 
@@ -70,11 +70,6 @@ def join_packed(first: str, second: str) -> str:
     """The union of two sets that `pack_ids` packed."""
     hashes = [np.frombuffer(base64.b64decode(each), dtype=">u8") for each in (first, second)]
     return base64.b64encode(np.union1d(*hashes).astype(">u8").tobytes()).decode()
-
-
-def knows_any(packed: str, identifiers: Sequence[str]) -> bool:
-    """Whether one of these objects is in the set that `pack_ids` packed."""
-    return bool(known_mask(packed, identifiers).any())
 
 
 def known_mask(packed: str, identifiers: Sequence[str]) -> NDArray[np.bool_]:

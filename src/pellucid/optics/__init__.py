@@ -3,7 +3,7 @@
 from pellucid.optics.blur import blur_between, blur_of, matching_kernel
 from pellucid.optics.convolution import Convolution, convolve
 from pellucid.optics.degradation import Degradation, object_rng, parse_degradation
-from pellucid.optics.instruments import INSTRUMENTS, Instrument, instrument
+from pellucid.optics.instruments import INSTRUMENTS, Instrument
 from pellucid.optics.resampling import (
     Affine,
     block_mean,
@@ -23,7 +23,6 @@ __all__ = [
     "blur_between",
     "blur_of",
     "convolve",
-    "instrument",
     "matching_kernel",
     "object_rng",
     "parse_degradation",

@@ -17,7 +17,7 @@ from pellucid.restoration.engine import Network
 from pellucid.restoration.result import Restoration, bad_pixels, with_restored
 from pellucid.sky import PSF, Background, background_of
 from pellucid.sky.image import SkyImage
-from pellucid.stretch import Sky, Stretch, from_network, to_network
+from pellucid.stretch import Stretch, from_network, to_network
 from pellucid.tiling import map_tiles, plan_tiles
 
 #: Neighbouring tiles share this fraction of their side.
@@ -137,7 +137,7 @@ class NeuralRestorer:
         return np.add(result, change, dtype=np.float32)
 
     def _checked(
-        self, channels: NDArray[np.float32], stretch: Stretch, sky: Sky, notes: list[str]
+        self, channels: NDArray[np.float32], stretch: Stretch, sky: Background, notes: list[str]
     ) -> Network:
         """The fast network if it keeps the flux of the brightest tile, else the reference."""
         if self.reference is None:

@@ -19,13 +19,15 @@ from pellucid.data.mosaics.tile import Tile
 from pellucid.errors import InputError
 from pellucid.files import make_folder
 from pellucid.fits import open_fits
+from pellucid.optics import INSTRUMENTS
 from pellucid.sky import PSF
 
 FIELDS = "hsc_hst_pairs"
 BANDS = ("G", "R", "I", "Z", "Y")
 SHARP_HDU = "HST_F814W"
 #: AB magnitudes of one count: HSC's coadds, and ACS F814W in electrons per second.
-BLURRED_ZERO_POINT, SHARP_ZERO_POINT = 27.0, 25.937
+BLURRED_ZERO_POINT = INSTRUMENTS["hsc"].zero_point
+SHARP_ZERO_POINT = INSTRUMENTS["acs"].zero_point
 #: Fields whose middles are nearer than this (arcsec), or whose corners may touch, may share sky.
 APART = 30.0
 

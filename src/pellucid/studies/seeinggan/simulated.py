@@ -12,6 +12,7 @@ from pellucid.data.observed import write_observed
 from pellucid.data.simulation import Camera, Scene, as_galaxy, simulate_pairs
 from pellucid.data.splits import FOLDS, VALIDATION_FOLD, fold_of
 from pellucid.errors import InputError, one_line
+from pellucid.optics import INSTRUMENTS
 from pellucid.sky import moffat_psf
 from pellucid.studies.seeinggan.fields import BLURRED_ZERO_POINT
 from pellucid.studies.seeinggan.preset import Preset
@@ -63,7 +64,7 @@ def simulate(
         raise InputError(f"{path}: cannot be read as galaxies ({one_line(error)})") from error
     learned = [tile for tile in blurred.tiles if tile.path.stem in learned_from]
     psfs = tuple(tile.psf for tile in learned if tile.psf is not None)
-    hsc, suprime = blurred.pixel_scale, 0.202
+    hsc, suprime = blurred.pixel_scale, INSTRUMENTS["suprime-cam"].pixel_scale
     betas = (2.5, 3.5)
     cameras = (
         Camera(psfs, (0.010, 0.03), BLURRED_ZERO_POINT),
