@@ -84,11 +84,14 @@ def advance() -> Callable[[GalaxyGANTrainer, int], list[dict[str, float]]]:
     """Takes steps on one batch, noisy spots and the spots themselves; returns their losses."""
     import torch
 
+    from pellucid.training.recipe import TrainingBatch
+
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:32, :32]
     centres = rng.uniform(8, 24, (4, 2))
     spots = [np.exp(-((y - a) ** 2 + (x - b) ** 2) / 20) for a, b in centres]
     sharp = np.repeat(np.stack(spots)[:, None], 3, axis=1) * 1.6 - 0.8
     blurred = sharp + rng.normal(0, 0.1, sharp.shape)
-    batch = torch.from_numpy(blurred).float(), torch.from_numpy(sharp).float()
+    images = (torch.from_numpy(side).float() for side in (blurred, sharp))
+    batch = TrainingBatch(*images, blurs=(None,) * 4)
     return lambda trainer, count: [trainer.advance(batch, step) for step in range(count)]

@@ -22,8 +22,10 @@ from pellucid.data.batches import PairSampler  # noqa: E402
 from pellucid.data.pairs import open_pairs  # noqa: E402
 from pellucid.data.splits import fold_of, split_objects  # noqa: E402
 from pellucid.errors import UsageError  # noqa: E402
+from pellucid.evaluation.scores import score_pairs  # noqa: E402
 from pellucid.networks.bundle import open_bundle  # noqa: E402
 from pellucid.networks.galaxygan import GalaxyGANConfig, Generator  # noqa: E402
+from pellucid.restoration import load_restorer  # noqa: E402
 from pellucid.stretch import NoiseStretch  # noqa: E402
 from pellucid.training.papers import read_recipe  # noqa: E402
 
@@ -48,6 +50,17 @@ def test_a_run_leaves_a_bundle_that_says_where_it_comes_from(trained, pair_store
     assert (trained / "sample-0000006.png").stat().st_size > 500
     scores = [entry for entry in log_of(trained) if "psnr" in entry]
     assert [entry["step"] for entry in scores] == [3, 6]
+
+
+def test_the_score_on_the_card_is_what_evaluate_finds(trained, pair_store):
+    """Tiles, ceiling and flux rule are the shipped restorer's; its weights have half the bits."""
+    restorer = load_restorer(trained / "bundle.onnx")
+    store = open_pairs(pair_store)
+    rows = score_pairs(store, split_objects(store.ids).validation, [restorer], metrics=["psnr"])
+    found = np.mean([[score.metrics["psnr"] for score in scores] for scores in rows], axis=0)
+    training = restorer.card.training
+    expected = [training["validation_psnr_blurred"], training["validation_psnr"]]
+    np.testing.assert_allclose(found, expected, atol=0.01)
 
 
 def test_a_run_killed_and_resumed_ends_with_the_bits_of_one_that_was_not(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pellucid.data.pairs import Pairs
 from pellucid.data.splits import known_mask, validation_mask
 from pellucid.errors import PellucidError, UsageError
-from pellucid.metrics import measure
+from pellucid.metrics import DEFAULT, measure
 from pellucid.networks.bundle import Card
 from pellucid.restoration import NeuralRestorer, Restorer
 
@@ -50,6 +50,7 @@ def score_pairs(
     indices: Sequence[int] | NDArray[np.integer],
     restorers: Sequence[Restorer],
     seed: int = 0,
+    metrics: Sequence[str] = DEFAULT,
 ) -> Iterator[list[Score]]:
     """Scores of each object in turn: of the degraded image, then of every restorer.
 
@@ -59,13 +60,15 @@ def score_pairs(
         pair = store.pair(int(index), seed)
         sharp, blurred = pair.sharp, pair.blurred
         name = store.ids[int(index)]
-        scores = [Score(UNTOUCHED, name, measure(blurred, sharp, blurred))]
+        scores = [Score(UNTOUCHED, name, measure(blurred, sharp, blurred, metrics=metrics))]
         for restorer in restorers:
             try:
                 restored = restorer(blurred, pair.blur).image
             except PellucidError as error:
                 raise type(error)(f"{store.path}: object {name}: {error}") from error
-            scores.append(Score(restorer.name, name, measure(restored, sharp, blurred)))
+            scores.append(
+                Score(restorer.name, name, measure(restored, sharp, blurred, metrics=metrics))
+            )
         yield scores
 
 

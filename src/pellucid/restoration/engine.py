@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
 from pellucid.networks.bundle import Bundle
+
+if TYPE_CHECKING:
+    from torch import nn
 
 #: Tiles (n, band, y, x) in [−1, 1], float32, to tiles of the same shape.
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -75,7 +78,14 @@ def _torch(bundle: Bundle, precision: Precision) -> Network:
     except ImportError:
         raise UsageError("--engine torch is not installed: pip install 'pellucid[train]'") from None
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    generator = read_generator(bundle).to(device)
+    return torch_network(read_generator(bundle).to(device), precision)
+
+
+def torch_network(generator: nn.Module, precision: Precision = "fp32") -> Network:
+    """What calls a generator, in evaluation mode, on the device where it is."""
+    import torch
+
+    device = next(generator.parameters()).device
 
     def run(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
         enabled = precision == "bf16"

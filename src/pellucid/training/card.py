@@ -20,16 +20,17 @@ def make_card(
     store: Pairs,
     split: Split,
     ceiling: float,
-    measured: dict[str, Any],
     start: Bundle | None = None,
 ) -> Card:
-    """The card of what a recipe made of a store, with what was ``measured`` of it.
+    """The card of what a recipe makes of a store.
 
-    What the network knew that it began with, it has been trained on, too.
+    What the network knew that it began with, it has been trained on, too, and as bright pixels.
     """
-    trained = pack_ids([store.ids[k] for k in split.training])
+    trained, history = pack_ids([store.ids[k] for k in split.training]), {}
     if start is not None:
         trained = join_packed(trained, start.card.training.get("trained_ids", ""))
+        ceiling = max(ceiling, start.card.ceiling)
+        history = {"started_from": _history(start)}
     return Card(
         name=recipe.name,
         model=recipe.model,
@@ -54,9 +55,20 @@ def make_card(
             "held_back": split.rule,
             "trained_ids": trained,
             **store.origin(),
-            **measured,
+            **history,
         },
     )
+
+
+def _history(bundle: Bundle) -> dict[str, Any]:
+    """What was trained before, and before that."""
+    training = bundle.card.training
+    kept = ("objects", "steps", "wall_seconds", "device", "recipe", "started_from")
+    return {
+        "model": bundle.card.name,
+        "sha256": bundle.sha256,
+        **{name: training[name] for name in kept if name in training},
+    }
 
 
 def _range(values: list[float]) -> tuple[float, float]:

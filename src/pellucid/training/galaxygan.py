@@ -15,7 +15,7 @@ from pellucid.networks.bundle import Bundle
 from pellucid.networks.galaxygan import Discriminator
 from pellucid.training.adversaries import Adversaries, frozen
 from pellucid.training.learner import pixel_loss
-from pellucid.training.recipe import Recipe
+from pellucid.training.recipe import Recipe, TrainingBatch
 
 
 class GalaxyGANRecipe(Recipe, frozen=True):
@@ -33,8 +33,8 @@ class GalaxyGANRecipe(Recipe, frozen=True):
 class GalaxyGANTrainer(Adversaries[GalaxyGANRecipe]):
     """The networks of GalaxyGAN, and their step."""
 
-    def advance(self, batch: tuple[Tensor, ...], step: int) -> dict[str, float]:
-        blurred, sharp = batch
+    def advance(self, batch: TrainingBatch, step: int) -> dict[str, float]:
+        blurred, sharp, _ = batch
         with self.autocast():
             restored = self.generator(blurred)
             real = self.discriminator(sharp, blurred)

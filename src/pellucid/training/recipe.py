@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, Any, Literal, Protocol
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import torch
 from pydantic import BaseModel, Field
@@ -11,6 +12,15 @@ from torch import Tensor, nn
 
 from pellucid.networks.architectures import NetworkConfig
 from pellucid.networks.bundle import Bundle
+from pellucid.sky import PSF
+
+
+class TrainingBatch(NamedTuple):
+    """A `pellucid.data.batches.Batch` whose images lie on the device of training."""
+
+    blurred: Tensor
+    sharp: Tensor
+    blurs: Sequence[PSF | None]
 
 
 class Trainer(Protocol):
@@ -31,8 +41,8 @@ class Trainer(Protocol):
         """All that changes in training, and so what a checkpoint holds."""
         ...
 
-    def advance(self, batch: tuple[Tensor, ...], step: int) -> dict[str, float]:
-        """Learn from one batch, whose images have shape (batch, band, y, x) and lie in [−1, 1].
+    def advance(self, batch: TrainingBatch, step: int) -> dict[str, float]:
+        """Learn from one batch.
 
         With several processes, gradients are averaged over them before each update.
 

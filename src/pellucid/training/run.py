@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import save as to_bytes
@@ -18,16 +19,18 @@ from pellucid.data.channels import network_inputs
 from pellucid.data.pairs import Pairs, open_pairs
 from pellucid.data.splits import Split, split_objects
 from pellucid.errors import InputError, PellucidError, UsageError
-from pellucid.files import make_folder, write_atomically, write_content
+from pellucid.files import make_folder, write_content
 from pellucid.networks.bundle import Bundle, open_bundle
 from pellucid.networks.export import write_bundle
+from pellucid.restoration import NeuralRestorer
+from pellucid.restoration.engine import torch_network
 from pellucid.stretch import stretch_from_dict
 from pellucid.training.card import make_card
 from pellucid.training.checkpoint import load_checkpoint, save_checkpoint
 from pellucid.training.log import Log, progress_bar, rounded
 from pellucid.training.processes import join_processes, leave_processes
-from pellucid.training.recipe import Recipe, Trainer
-from pellucid.training.validation import validate
+from pellucid.training.recipe import Recipe, Trainer, TrainingBatch
+from pellucid.training.validation import draw_panel, validate
 
 LOG_EVERY = 10
 #: In a run's folder: the network that it began with.
@@ -138,15 +141,23 @@ def train(
         world=world,
         inputs=network_inputs(vars(trainer.config)),
     )
+
+    @functools.cache
+    def restorer() -> NeuralRestorer:
+        """What ships, as far as it has learned; its ceiling takes a while to find."""
+        batches = (sampler[k].blurred[:, : len(store.bands)] for k in range(CEILING_BATCHES))
+        ceiling = max(float(images.max()) for images in batches)
+        card = make_card(recipe, trainer.config, stretch, store, split, ceiling, start)
+        return NeuralRestorer(card, torch_network(trainer.average.eval()), "not written yet")
+
     log = Log(run / "log.jsonl", step) if rank == 0 else None
     seen = split.validation[: recipe.validation_images]
     seconds = log.seconds if log else 0.0
     with progress_bar(progress and rank == 0) as bar:
         task = bar.add_task(recipe.name, total=recipe.steps, completed=step, psnr="")
-        for blurred, sharp, _ in _batches(sampler, range(step, recipe.steps), workers):
+        for batch in _batches(sampler, range(step, recipe.steps), workers, device):
             _set_rate(trainer, recipe.rate_at(step))
-            sides = _to_device(blurred, device), _to_device(sharp, device)
-            losses = trainer.advance(sides, step)
+            losses = trainer.advance(batch, step)
             step += 1
             _refuse_divergence(losses, step, checkpoint)
             bar.update(task, completed=step)
@@ -155,10 +166,8 @@ def train(
             if step % LOG_EVERY == 0 or step == recipe.steps:
                 log.write({"step": step, **rounded(losses)})
             if step % recipe.validate_every == 0 or step == recipe.steps:
-                panel = run / f"sample-{step:07d}.png"
-                score = validate(
-                    trainer.average, store, seen, stretch, trainer.config.multiple, panel
-                )
+                score = validate(restorer(), store, seen)
+                draw_panel(restorer(), store, seen, run / f"sample-{step:07d}.png")
                 elapsed = seconds + time.monotonic() - started
                 log.write({"step": step, **rounded(score), "seconds": round(elapsed, 1)})
                 bar.update(task, psnr=f"{score['psnr']:.2f} dB")
@@ -166,28 +175,18 @@ def train(
                 save_checkpoint(checkpoint, trainer.parts(), step, recipe.model_dump_json())
     bundle = run / "bundle.onnx"
     if log is not None:
-        score = validate(trainer.average, store, split.validation, stretch, trainer.config.multiple)
-        elapsed = seconds + time.monotonic() - started
-        ceiling = max(
-            float(sampler[k].blurred[:, : len(store.bands)].max()) for k in range(CEILING_BATCHES)
-        )
+        card = restorer().card
+        score = validate(restorer(), store, split.validation)
         measured = {
             "steps": step,
-            "wall_seconds": round(elapsed),
+            "wall_seconds": round(seconds + time.monotonic() - started),
             "device": _device_name(device, world),
             "validation_psnr": round(score["psnr"], 3),
             "validation_psnr_blurred": round(score["psnr_blurred"], 3),
         }
-        if start is not None:
-            measured["started_from"] = _history(start)
-            ceiling = max(ceiling, start.card.ceiling)  # it has seen that, too
-        card = make_card(recipe, trainer.config, stretch, store, split, ceiling, measured, start)
+        card = replace(card, training={**card.training, **measured})
         weights = {name: value.contiguous() for name, value in trainer.average.state_dict().items()}
-        write_atomically(
-            run / "generator.safetensors",
-            lambda file: file.write(to_bytes(weights)),
-            overwrite=True,
-        )
+        write_content(run / "generator.safetensors", to_bytes(weights), overwrite=True)
         write_bundle(copy.deepcopy(trainer.average), card, bundle)
     leave_processes()
     return bundle
@@ -204,33 +203,21 @@ def _start_of(run: Path, given: Bundle | None, begun: bool) -> Bundle | None:
     return kept
 
 
-def _history(bundle: Bundle) -> dict[str, Any]:
-    """What was trained before, and before that."""
-    training = bundle.card.training
-    kept = ("objects", "steps", "wall_seconds", "device", "recipe", "started_from")
-    return {
-        "model": bundle.card.name,
-        "sha256": bundle.sha256,
-        **{name: training[name] for name in kept if name in training},
-    }
-
-
 def _batches(
-    sampler: PairSampler, steps: range, workers: int
-) -> Iterator[tuple[torch.Tensor, torch.Tensor, Any]]:
-    return iter(
-        torch.utils.data.DataLoader(
-            sampler,  # type: ignore[arg-type]
-            sampler=steps,
-            batch_size=None,
-            num_workers=workers,
-            generator=torch.Generator(),  # its own, or it would draw on the networks' random state
-        )
+    sampler: PairSampler, steps: range, workers: int, device: torch.device
+) -> Iterator[TrainingBatch]:
+    loader = torch.utils.data.DataLoader(
+        sampler,  # type: ignore[arg-type]
+        sampler=steps,
+        batch_size=None,
+        num_workers=workers,
+        generator=torch.Generator(),  # its own, or it would draw on the networks' random state
     )
-
-
-def _to_device(batch: torch.Tensor, device: torch.device) -> torch.Tensor:
-    return batch.to(device, non_blocking=True, memory_format=torch.channels_last)
+    for *sides, blurs in loader:
+        blurred, sharp = (
+            side.to(device, non_blocking=True, memory_format=torch.channels_last) for side in sides
+        )
+        yield TrainingBatch(blurred, sharp, blurs)
 
 
 def _set_rate(trainer: Trainer, rate: float) -> None:

@@ -19,7 +19,7 @@ from pellucid.networks.seeinggan import Critic
 from pellucid.training.adversaries import Adversaries, frozen
 from pellucid.training.learner import pixel_loss
 from pellucid.training.perceptual import PerceptualLoss
-from pellucid.training.recipe import Recipe
+from pellucid.training.recipe import Recipe, TrainingBatch
 
 #: Pixels after which the networks' strides repeat.
 GRID = 16
@@ -60,9 +60,9 @@ class SeeingGANTrainer(Adversaries[SeeingGANRecipe]):
 
     perceptual: PerceptualLoss | None = None
 
-    def advance(self, batch: tuple[Tensor, ...], step: int) -> dict[str, float]:
+    def advance(self, batch: TrainingBatch, step: int) -> dict[str, float]:
         recipe = self.recipe
-        blurred, sharp = batch
+        blurred, sharp, _ = batch
         with self.autocast():
             restored = self.generator(blurred)
         difference = pixel_loss(restored, sharp)
