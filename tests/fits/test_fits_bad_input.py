@@ -196,7 +196,9 @@ def test_what_stands_behind_the_last_hdu_is_no_fault(tmp_path, junk):
         check_sums(path)
 
 
-@pytest.mark.parametrize("card", ["FILTER  = 'r", 'BUNIT   = "Jy"', "PIXSCALE= 1 2 3"])
+@pytest.mark.parametrize(
+    "card", ["FILTER  = 'r", 'BUNIT   = "Jy"', "PIXSCALE= 1 2 3", "ILL#GAL = 3"]
+)
 def test_a_card_of_which_nothing_can_be_made_says_nothing(tmp_path, card):
     path = tmp_path / "a.fits"
     header = raw_header(BITPIX=-32, NAXIS=2, NAXIS1=5, NAXIS2=4)

@@ -120,6 +120,18 @@ def test_an_extension_of_a_foreign_kind_is_copied(tmp_path):
     checked(tmp_path / "b.fits")
 
 
+def test_a_companion_with_broken_cards_is_no_reason_to_lose_the_image(tmp_path):
+    hdu = fits.ImageHDU(noise(4, 5), fits.Header({"NOTE": "text"}), name="WHT")
+    path = save(tmp_path / "a.fits", fits.PrimaryHDU(noise(4, 5)), hdu)
+    content = path.read_bytes()
+    for good, bad in ((b"'text", b"'te\x01t"), (b"number of array dim", b"number \x02f array dim")):
+        content = content.replace(good, bad)
+    path.write_bytes(content)
+    write_image(read_image(path), tmp_path / "b.fits")
+    assert fits.getheader(tmp_path / "b.fits", "WHT")["NOTE"] == "te?t"
+    checked(tmp_path / "b.fits")
+
+
 def test_the_variance_companion_follows_the_image(tmp_path):
     path = save(
         tmp_path / "a.fits",

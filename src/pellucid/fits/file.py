@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from pellucid.fits.hdu import HDU, describe
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
+
+_PRINTABLE = bytes(k if 32 <= k < 127 else ord("?") for k in range(256))
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,12 @@ class FitsFile:
 
     def pixels(self, hdu: HDU) -> NDArray[Any]:
         """The physical values of an image HDU; BSCALE, BZERO and BLANK are applied."""
-        image = self.opened[hdu.number]
-        if image.size > MAX_DATA:
-            raise too_large(self.path, f"HDU {hdu}", image.size)
+        size = math.prod(hdu.shape) * abs(hdu.bitpix) // 8
+        if size > MAX_DATA:
+            raise too_large(self.path, f"HDU {hdu}", size)
         try:
             with quiet():
-                return np.asarray(image.data)
+                return np.asarray(self.opened[hdu.number].data)
         except MemoryError:
             raise TemporaryError(
                 f"{self.path}: HDU {hdu} does not fit in memory; cut out a part of it"
@@ -76,12 +79,13 @@ class FitsFile:
         return wcs if wcs.has_celestial else None
 
     def raw(self, hdu: HDU) -> bytes:
-        """The HDU's bytes as they stand in the file, padded to whole blocks."""
+        """The HDU's bytes as they stand in the file, what is not printable in its header as ?."""
         size = hdu.end - hdu.start
         if size > MAX_DATA:
             raise too_large(self.path, f"HDU {hdu}", size)
         self.stream.seek(hdu.start)
-        return self.stream.read(size).ljust(size, b"\0")
+        header = self.stream.read(hdu.data - hdu.start).translate(_PRINTABLE)
+        return (header + self.stream.read(hdu.end - hdu.data)).ljust(size, b"\0")
 
 
 @contextmanager

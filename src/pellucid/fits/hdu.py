@@ -48,6 +48,8 @@ class HDU:
         ``image``, ``table``, ``random groups`` or ``foreign``.
     shape
         Slowest axis first, as in numpy; empty where there are no pixels.
+    bitpix
+        Bits a pixel, negative for floating point.
     header
         Its cards verbatim; of a tile-compressed image, those of the image.
     start, data, size
@@ -59,6 +61,7 @@ class HDU:
     version: int
     kind: str
     shape: tuple[int, ...]
+    bitpix: int
     header: Header
     start: int
     data: int
@@ -105,6 +108,7 @@ def describe(number: int, opened: Any, stream: IO[bytes]) -> HDU:
         version if isinstance(version, int) else 1,
         kind,
         shape,
+        bitpix,
         without_table(header) if packed else header,
         place["hdrLoc"],
         place["datLoc"],

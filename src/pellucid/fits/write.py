@@ -16,6 +16,7 @@ from pellucid.errors import InputError
 from pellucid.files import write_atomically
 from pellucid.fits.cards import (
     BAND_CARDS,
+    card_value,
     cube_names,
     lasting_cards,
     quiet,
@@ -106,7 +107,8 @@ def _write_hdus(hdus: Sequence[Any], stream: Any) -> None:
         hdulist.update_extend()
         for hdu in hdus:
             hdu.add_checksum(when="over the whole HDU")
-        hdulist.writeto(stream, output_verify="silentfix")
+        # What cannot be fixed came with the file: it is no reason to lose the image.
+        hdulist.writeto(stream, output_verify="silentfix+ignore")
 
 
 def _assemble(
@@ -233,8 +235,11 @@ def _companion(
     # astropy finds out what it is where it stands behind a primary HDU.
     primary = fits.PrimaryHDU().header.tostring().encode("ascii")
     hdu: Any = fits.HDUList.fromstring(primary + part.raw, disable_image_compression=True)[1]
-    if "EXTVER" in part.header and part.header["EXTVER"] != hdu.header.get("EXTVER", 1):
-        hdu.header["EXTVER"] = part.header["EXTVER"]
+    for keyword in ("CHECKSUM", "DATASUM"):  # they are made anew, which a broken card forbids
+        hdu.header.remove(keyword, ignore_missing=True)
+    version = card_value(part.header, "EXTVER")
+    if version is not None and version != (card_value(hdu.header, "EXTVER") or 1):
+        hdu.header["EXTVER"] = version
     return hdu
 
 

@@ -115,9 +115,7 @@ def open_tile(path: Path, hdu: str | int | None = None, psf: PSF | None = None) 
             raise file.refuse(
                 f"HDU {image} has no celestial WCS", "add its CTYPE, CRVAL, CRPIX and CD"
             )
-        with quiet():
-            header = file.opened[image.number].header
-        headers = (header, file.hdus[0].header)
+        headers = (image.header, file.hdus[0].header)
         height, width = image.shape[-2:]
         return Tile(
             path,
@@ -125,9 +123,9 @@ def open_tile(path: Path, hdu: str | int | None = None, psf: PSF | None = None) 
             wcs,
             (height, width),
             psf,
-            unit=text_card(header, "BUNIT") or text_card(headers[1], "BUNIT") or None,
+            unit=next(filter(None, (text_card(cards, "BUNIT") for cards in headers)), None),
             zero_point=zero_point_of(headers),
-            zero_is_gap=int(header["BITPIX"]) < 0,
+            zero_is_gap=image.bitpix < 0,
             unpacked=_unpacked(file),
         )
 
