@@ -14,10 +14,9 @@ from pellucid.api import read_image, write_image
 from pellucid.data.folder import shrunk
 from pellucid.display import to_rgb, write_png
 from pellucid.evaluation.figures import Panel, draw_comparison
-from pellucid.evaluation.scores import UNTOUCHED, Score, summarise
-from pellucid.evaluation.tables import print_table, terminal_table
+from pellucid.evaluation.scores import UNTOUCHED, Untouched, score_pair, summarise
+from pellucid.evaluation.tables import print_table
 from pellucid.files import make_folder
-from pellucid.metrics import measure
 from pellucid.optics import Degradation, object_rng
 from pellucid.restoration import Restoration, Restorer, load_restorer
 from pellucid.sky.image import SkyImage
@@ -48,24 +47,25 @@ def run_demo(output: Path) -> None:
     started = time.perf_counter()
     make_folder(output)
     galaxies = find_galaxies()
-    restorers: list[Restorer] = [load_restorer(), *(load_restorer(method=name) for name in METHODS)]
-    scores: list[Score] = []
-    rows = []
+    model = load_restorer()
+    restorers: dict[str, Restorer] = {
+        UNTOUCHED: Untouched(),
+        model.name: model,
+        **{name: load_restorer(method=name) for name in METHODS},
+    }
+    metrics, rows = [], []
     for name, sharp in galaxies.items():
-        pair = DEGRADATION(sharp, object_rng(0, name))
-        degraded = pair.blurred
-        results = {each.name: each(degraded, pair.blur) for each in restorers}
-        images = {UNTOUCHED: degraded, **{key: each.image for key, each in results.items()}}
-        measured = {key: measure(image, sharp) for key, image in images.items()}
-        scores += [Score(key, name, values) for key, values in measured.items()]
+        scored = score_pair(name, DEGRADATION(sharp, object_rng(0, name)), restorers)
+        metrics.append(scored.metrics)
         rows.append(
             [Panel(to_rgb(sharp))]
             + [
-                Panel(to_rgb(image), f"{measured[key]['psnr']:.1f} dB")
-                for key, image in images.items()
+                Panel(to_rgb(restoration.image), f"{scored.metrics[who]['psnr']:.1f} dB")
+                for who, restoration in scored.restored.items()
             ]
         )
-        _write_files(output, name, degraded, results[restorers[0].name])
+        _write_files(output, name, scored.pair.blurred, scored.restored[model.name])
+    degraded = f'{DEGRADATION.fwhm:g}" and {DEGRADATION.noise:g} sigma'
     figure = draw_comparison(
         rows,
         ["original", f'degraded {DEGRADATION.fwhm:g}", {DEGRADATION.noise:g}σ', "GalaxyGAN"]
@@ -74,7 +74,7 @@ def run_demo(output: Path) -> None:
         output / "demo.png",
         overwrite=True,
     )
-    _print_table(scores, len(galaxies))
+    print_table(summarise(metrics), f"{len(galaxies)} galaxies degraded at {degraded}", COLUMNS)
     typer.echo(f"{figure}: the figure; restored FITS and PNG beside it")
     typer.echo(f"{time.perf_counter() - started:.1f} s", err=True)
 
@@ -128,8 +128,3 @@ def _write_files(output: Path, name: str, degraded: SkyImage, restored: Restorat
     write_image(degraded, output / f"{name}-degraded.fits", overwrite=True)
     write_image(restored, output / f"{name}-restored.fits", overwrite=True)
     write_png(restored.image, output / f"{name}-restored.png", overwrite=True)
-
-
-def _print_table(scores: Sequence[Score], count: int) -> None:
-    title = f'{count} galaxies degraded at {DEGRADATION.fwhm:g}" and {DEGRADATION.noise:g} sigma'
-    print_table(terminal_table(summarise(scores), title, COLUMNS))

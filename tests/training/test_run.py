@@ -22,7 +22,7 @@ from pellucid.data.batches import PairSampler  # noqa: E402
 from pellucid.data.pairs import open_pairs  # noqa: E402
 from pellucid.data.splits import fold_of, split_objects  # noqa: E402
 from pellucid.errors import UsageError  # noqa: E402
-from pellucid.evaluation.scores import score_pairs  # noqa: E402
+from pellucid.evaluation.scores import Scoring, Untouched, score_pairs  # noqa: E402
 from pellucid.networks.bundle import open_bundle  # noqa: E402
 from pellucid.networks.galaxygan import GalaxyGANConfig, Generator  # noqa: E402
 from pellucid.restoration import load_restorer  # noqa: E402
@@ -56,8 +56,11 @@ def test_the_score_on_the_card_is_what_evaluate_finds(trained, pair_store):
     """Tiles, ceiling and flux rule are the shipped restorer's; its weights have half the bits."""
     restorer = load_restorer(trained / "bundle.onnx")
     store = open_pairs(pair_store)
-    rows = score_pairs(store, split_objects(store.ids).validation, [restorer], metrics=["psnr"])
-    found = np.mean([[score.metrics["psnr"] for score in scores] for scores in rows], axis=0)
+    restorers = {"degraded": Untouched(), "restored": restorer}
+    scored = score_pairs(
+        store, split_objects(store.ids).validation, restorers, Scoring(metrics=["psnr"])
+    )
+    found = np.mean([[some["psnr"] for some in one.metrics.values()] for one in scored], axis=0)
     training = restorer.card.training
     expected = [training["validation_psnr_blurred"], training["validation_psnr"]]
     np.testing.assert_allclose(found, expected, atol=0.01)

@@ -20,6 +20,9 @@ from pellucid.cli.options import (
 )
 from pellucid.errors import UsageError
 
+#: Objects whose pictures stand in a report.
+SHOWN = 6
+
 
 def evaluate(
     truth: Annotated[Path | None, typer.Option("--truth", help="The sharp image.")] = None,
@@ -59,34 +62,45 @@ def evaluate(
         return
     assert data is not None
     from pellucid.data.pairs import open_pairs
+    from pellucid.evaluation import scores
     from pellucid.evaluation.report import check_report_name, write_report
-    from pellucid.evaluation.scores import choose_part, objects_of, score_pairs, summarise
-    from pellucid.evaluation.tables import COLUMNS, print_table, terminal_table
-    from pellucid.evaluation.tables import as_json as table_as_json
-    from pellucid.restoration import load_restorer
+    from pellucid.evaluation.tables import COLUMNS, finite, print_table
+    from pellucid.restoration import Restorer, load_restorer
 
     check_outputs([report], [data], overwrite)
     if report is not None:
         check_report_name(report)
-    restorers = [load_restorer(model=name) for name in model or ()]
-    restorers += [load_restorer(method=name) for name in method or ()]
-    if not restorers:
+    named = [load_restorer(model=name) for name in model or ()]
+    named += [load_restorer(method=name) for name in method or ()]
+    if not named:
         raise UsageError("--data needs something to compare: --model or --method")
     store = open_pairs(data)
-    part = choose_part(store, restorers) if split == "auto" else split
-    chosen = objects_of(store, part, restorers)[:limit]
-    scoring = score_pairs(store, chosen, restorers, seed)
-    scores = [score for some in with_progress(scoring, len(chosen), "scoring") for score in some]
-    summaries = summarise(scores)
+    part = scores.choose_part(store, named) if split == "auto" else split
+    chosen = scores.objects_of(store, part, named)[:limit]
+    restorers: dict[str, Restorer] = {}
+    for restorer in (scores.Untouched(), *named):
+        again = sum(other.name == restorer.name for other in restorers.values())
+        restorers[f"{restorer.name} ({again + 1})" if again else restorer.name] = restorer
+    metrics, shown = [], []
+    scoring = scores.score_pairs(store, chosen, restorers, seed=seed)
+    for scored in with_progress(scoring, len(chosen), "scoring"):
+        metrics.append(scored.metrics)
+        if report is not None and len(shown) < SHOWN:
+            shown.append(scored)
+    summaries = scores.summarise(metrics)
     title = f"{len(chosen)} objects of {data.name}" + (
         ", held back" if part == "validation" else ""
     )
     if report is not None:
-        write_report(report, title, summaries, store, chosen[:6], restorers, seed, overwrite)
+        write_report(report, title, summaries, shown, overwrite)
     if as_json:
-        print_json({"objects": len(chosen), "restorers": table_as_json(summaries)})
+        numbers = {
+            name: {metric: vars(summary) for metric, summary in some.items()}
+            for name, some in summaries.items()
+        }
+        print_json({"objects": len(chosen), "restorers": finite(numbers)})
         return
-    print_table(terminal_table(summaries, title, tuple(COLUMNS)))
+    print_table(summaries, title, COLUMNS)
 
 
 def _evaluate_images(
@@ -96,16 +110,15 @@ def _evaluate_images(
     pixel_scale: float | None,
     as_json: bool,
 ) -> None:
-    import math
-
     from pellucid.api import read_image
+    from pellucid.evaluation.tables import finite
     from pellucid.metrics import measure
 
     images = [read_image(path, bands=bands, pixel_scale=pixel_scale) for path in (truth, restored)]
     with naming(restored):
         numbers = measure(images[1], images[0])
     if as_json:
-        print_json({key: value if math.isfinite(value) else None for key, value in numbers.items()})
+        print_json(finite(numbers))
         return
     for key, value in numbers.items():
         typer.echo(f"{key:26s}{value:10.4f}")

@@ -11,13 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.pairs import Pairs
 from pellucid.display import to_rgb
 from pellucid.errors import UsageError
-from pellucid.evaluation.tables import COLUMNS, Summaries, format_summary, markdown_table
+from pellucid.evaluation.scores import Scored, Summaries
+from pellucid.evaluation.tables import COLUMNS, markdown_table, summary_rows
 from pellucid.files import write_content
-from pellucid.metrics import measure
-from pellucid.restoration import Restorer
 from pellucid.version import __version__
 
 _STYLE = """
@@ -45,13 +43,10 @@ def write_report(
     path: str | Path,
     title: str,
     summaries: Summaries,
-    store: Pairs,
-    shown: Sequence[int] | NDArray[np.integer],
-    restorers: Sequence[Restorer],
-    seed: int = 0,
+    shown: Sequence[Scored],
     overwrite: bool = False,
 ) -> Path:
-    """Write a page: Markdown with the table, or HTML with some galaxies as well.
+    """Write a page: Markdown with the table, or HTML with the objects ``shown`` as well.
 
     Raises
     ------
@@ -59,52 +54,41 @@ def write_report(
         When the name ends neither in .html nor in .md.
     """
     path = check_report_name(path)
+    headings = ["", *(heading for heading, _ in COLUMNS.values())]
+    rows = summary_rows(summaries, COLUMNS)
     if path.suffix == ".md":
-        text = f"# {title}\n\n{markdown_table(summaries, tuple(COLUMNS))}"
+        text = f"# {title}\n\n{markdown_table(headings, rows)}\n"
     else:
-        text = _page(title, summaries, _gallery(store, shown, restorers, seed))
+        table = _row("th", headings) + "".join(_row("td", row) for row in rows)
+        text = _page(html.escape(title), table, "".join(map(_gallery_row, shown)))
     return write_content(path, text, overwrite)
 
 
-def _page(title: str, summaries: Summaries, gallery: str) -> str:
-    head = "".join(f"<th>{html.escape(text)}</th>" for text, _ in COLUMNS.values())
-    rows = "".join(
-        f"<tr><td>{html.escape(name)}</td>"
-        + "".join(f"<td>{format_summary(metrics[column], column)}</td>" for column in COLUMNS)
-        + "</tr>\n"
-        for name, metrics in summaries.items()
-    )
+def _page(title: str, table: str, gallery: str) -> str:
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
-        f"<h1>{html.escape(title)}</h1>"
-        f'<div class="wide"><table><tr><th></th>{head}</tr>\n{rows}</table></div>'
+        f'<h1>{title}</h1><div class="wide"><table>{table}</table></div>'
         f'<div class="wide"><table class="galaxies">{gallery}</table></div>'
         "<p>Mean over the objects ± its standard error. PSNR and SSIM are taken after the stretch."
         f"</p><footer>pellucid {__version__}</footer></html>\n"
     )
 
 
-def _gallery(
-    store: Pairs,
-    shown: Sequence[int] | NDArray[np.integer],
-    restorers: Sequence[Restorer],
-    seed: int,
-) -> str:
-    rows = []
-    for index in shown:
-        pair = store.pair(int(index), seed)
-        sharp, images = pair.sharp, {"degraded": pair.blurred}
-        for restorer in restorers:
-            images[restorer.name] = restorer(pair.blurred, pair.blur).image
-        cells = [f"<td>{_picture(to_rgb(sharp))}{html.escape(store.ids[int(index)])}</td>"]
-        cells += [
-            f"<td>{_picture(to_rgb(image))}{html.escape(name)} "
-            f"{measure(image, sharp, metrics=['psnr'])['psnr']:.1f} dB</td>"
-            for name, image in images.items()
-        ]
-        rows.append(f"<tr>{''.join(cells)}</tr>\n")
-    return "".join(rows)
+def _row(tag: str, texts: Sequence[str]) -> str:
+    cells = "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)
+    return f"<tr>{cells}</tr>\n"
+
+
+def _gallery_row(scored: Scored) -> str:
+    """An object as it is, then as each restorer made it."""
+    cells = [f"<td>{_picture(to_rgb(scored.pair.sharp))}{html.escape(scored.id)}</td>"]
+    cells += [
+        f"<td>{_picture(to_rgb(restoration.image))}{html.escape(name)} "
+        f"{scored.metrics[name]['psnr']:.1f} dB</td>"
+        for name, restoration in scored.restored.items()
+    ]
+    return f"<tr>{''.join(cells)}</tr>\n"
 
 
 def _picture(rgb: NDArray[np.uint8]) -> str:

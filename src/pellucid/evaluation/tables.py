@@ -1,14 +1,18 @@
-"""Tables of summaries: for a terminal, a page, a program."""
+"""Tables: for a terminal, a page, a program."""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from pellucid.evaluation.scores import Summary
+from pellucid.evaluation.scores import Summaries, Summary
 
 #: Metric, its heading, and how many decimals it deserves.
 COLUMNS: dict[str, tuple[str, int]] = {
@@ -21,58 +25,71 @@ COLUMNS: dict[str, tuple[str, int]] = {
     "ellipticity_error": ("Δe", 3),
 }
 
-Summaries = dict[str, dict[str, Summary]]
+
+def summary_rows(summaries: Summaries, columns: Iterable[str]) -> list[list[str]]:
+    """A row a restorer: its name, then ``mean ± standard error`` of each column."""
+    columns = list(columns)
+    return [
+        [name, *(_format(metrics[column], COLUMNS[column][1]) for column in columns)]
+        for name, metrics in summaries.items()
+    ]
 
 
-def terminal_table(summaries: Summaries, title: str, columns: tuple[str, ...]) -> Table:
-    """A table for `rich`, one row a restorer."""
+def print_table(summaries: Summaries, title: str, columns: Iterable[str]) -> None:
+    """Print a table to stdout, never narrower than it needs where nobody's terminal is there."""
+    columns = list(columns)
     table = Table(title=title, title_justify="left")
     table.add_column("", no_wrap=True)
     for column in columns:
         table.add_column(COLUMNS[column][0], justify="right", no_wrap=True)
-    for restorer, metrics in summaries.items():
-        table.add_row(restorer, *(format_summary(metrics[name], name) for name in columns))
-    return table
-
-
-def print_table(table: Table) -> None:
-    """Print a table to stdout, never narrower than it needs where nobody's terminal is there."""
+    for row in summary_rows(summaries, columns):
+        table.add_row(*row)
     console = Console()
     Console(width=None if console.is_terminal else 160).print(table)
 
 
-def markdown_table(summaries: Summaries, columns: tuple[str, ...]) -> str:
-    """The same in Markdown."""
+def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+    """A table in Markdown; the first ``left`` columns are texts, the others numbers."""
     lines = [
-        "| | " + " | ".join(COLUMNS[name][0] for name in columns) + " |",
-        "|---|" + "---:|" * len(columns),
+        _row(headings),
+        "|" + "---|" * left + "---:|" * (len(headings) - left),
+        *(_row(cells) for cells in rows),
     ]
-    for restorer, metrics in summaries.items():
-        cells = (format_summary(metrics[name], name) for name in columns)
-        lines.append(f"| {restorer} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
-def as_json(summaries: Summaries) -> dict[str, Any]:
-    """Plain numbers; what is not finite becomes null."""
-    return {
-        restorer: {
-            name: {"mean": _number(each.mean), "error": _number(each.error), "count": each.count}
-            for name, each in metrics.items()
-        }
-        for restorer, metrics in summaries.items()
-    }
+def csv_text(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows of one form as CSV; an empty field is no number."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
-def format_summary(summary: Summary, metric: str) -> str:
-    """``mean ± standard error``, with the decimals the metric deserves."""
-    digits = COLUMNS.get(metric, ("", 3))[1]
+def json_text(content: Any) -> str:
+    """Strict JSON, a list one row a line; what is not finite is null."""
+    content = finite(content)
+    if isinstance(content, list):
+        return "[\n" + ",\n".join(json.dumps(row, allow_nan=False) for row in content) + "\n]\n"
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def finite(content: Any) -> Any:
+    """Plain values as JSON has them; what is not finite becomes None."""
+    if isinstance(content, dict):
+        return {key: finite(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def _format(summary: Summary, digits: int) -> str:
     if not summary.count:
         return "–"
-    if not math.isfinite(summary.error):
-        return f"{summary.mean:.{digits}f}"
-    return f"{summary.mean:.{digits}f} ± {summary.error:.{digits}f}"
+    error = f" ± {summary.error:.{digits}f}" if math.isfinite(summary.error) else ""
+    return f"{summary.mean:.{digits}f}{error}"
 
 
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

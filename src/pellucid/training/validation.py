@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pellucid.data.pairs import Pairs
 from pellucid.display import to_rgb, write_picture
-from pellucid.evaluation.scores import score_pairs
+from pellucid.evaluation.scores import UNTOUCHED, Scoring, Untouched, score_pairs
 from pellucid.restoration import Restorer
 
 #: Objects in a panel.
@@ -18,9 +18,10 @@ DRAWN = 8
 
 def validate(restorer: Restorer, store: Pairs, indices: NDArray[np.integer]) -> dict[str, float]:
     """Mean stretched PSNR in dB of the blurred and the restored images of some objects."""
+    restorers = {UNTOUCHED: Untouched(), restorer.name: restorer}
     scores = [
-        [score.metrics["psnr"] for score in scores]
-        for scores in score_pairs(store, indices, [restorer], metrics=["psnr"])
+        [metrics["psnr"] for metrics in scored.metrics.values()]
+        for scored in score_pairs(store, indices, restorers, Scoring(metrics=["psnr"]))
     ]
     blurred, restored = np.mean(scores, axis=0)
     return {"psnr_blurred": float(blurred), "psnr": float(restored)}
