@@ -22,17 +22,28 @@ _CHUNK = 2**20
 
 
 @dataclass(frozen=True)
-class Remote:
-    """What an archive says of a file: bytes, and what tells its versions apart ("": nothing)."""
+class _Remote:
+    """What an archive says of a file: bytes, and what tells its versions apart ("": nothing).
 
+    ``part`` is where what has arrived of this version lies.
+    """
+
+    url: str
     size: int | None
     version: str
+    part: Path
+
+    @property
+    def have(self) -> int:
+        """Bytes that are there; 0 where nothing says that the rest belongs to them."""
+        have = self.part.stat().st_size if self.part.exists() else 0
+        return have if self.version and self.size and have <= self.size else 0
 
 
-def ask(client: Client, url: str) -> Remote:
-    """What the archive says of a file, without its content; raises as `answer`."""
-    with answer(client, url, method="HEAD") as response:
-        return Remote(_length(response), _version(response))
+def left_to_come(client: Client, url: str, target: Path) -> int:
+    """How many bytes of a file have not arrived yet, as far as the archive says."""
+    remote = _ask(client, url, target)
+    return (remote.size or 0) - remote.have
 
 
 def download(client: Client, url: str, target: Path) -> None:
@@ -51,17 +62,13 @@ def download(client: Client, url: str, target: Path) -> None:
     TemporaryError
         When the disk is full or read-only.
     """
-    remote = ask(client, url)
-    part = _part(target, remote)
+    remote = _ask(client, url, target)
+    size, part = remote.size, remote.part
     try:
-        if target.exists() and target.stat().st_size == remote.size and not _fault(target):
+        if target.exists() and target.stat().st_size == size and not _fault(target):
             return
-        have = part.stat().st_size if part.exists() else 0
-        if not (remote.version and remote.size and have <= remote.size):
-            have = 0  # nothing says that the rest belongs to it
-        size = remote.size
-        if not have or have != size:
-            size = _pour(client, url, remote, part, have)
+        if not remote.have or remote.have != size:
+            size = _pour(client, remote)
         got = part.stat().st_size
         if size not in (None, got):
             raise ArchiveError(f"{name_of(url)}: cut off after {got} of {size} bytes; run again")
@@ -77,10 +84,13 @@ def download(client: Client, url: str, target: Path) -> None:
         ) from error
 
 
-def parted(target: Path, remote: Remote) -> int:
-    """How many bytes of a file have arrived already."""
-    part = _part(target, remote)
-    return part.stat().st_size if remote.version and part.exists() else 0
+def _ask(client: Client, url: str, target: Path) -> _Remote:
+    with answer(client, url, method="HEAD") as response:
+        size, tag = _length(response), response.headers.get("ETag", "")
+        # A weak ETag says nothing about single bytes (RFC 9110, 8.8).
+        version = tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
+    mark = hashlib.sha256(f"{version} {size}".encode()).hexdigest()[:12]
+    return _Remote(url, size, version, target.with_name(f"{target.name}.{mark}.part"))
 
 
 def _fault(path: Path) -> str:
@@ -92,20 +102,22 @@ def _fault(path: Path) -> str:
     return ""
 
 
-def _pour(client: Client, url: str, remote: Remote, part: Path, have: int) -> int | None:
-    """Write what is still to come behind the ``have`` bytes that are there.
+def _pour(client: Client, remote: _Remote) -> int | None:
+    """Write what is still to come behind what is there.
 
     Returns how many bytes the archive says that there are in all.
     """
+    have, part = remote.have, remote.part
     asked = {"Range": f"bytes={have}-", "If-Range": remote.version} if have else {}
-    with answer(client, url, headers=asked) as response:
+    with answer(client, remote.url, headers=asked) as response:
         # A server that knows no ranges, or has a new version, sends all of it with status 200.
         start, total = _span(response)
         size = total if remote.size is None else remote.size
         if start not in (0, have) or total not in (None, size):
             part.unlink(missing_ok=True)
+            name = name_of(remote.url)
             raise ArchiveError(
-                f"{name_of(url)}: the archive promises {size} bytes, then sends others; run again"
+                f"{name}: the archive promises {size} bytes, then sends others; run again"
             )
         with part.open("ab" if start else "wb") as stream:
             # As it was sent, and at once, so that a killed run loses little.
@@ -127,14 +139,3 @@ def _span(response: Response) -> tuple[int, int | None]:
 def _length(response: Response) -> int | None:
     length = response.headers.get("Content-Length", "")
     return int(length) if length.isdigit() else None
-
-
-def _version(response: Response) -> str:
-    """A strong ETag or the date: a weak ETag says nothing about single bytes (RFC 9110, 8.8)."""
-    tag = response.headers.get("ETag", "")
-    return tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
-
-
-def _part(target: Path, remote: Remote) -> Path:
-    mark = hashlib.sha256(f"{remote.version} {remote.size}".encode()).hexdigest()[:12]
-    return target.with_name(f"{target.name}.{mark}.part")

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import BaseHTTPResponse, Retry
+from urllib3 import Retry
 from urllib3.exceptions import HTTPError
 
 from pellucid.errors import InputError, TemporaryError, one_line
@@ -57,14 +57,15 @@ class Client(requests.Session):
         self.retries, self.pause = retries, pause
         self.stream = True  # a mosaic is not held in memory
         # A range counts the bytes of the file, not of a packed answer.
-        own = {"User-Agent": f"pellucid/{__version__}", "Accept-Encoding": "identity"}
-        self.headers.update(own)
+        self.headers["Accept-Encoding"] = "identity"
+        self.headers["User-Agent"] = f"pellucid/{__version__}"
         retry = _Retry(
             retries,
             allowed_methods=None,
             status_forcelist=_PASSING,
             backoff_factor=pause,
             raise_on_status=False,
+            retry_after_max=_LONGEST,
         )
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter(max_retries=retry))
@@ -75,10 +76,6 @@ class _Retry(Retry):
 
     def get_backoff_time(self) -> float:
         return self.backoff_factor * 2 ** (len(self.history) - 1)
-
-    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
-        seconds = super().get_retry_after(response)
-        return seconds and min(seconds, _LONGEST)
 
 
 class _Adapter(HTTPAdapter):

@@ -105,17 +105,13 @@ def cosmos(
 ) -> None:
     """Fetch what SeeingGAN learnt from: COSMOS through Hubble and Subaru."""
     client = _client(retries, pause)
-    from pellucid.archives.cosmos.addresses import read_addresses
-    from pellucid.archives.cosmos.fetch import (
-        FILES,
-        bytes_to_come,
-        fetch_files,
-        missing_files,
-    )
+    from pellucid.archives.cosmos.addresses import Addresses
+    from pellucid.archives.cosmos.fetch import FILES, bytes_to_come, fetch_files, missing_files
     from pellucid.files import make_folder
+    from pellucid.settings import read_settings
 
     chosen = _tiles(tiles, region, whole)
-    known = read_addresses(addresses)
+    known = Addresses() if addresses is None else read_settings(addresses, Addresses)
     folder = make_folder(output)
     total = 1 + FILES * len(chosen)
     missing = missing_files(folder, known, chosen)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import BaseModel, ConfigDict, field_validator
-
-from pellucid.settings import read_settings
 
 
 class Addresses(BaseModel):
@@ -62,16 +58,3 @@ class Addresses(BaseModel):
         if not named:
             raise ValueError("write the tile's number into it as {tile:03d}")
         return value
-
-    def acs_url(self, tile: int, kind: str) -> str:
-        """The address of a tile's image (``sci``) or weight (``wht``)."""
-        return self.acs.format(tile=tile, kind=kind)
-
-    def subaru_url(self, tile: int) -> str:
-        """The address of a tile's image in r+."""
-        return self.subaru.format(tile=tile, kind="sci")
-
-
-def read_addresses(path: Path | None) -> Addresses:
-    """The archive's addresses, corrected by those that a YAML file names."""
-    return Addresses() if path is None else read_settings(path, Addresses)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from pellucid.archives.bring import Fetched, bring_each
 from pellucid.archives.cosmos.addresses import Addresses
 from pellucid.archives.cosmos.catalogue import catalogue_query, fetch_catalogue
-from pellucid.archives.cosmos.manifest import describe, is_whole, read_manifest, write_manifest
+from pellucid.archives.cosmos.manifest import enter, is_whole, read_manifest
 from pellucid.archives.cosmos.tiles import TILES
-from pellucid.archives.download import ask, download, parted
+from pellucid.archives.download import download, left_to_come
 from pellucid.archives.http import Client, insist, name_of
 from pellucid.errors import TemporaryError
 from pellucid.files import make_folder
@@ -23,18 +22,15 @@ CATALOGUE = "catalogue.ecsv"
 FILES = 3
 
 
-@dataclass(frozen=True)
-class ArchiveFile:
-    """A file to fetch: its place below the folder, and its address (or the catalogue's query)."""
-
-    file: str
-    origin: str
-
-
-def missing_files(folder: Path, addresses: Addresses, tiles: Sequence[int]) -> list[ArchiveFile]:
+def missing_files(folder: Path, addresses: Addresses, tiles: Sequence[int]) -> dict[str, str]:
     """What a folder lacks of the catalogue and, per tile, `FILES` images.
 
     The catalogue is that of these tiles and of those that the folder has already.
+
+    Returns
+    -------
+    dict
+        Each file's address, or the catalogue's query, by its place below the folder.
 
     Raises
     ------
@@ -42,32 +38,33 @@ def missing_files(folder: Path, addresses: Addresses, tiles: Sequence[int]) -> l
         When the folder's ``fetched.ecsv`` is damaged.
     """
     entries = read_manifest(folder)
-    there = [tile for tile in TILES if _images(addresses, tile)[0].file in entries]
-    query = catalogue_query(addresses, sorted({*tiles, *there}))
-    images = [image for tile in tiles for image in _images(addresses, tile)]
-    wanted = [ArchiveFile(CATALOGUE, query), *images]
-    return [file for file in wanted if not is_whole(folder, entries.get(file.file), file.origin)]
+    there = [tile for tile in TILES if next(iter(_images(addresses, tile))) in entries]
+    wanted = {CATALOGUE: catalogue_query(addresses, sorted({*tiles, *there}))}
+    for tile in tiles:
+        wanted |= _images(addresses, tile)
+    return {
+        file: origin
+        for file, origin in wanted.items()
+        if not is_whole(folder, entries.get(file), origin)
+    }
 
 
-def bytes_to_come(client: Client, folder: Path, missing: Sequence[ArchiveFile]) -> int:
+def bytes_to_come(client: Client, folder: Path, missing: Mapping[str, str]) -> int:
     """How many bytes of images are still to come, as far as the archive says.
 
     Raises
     ------
-    UnreachableError
-        When the archive does not answer at all.
     TemporaryError
-        When they do not fit on the disk.
+        When they do not fit on the disk, or the archive does not answer at all.
     """
     sizes = []
 
-    def measure(file: ArchiveFile) -> bool:
-        remote = ask(client, file.origin)
-        sizes.append((remote.size or 0) - parted(folder / file.file, remote))
+    def measure(file: str, url: str) -> bool:
+        sizes.append(left_to_come(client, url, folder / file))
         return True
 
-    images = [file for file in missing if file.file != CATALOGUE]
-    for _ in bring_each({file.file: partial(measure, file)} for file in images):
+    images = [(file, origin) for file, origin in missing.items() if file != CATALOGUE]
+    for _ in bring_each({file: partial(measure, file, url)} for file, url in images):
         pass  # what has no size has its turn, and its reason, when it is fetched
     total, free = sum(sizes), shutil.disk_usage(folder).free
     if total > free:
@@ -79,11 +76,9 @@ def bytes_to_come(client: Client, folder: Path, missing: Sequence[ArchiveFile]) 
 
 
 def fetch_files(
-    client: Client, folder: Path, addresses: Addresses, missing: Sequence[ArchiveFile]
+    client: Client, folder: Path, addresses: Addresses, missing: Mapping[str, str]
 ) -> Iterator[Fetched]:
-    """Bring files into a folder, one after the other.
-
-    The folder's ``fetched.ecsv`` gains an entry for each.
+    """Bring files into a folder, one after the other, an entry of ``fetched.ecsv`` for each.
 
     Raises
     ------
@@ -92,25 +87,24 @@ def fetch_files(
     """
     entries = read_manifest(folder)
 
-    def bring(file: ArchiveFile) -> bool:
-        target = folder / file.file
-        if file.file == CATALOGUE:
-            insist(client, lambda: fetch_catalogue(client, addresses, file.origin, target))
+    def bring(file: str, origin: str) -> bool:
+        target = folder / file
+        if file == CATALOGUE:
+            insist(client, lambda: fetch_catalogue(client, addresses, origin, target))
         else:
             make_folder(target.parent)
-            insist(client, lambda: download(client, file.origin, target))
-        entries[file.file] = describe(folder, file.file, file.origin)
-        write_manifest(folder, entries)
+            insist(client, lambda: download(client, origin, target))
+        enter(folder, entries, file, origin)
         return True
 
-    return bring_each({file.file: partial(bring, file)} for file in missing)
+    return bring_each({file: partial(bring, file, origin)} for file, origin in missing.items())
 
 
-def _images(addresses: Addresses, tile: int) -> list[ArchiveFile]:
+def _images(addresses: Addresses, tile: int) -> dict[str, str]:
     # Weights lie apart: a folder of tiles is read as the tiles of one mosaic.
     urls = {
-        addresses.acs_url(tile, "sci"): "acs",
-        addresses.acs_url(tile, "wht"): "acs_weight",
-        addresses.subaru_url(tile): "subaru",
+        "acs": addresses.acs.format(tile=tile, kind="sci"),
+        "acs_weight": addresses.acs.format(tile=tile, kind="wht"),
+        "subaru": addresses.subaru.format(tile=tile, kind="sci"),
     }
-    return [ArchiveFile(f"{below}/{name_of(url)}", url) for url, below in urls.items()]
+    return {f"{below}/{name_of(url)}": url for below, url in urls.items()}

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pellucid.data.catalogue import read_catalogue, write_catalogue
-from pellucid.errors import InputError
+from pellucid.errors import refusal
 
 NAME = "fetched.ecsv"
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A whole file: its place below the folder, its origin, its bytes, its digest, the day."""
 
     file: str
@@ -32,29 +29,23 @@ def read_manifest(folder: Path) -> dict[str, Entry]:
     if not path.exists():
         return {}
     table: Any = read_catalogue(path)
-    names = [field.name for field in fields(Entry)]
-    try:
-        rows = [[row[name] for name in names] for row in table]
-        entries = [Entry(str(a), str(b), int(c), str(d), str(e)) for a, b, c, d, e in rows]
-    except (KeyError, ValueError) as error:
-        raise InputError(f"{path}: is no list of fetched files; delete it") from error
-    return {entry.file: entry for entry in entries}
+    if tuple(table.colnames) != Entry._fields:
+        raise refusal(path, "is no list of fetched files", "delete it")
+    return {entry.file: entry for entry in (Entry(*row) for row in table)}
 
 
-def write_manifest(folder: Path, entries: Mapping[str, Entry]) -> None:
-    """Write the entries of a folder."""
+def enter(folder: Path, entries: dict[str, Entry], file: str, origin: str) -> None:
+    """Add a file that has just become whole to the entries of a folder, and write them."""
     from astropy.table import Table
 
-    rows: Any = [asdict(entries[file]) for file in sorted(entries)]
-    write_catalogue(folder / NAME, Table(rows=rows), overwrite=True)
-
-
-def describe(folder: Path, file: str, origin: str) -> Entry:
-    """The entry of a file that has just become whole."""
     with (folder / file).open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Entry(file, origin, (folder / file).stat().st_size, digest, now)
+    size = (folder / file).stat().st_size
+    entries[file] = Entry(
+        file, origin, size, digest, datetime.now(UTC).isoformat(timespec="seconds")
+    )
+    table = Table(rows=sorted(entries.values()), names=Entry._fields)
+    write_catalogue(folder / NAME, table, overwrite=True)
 
 
 def is_whole(folder: Path, entry: Entry | None, origin: str) -> bool:

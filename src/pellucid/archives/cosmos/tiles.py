@@ -39,13 +39,7 @@ def _grid() -> WCS:
 
 
 def check_tiles(tiles: list[int]) -> list[int]:
-    """The tiles in order, each once.
-
-    Raises
-    ------
-    UsageError
-        When Hubble has not seen one of them.
-    """
+    """The tiles in order, each once; refused where Hubble has not seen one of them."""
     for tile in tiles:
         if tile not in TILES:
             raise UsageError(
@@ -56,20 +50,7 @@ def check_tiles(tiles: list[int]) -> list[int]:
 
 
 def tiles_around(ra: float, dec: float, radius: float) -> list[int]:
-    """The tiles that a circle touches.
-
-    Parameters
-    ----------
-    ra, dec
-        Its middle in deg (ICRS).
-    radius
-        In deg.
-
-    Raises
-    ------
-    UsageError
-        When it lies beside the field.
-    """
+    """The tiles that a circle about (ra, dec) touches, in deg (ICRS); refused where none."""
     row, column = pixel_of(_grid(), ra, dec)
     rows, columns = np.divmod(TILES, COLUMNS)
     away = np.maximum(np.abs([rows - row, columns - column]) - _HALF, 0)

@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.archives.bring import RejectedError
+from pellucid.archives.sdss.frames import read_frame
 from pellucid.archives.sdss.query import SdssGalaxy
 from pellucid.data.mosaics.geometry import pixel_of
-from pellucid.errors import InputError
+from pellucid.errors import refusal
 from pellucid.files import make_folder
-from pellucid.fits import Card, check_sums, quiet, read_image, text_card, wcs_cards, write_image
-from pellucid.sky.image import SkyImage, is_nanomaggy
+from pellucid.fits import Card, quiet, text_card, wcs_cards, write_image
+from pellucid.sky.image import SkyImage
 
 BANDS = ("g", "r", "i")
 #: The band whose astrometry the other two are laid on, as the survey's own is tied to r.
@@ -55,15 +56,16 @@ def cut_window(frame_at: Callable[[int], SkyImage], ra: float, dec: float, size:
     own = frame_at(0)
     _, height, width = own.shape
     y, x = _pixel(own, ra, dec)
-    if not np.isfinite([x, y]).all():
+    bottom, left = np.round(np.subtract((y, x), (size - 1) / 2))
+    if not -size < bottom < height:  # a place without pixels is NaN
         raise RejectedError("its field does not show it")
-    left, bottom = (round(value - (size - 1) / 2) for value in (x, y))
-    if left < 0 or left + size > width:
+    if not 0 <= left <= width - size:
         raise RejectedError("lies within half a window of the left or right edge of its field")
-    if bottom + size <= 0 or bottom >= height:
-        raise RejectedError("its field does not show it")
+    left, bottom = int(left), int(bottom)
     flux = np.full((size, size), np.nan, np.float32)
-    header = own.header.copy() if own.header is not None else None
+    assert own.header is not None
+    assert own.wcs is not None
+    header = own.header.copy()
     for step, first, end in (
         (0, max(bottom, 0), min(bottom + size, height)),
         (-1, bottom, 0),
@@ -79,22 +81,23 @@ def cut_window(frame_at: Callable[[int], SkyImage], ra: float, dec: float, size:
         flux[first - bottom : end - bottom] = frame.flux[
             0, first + dy : end + dy, left + dx : left + dx + size
         ]
-        if step and header is not None:
+        if step:
             of = f"of the {'next' if step > 0 else 'previous'} field"
             header.add_history(f"rows {first - bottom} to {end - bottom - 1} are {of}")
     if not np.isfinite(flux).all():
         raise RejectedError("has pixels without a value")
-    assert own.wcs is not None
     wcs = own.wcs.deepcopy()
     wcs.wcs.crpix = wcs.wcs.crpix - (left, bottom)
     wcs.pixel_shape = (size, size)
     return SkyImage(flux, bands=own.bands, unit=own.unit, wcs=wcs, header=header)
 
 
-def middle(image: SkyImage) -> tuple[float, float]:
-    """(ra, dec) of the middle of an image in deg (ICRS)."""
-    _, height, width = image.shape
-    return _sky(image, (width - 1) / 2, (height - 1) / 2)
+def sky_of(image: SkyImage, x: float, y: float) -> tuple[float, float]:
+    """(ra, dec) in deg (ICRS) of a place in an image."""
+    wcs: Any = image.wcs
+    with quiet():
+        sky = wcs.pixel_to_world(x, y).icrs
+    return float(sky.ra.deg), float(sky.dec.deg)
 
 
 def write_cutouts(folder: Path, galaxy: SdssGalaxy, cutouts: Mapping[str, SkyImage]) -> None:
@@ -116,10 +119,10 @@ def write_cutouts(folder: Path, galaxy: SdssGalaxy, cutouts: Mapping[str, SkyIma
             "Z": (galaxy.z, "spectroscopic redshift"),
             "RA_TARG": (galaxy.ra, "[deg] of the object"),
             "DEC_TARG": (galaxy.dec, "[deg] of the object"),
-            "RUN": (galaxy.field.run, "imaging run"),
-            "RERUN": (str(galaxy.field.rerun), "processing of the run"),
-            "CAMCOL": (galaxy.field.camcol, "column of the camera"),
-            "FIELD": (galaxy.field.number, "field along the scan"),
+            "RUN": (galaxy.run, "imaging run"),
+            "RERUN": (str(galaxy.rerun), "processing of the run"),
+            "CAMCOL": (galaxy.camcol, "column of the camera"),
+            "FIELD": (galaxy.field, "field along the scan"),
             **{card.keyword: (card.value, card.comment) for card in own.cards},
         }
         image = replace(cutout, wcs=grid, bands=(band,), unit="nanomaggy")
@@ -127,42 +130,28 @@ def write_cutouts(folder: Path, galaxy: SdssGalaxy, cutouts: Mapping[str, SkyIma
 
 
 def check_cutouts(folder: Path, galaxy: SdssGalaxy, size: int) -> None:
-    """Refuse an object whose files are not all there, whole, and what they should be.
-
-    Raises
-    ------
-    InputError
-        With what is wrong with the first bad file.
-    """
+    """Refuse an object whose files are not all there, whole, and what they should be."""
     for band in BANDS:
         path = cutout_path(folder, galaxy, band)
-        check_sums(path)
-        image = read_image(path)
+        image = read_frame(path, band)
         assert image.header is not None
-        fault = None
+        away = np.abs(_pixel(image, galaxy.ra, galaxy.dec) - (size - 1) / 2).max()
         if image.shape != (1, size, size):
             fault = f"has shape {image.shape}, not (1, {size}, {size})"
-        elif image.bands != (band,) or text_card(image.header, "OBJID") != galaxy.id:
-            fault = f"is not band {band} of {galaxy.id}"
-        elif not is_nanomaggy(image.unit):
-            fault = f"is in {image.unit}, not in nanomaggies"
+        elif text_card(image.header, "OBJID") != galaxy.id:
+            fault = f"is not of {galaxy.id}"
         elif not np.isfinite(image.flux).all():
             fault = "has pixels without a value"
-        elif image.wcs is None or _off_middle(image, galaxy) > 1:
+        elif not away <= 1:  # NaN is far
             fault = "does not have the object in its middle"
-        if fault:
-            raise InputError(f"{path}: {fault}; fetch it again")
+        else:
+            continue
+        raise refusal(path, fault, "fetch it again")
 
 
 def cutout_path(folder: Path, galaxy: SdssGalaxy, band: str) -> Path:
     """Where an object's cutout in a band lies."""
     return folder / galaxy.id / f"{galaxy.id}-{band}.fits"
-
-
-def _off_middle(image: SkyImage, galaxy: SdssGalaxy) -> float:
-    """How far the object lies from the middle along the worse axis, in pixels; NaN is far."""
-    away = np.abs(_pixel(image, galaxy.ra, galaxy.dec) - (image.shape[-1] - 1) / 2)
-    return float(np.nan_to_num(away, nan=np.inf).max())
 
 
 def _pixel(image: SkyImage, ra: float, dec: float) -> NDArray[np.float64]:
@@ -172,17 +161,9 @@ def _pixel(image: SkyImage, ra: float, dec: float) -> NDArray[np.float64]:
         return pixel_of(wcs, ra, dec)
 
 
-def _sky(image: SkyImage, x: float, y: float) -> tuple[float, float]:
-    """(ra, dec) in deg (ICRS) of a place in an image."""
-    wcs: Any = image.wcs
-    with quiet():
-        sky = wcs.pixel_to_world(x, y).icrs
-    return float(sky.ra.deg), float(sky.dec.deg)
-
-
 def _offset(own: SkyImage, neighbour: SkyImage, x: float, y: float) -> tuple[int, int]:
     """What to add to a pixel of ``own`` to name the same pixel of the scan in ``neighbour``."""
-    exact = _pixel(neighbour, *_sky(own, x, y)) - (y, x)
+    exact = _pixel(neighbour, *sky_of(own, x, y)) - (y, x)
     if not np.isfinite(exact).all() or np.abs(exact - np.round(exact)).max() > _ALIGNED:
         raise RejectedError("the pixels of the neighbouring field do not line up with its own")
     dy, dx = np.round(exact).astype(int)

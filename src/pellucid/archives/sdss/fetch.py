@@ -17,7 +17,7 @@ from pellucid.archives.sdss.cutouts import (
     REFERENCE,
     check_cutouts,
     cut_window,
-    middle,
+    sky_of,
     write_cutouts,
 )
 from pellucid.archives.sdss.frames import FieldFrames, clear_frames
@@ -28,16 +28,9 @@ from pellucid.sky.image import SkyImage
 
 
 def fetch_objects(client: Client, listing: Listing, size: int) -> Iterator[Fetched]:
-    """Bring the galaxies of a listing into its folder, field by field.
+    """Bring the galaxies of a listing into its folder, cut to ``size`` pixels a side.
 
-    Parameters
-    ----------
-    client
-        Who asks for the frames.
-    listing
-        From `open_listing`; gains the reasons of the galaxies that are rejected.
-    size
-        Pixels a side.
+    The listing gains the reasons of the galaxies that are rejected.
 
     Raises
     ------
@@ -53,8 +46,8 @@ def fetch_objects(client: Client, listing: Listing, size: int) -> Iterator[Fetch
 def _fields(client: Client, listing: Listing, size: int) -> Iterator[dict[str, Callable[[], bool]]]:
     """What brings the galaxies of a field, field after field."""
     frames = listing.folder / ".frames"
-    ordered = sorted(listing.galaxies, key=lambda galaxy: (galaxy.field, int(galaxy.id)))
-    for field, galaxies in groupby(ordered, key=lambda galaxy: galaxy.field):
+    ordered = sorted(listing.galaxies, key=lambda galaxy: (galaxy.shown_in, int(galaxy.id)))
+    for field, galaxies in groupby(ordered, key=lambda galaxy: galaxy.shown_in):
         held = FieldFrames(client, frames, field)
         known = len(listing.rejected)
         bring = partial(_bring, listing.folder, size, held)
@@ -80,7 +73,7 @@ def _bring(folder: Path, size: int, frames: FieldFrames, galaxy: SdssGalaxy) -> 
 
     reference = cut(REFERENCE, galaxy.ra, galaxy.dec)
     # The others follow its pixels, not the object: half a pixel between bands at most.
-    ra, dec = middle(reference)
+    ra, dec = sky_of(reference, 0.5 * (size - 1), 0.5 * (size - 1))
     others = {band: cut(band, ra, dec) for band in BANDS if band != REFERENCE}
     write_cutouts(folder, galaxy, {REFERENCE: reference, **others})
     check_cutouts(folder, galaxy, size)

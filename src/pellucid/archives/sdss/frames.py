@@ -9,7 +9,7 @@ from pathlib import Path
 from pellucid.archives.bring import RejectedError
 from pellucid.archives.http import ArchiveError, Client, MissingError, answer, insist, name_of
 from pellucid.archives.sdss.query import Field
-from pellucid.errors import InputError, PellucidError, one_line
+from pellucid.errors import InputError, PellucidError, one_line, refusal
 from pellucid.files import make_folder, write_content
 from pellucid.fits import check_sums, read_image, text_card
 from pellucid.sky.image import SkyImage, is_nanomaggy
@@ -96,15 +96,16 @@ def download_frame(client: Client, field: Field, band: str) -> bytes:
 
 
 def read_frame(path: Path, band: str) -> SkyImage:
-    """A frame on disk: one band, nanomaggies, with its WCS; refused where it is none."""
+    """A frame, or a window of one: one band, nanomaggies, with its WCS; else refused."""
     check_sums(path)
     frame = read_image(path, bands=(band,))
     assert frame.header is not None
-    written = text_card(frame.header, "FILTER")
-    if written not in ("", band):
-        raise InputError(f"{path}: shows band {written}, not {band}; fetch it again")
-    if not is_nanomaggy(frame.unit):
-        raise InputError(f"{path}: is in {frame.unit}, not in nanomaggies; fetch it again")
-    if frame.wcs is None:
-        raise InputError(f"{path}: has no celestial WCS; fetch it again")
-    return frame
+    if (written := text_card(frame.header, "FILTER")) not in ("", band):
+        fault = f"shows band {written}, not {band}"
+    elif not is_nanomaggy(frame.unit):
+        fault = f"is in {frame.unit}, not in nanomaggies"
+    elif frame.wcs is None:
+        fault = "has no celestial WCS"
+    else:
+        return frame
+    raise refusal(path, fault, "fetch it again")

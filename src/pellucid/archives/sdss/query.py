@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import csv
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from math import isfinite
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+import pydantic
+from pydantic import FiniteFloat, NonNegativeInt, ValidationError
 
 from pellucid.archives.http import QUERY_SECONDS, ArchiveError, Client, answer
 from pellucid.errors import one_line
 
 SKYSERVER = "https://skyserver.sdss.org/dr12/en/tools/search/x_results.aspx"
-COLUMNS = ("id", "ra", "dec", "z", "run", "rerun", "camcol", "field")
 
 
 class Field(NamedTuple):
@@ -25,29 +23,32 @@ class Field(NamedTuple):
     number: int
 
 
-@dataclass(frozen=True)
-class SdssGalaxy:
+class SdssGalaxy(pydantic.BaseModel, frozen=True):
     """A row of the sample: position in deg (ICRS), redshift, and the field that shows it."""
 
-    id: str
-    ra: float
-    dec: float
-    z: float
-    field: Field
+    #: It becomes the name of a folder.
+    id: Annotated[str, pydantic.Field(pattern=r"^[0-9]{1,20}$")]
+    ra: Annotated[float, pydantic.Field(ge=0, le=360)]
+    dec: Annotated[float, pydantic.Field(ge=-90, le=90)]
+    z: FiniteFloat
+    run: NonNegativeInt
+    rerun: NonNegativeInt
+    camcol: NonNegativeInt
+    field: NonNegativeInt
+
+    @property
+    def shown_in(self) -> Field:
+        return Field(self.run, self.rerun, self.camcol, self.field)
+
+
+COLUMNS = tuple(SdssGalaxy.model_fields)
 
 
 def sample_query(z_min: float, z_max: float, limit: int | None = None) -> str:
-    """The SQL of the sample of GalaxyGAN: ``z_min`` < z < ``z_max``, in the order of objID.
+    """The SQL of the sample of GalaxyGAN: the first ``limit`` with ``z_min`` < z < ``z_max``.
 
-    The views PhotoPrimary and SpecObj hold primary photometry (mode = 1) and each object's best
-    spectrum (sciencePrimary = 1).
-
-    Parameters
-    ----------
-    z_min, z_max
-        Spectroscopic redshift.
-    limit
-        Take the first so many.
+    They stand in the order of objID; z is spectroscopic. The views PhotoPrimary and SpecObj hold
+    primary photometry (mode = 1) and each object's best spectrum (sciencePrimary = 1).
 
     References
     ----------
@@ -77,33 +78,13 @@ def query_sample(client: Client, sql: str) -> tuple[list[SdssGalaxy], dict[str, 
     rejected: dict[str, str] = {}
     for row in _rows(page):
         try:
-            galaxy = galaxy_from(row)
-        except ValueError as error:
-            rejected[ascii(row["id"])[1:-1]] = str(error)
+            galaxy = SdssGalaxy.model_validate(row)
+        except ValidationError as error:
+            (column, *_), id = error.errors()[0]["loc"], ascii(row["id"])[1:-1]
+            rejected[id] = f"its {column} is no number, or out of range"
         else:
             galaxies.setdefault(galaxy.id, galaxy)
     return list(galaxies.values()), rejected
-
-
-def galaxy_from(row: Mapping[str, str]) -> SdssGalaxy:
-    """A galaxy from the text of its columns.
-
-    Raises
-    ------
-    ValueError
-        When its values are not what they should be.
-    """
-    # The id becomes the name of a folder.
-    if not re.fullmatch(r"[0-9]{1,20}", row["id"]):
-        raise ValueError("its id is no number")
-    try:
-        ra, dec, z = (float(row[name]) for name in ("ra", "dec", "z"))
-        field = Field(*(int(row[name]) for name in ("run", "rerun", "camcol", "field")))
-    except ValueError:
-        raise ValueError("its position, redshift or field is no number") from None
-    if not (0 <= ra <= 360 and -90 <= dec <= 90 and isfinite(z) and min(field) >= 0):
-        raise ValueError("its position, redshift or field is out of range")
-    return SdssGalaxy(row["id"], ra, dec, z, field)
 
 
 def _rows(text: str) -> list[dict[str, str]]:

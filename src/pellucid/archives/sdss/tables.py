@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from pellucid.archives.http import Client, insist
-from pellucid.archives.sdss.query import COLUMNS, SdssGalaxy, galaxy_from, query_sample
+from pellucid.archives.sdss.query import COLUMNS, SdssGalaxy, query_sample
 from pellucid.data.catalogue import read_catalogue, write_catalogue
 from pellucid.data.rejection import Rejection, write_rejected
-from pellucid.errors import InputError, one_line
+from pellucid.errors import InputError, refusal
 
 _TYPES = (str, float, float, float, int, int, int, int)
 
@@ -35,12 +37,8 @@ class Listing:
         """Write both tables; a galaxy that was rejected leaves the catalogue."""
         from astropy.table import Table
 
-        rows: Any = [
-            (galaxy.id, galaxy.ra, galaxy.dec, galaxy.z, *galaxy.field)
-            for galaxy in self.galaxies
-            if galaxy.id not in self.rejected
-        ]
-        catalogue = Table(rows=rows or None, names=COLUMNS, dtype=_TYPES, meta=self.origin)
+        kept = [g.model_dump() for g in self.galaxies if g.id not in self.rejected]
+        catalogue = Table(rows=kept or None, names=COLUMNS, dtype=_TYPES, meta=self.origin)
         rejected = [Rejection(id, reason) for id, reason in self.rejected.items()]
         # In this order: no galaxy may be in neither table, should the run die between them.
         write_rejected(self.folder / "rejected.ecsv", rejected, True, self.origin)
@@ -52,10 +50,8 @@ def open_listing(client: Client, folder: Path, sql: str, size: int) -> Listing:
 
     Parameters
     ----------
-    client
-        Who asks the archive.
-    folder
-        Where the tables are or will be.
+    client, folder
+        Who asks the archive, and where the tables are or will be.
     sql
         See `pellucid.archives.sdss.query.sample_query`; an answer to another one is not taken.
     size
@@ -74,8 +70,16 @@ def open_listing(client: Client, folder: Path, sql: str, size: int) -> Listing:
         tables: list[Any] = [read_catalogue(path) for path in paths]
         if all(table.meta == origin for table in tables):
             rejected = {str(row["id"]): str(row["reason"]) for row in tables[1]}
-            listed = _listed(paths[0], tables[0])
-            kept = [galaxy for galaxy in listed if galaxy.id not in rejected]
+            try:
+                galaxies = [
+                    SdssGalaxy.model_validate({name: str(row[name]) for name in COLUMNS})
+                    for row in tables[0]
+                ]
+            except (KeyError, ValidationError) as error:
+                raise refusal(
+                    paths[0], "is no catalogue of fetched galaxies", "delete it"
+                ) from error
+            kept = [galaxy for galaxy in galaxies if galaxy.id not in rejected]
             return Listing(folder, kept, rejected, origin)
     galaxies, rejected = insist(client, lambda: query_sample(client, sql))
     if not (galaxies or rejected):
@@ -83,12 +87,3 @@ def open_listing(client: Client, folder: Path, sql: str, size: int) -> Listing:
     listing = Listing(folder, galaxies, rejected, origin)
     listing.save()
     return listing
-
-
-def _listed(path: Path, catalogue: Any) -> list[SdssGalaxy]:
-    try:
-        return [galaxy_from({name: str(row[name]) for name in COLUMNS}) for row in catalogue]
-    except (KeyError, ValueError) as error:
-        raise InputError(
-            f"{path}: is no catalogue of fetched galaxies ({one_line(error)}); delete it"
-        ) from error
