@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pellucid.data.channels import IMAGE, Known, input_channels
 from pellucid.data.pairs import Pairs
 from pellucid.errors import InputError
-from pellucid.sky import PSF, Pair, background_of, robust_background
+from pellucid.sky import PSF, background_of, robust_background
 from pellucid.stretch import GalaxyGANStretch, Stretch, to_network
 
 
@@ -32,10 +32,6 @@ class Batch(NamedTuple):
     blurred: NDArray[np.float32]
     sharp: NDArray[np.float32]
     blurs: tuple[PSF | None, ...]
-
-
-#: Channels, sharp image and blur of one image.
-Sample = tuple[NDArray[np.float32], NDArray[np.float32], PSF | None]
 
 
 @dataclass(frozen=True)
@@ -88,18 +84,12 @@ class PairSampler:
         blurred, sharp, blurs = zip(*map(self._sample, positions), strict=True)
         return Batch(np.stack(blurred), np.stack(sharp), blurs)
 
-    def _sample(self, position: int) -> Sample:
+    def _sample(self, position: int) -> tuple[NDArray[np.float32], NDArray[np.float32], PSF | None]:
+        """Channels, sharp image and blur of one image."""
         epoch, place = divmod(position, len(self.indices))
         index = int(self.indices[_order(self.seed, epoch, len(self.indices))[place]])
         rng = np.random.default_rng([self.seed, position, 1])
         pair = self.store.draw(index, rng, with_blur=self.inputs != IMAGE)
-        try:
-            return self._made(pair, rng)
-        except InputError as error:
-            name = self.store.ids[index]
-            raise InputError(f"{self.store.path}: object {name}: {error}") from error
-
-    def _made(self, pair: Pair, rng: np.random.Generator) -> Sample:
         blurred, stamps = pair.blurred, pair.blur and pair.blur.stamps
         if rng.random() < self.composite:
             blurred = blurred.with_flux(as_composite(blurred.flux))
@@ -118,8 +108,13 @@ class PairSampler:
         blur = None
         if pair.blur is not None and stamps is not None:
             blur = PSF(_turned(stamps, mirrored, turns), pair.blur.pixel_scale)
-        value = [to_network(self.stretch.forward(planes, sky)) for planes in flux]
-        return input_channels(self.inputs, Known(value[0], flux[0], sky, blur)), value[1], blur
+        try:
+            value = [to_network(self.stretch.forward(planes, sky)) for planes in flux]
+            channels = input_channels(self.inputs, Known(value[0], flux[0], sky, blur))
+        except InputError as error:
+            name = self.store.ids[index]
+            raise InputError(f"{self.store.path}: object {name}: {error}") from error
+        return channels, value[1], blur
 
 
 @lru_cache(maxsize=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from pellucid.files import write_content
 if TYPE_CHECKING:
     from astropy.table import Table
 
-_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+_COMPARE = {
     "<=": operator.le,
     ">=": operator.ge,
     "==": operator.eq,
@@ -73,12 +73,12 @@ class Catalogue:
             factor = stated.to(unit) if stated is not None and unit is not None else 1.0
             values = np.ma.filled(np.ma.masked_array(column, dtype=np.float64), np.nan)
         except UnitConversionError:
-            raise InputError(
-                f"{self.path}: column {name} is in {stated}; {unit} is needed"
-            ) from None
+            fault = f"is in {stated}; {unit} is needed"
         except (TypeError, ValueError):
-            raise InputError(f"{self.path}: column {name} holds no numbers") from None
-        return factor * np.asarray(values)
+            fault = "holds no numbers"
+        else:
+            return factor * np.asarray(values)
+        raise InputError(f"{self.path}: column {name} {fault}")
 
     def meets(self, conditions: Sequence[str]) -> NDArray[np.bool_]:
         """Which rows meet every condition, e.g. ``"redshift < 0.02"``; one without a value none."""
@@ -98,27 +98,17 @@ class Catalogue:
     def _found(self, names: Sequence[str]) -> str:
         found = self.find(*names)
         if found is None:
-            raise self._without(" or ".join(map(repr, names)), self.advice)
+            raise _without(self.path, self.table, names, self.advice)
         return found
-
-    def _without(self, names: str, advice: str) -> InputError:
-        there = ", ".join(self.table.colnames)
-        return InputError(f"{self.path}: has no column {names}; there are {there}{advice}")
 
 
 def open_catalogue(path: str | Path, id_column: str = "id", advice: str = "") -> Catalogue:
-    """The catalogue in a file, its ids as they are written there, digits or not.
-
-    Raises
-    ------
-    InputError
-        When the file is missing, no table or has no such column.
-    """
-    catalogue = Catalogue(Path(path), read_catalogue(path, text=id_column), advice)
-    if id_column not in catalogue.table.colnames:
+    """The catalogue in a file, its ids as they are written there, digits or not."""
+    table = read_catalogue(path, text=id_column)
+    if id_column not in table.colnames:
         which = "; --id-column names the one with the objects' ids"
-        raise catalogue._without(repr(id_column), which)
-    return catalogue
+        raise _without(path, table, [id_column], which)
+    return Catalogue(Path(path), table, advice)
 
 
 def read_catalogue(path: str | Path, text: str | None = None) -> Table:
@@ -130,11 +120,6 @@ def read_catalogue(path: str | Path, text: str | None = None) -> Table:
         The catalogue's file.
     text
         A column to take from a CSV as it is written there, digits or not: an id.
-
-    Raises
-    ------
-    InputError
-        When the file is missing or no table.
     """
     from astropy.table import Table
 
@@ -162,6 +147,11 @@ def select_ids(path: str | Path, conditions: Sequence[str] = (), column: str = "
     catalogue = open_catalogue(path, column)
     ids = catalogue.text(column)
     return [ids[row] for row in np.flatnonzero(catalogue.meets(conditions))]
+
+
+def _without(path: str | Path, table: Table, names: Sequence[str], advice: str) -> InputError:
+    wanted, there = " or ".join(map(repr, names)), ", ".join(table.colnames)
+    return InputError(f"{path}: has no column {wanted}; there are {there}{advice}")
 
 
 def _text(value: Any) -> str:

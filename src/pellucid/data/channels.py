@@ -49,15 +49,7 @@ class Channel(NamedTuple):
 
 
 def input_channels(inputs: Sequence[str], known: Known) -> NDArray[np.float32]:
-    """The channels by name, shape (channel, y, x).
-
-    Raises
-    ------
-    InputError
-        When one of them needs a blur and none is known.
-    """
-    if tuple(inputs) == IMAGE:
-        return known.value
+    """The channels by name, shape (channel, y, x)."""
     return np.concatenate([CHANNELS[name].make(known) for name in inputs])
 
 

@@ -46,11 +46,6 @@ def find_objects(folder: str | Path) -> dict[str, list[Path]]:
 
     A sub-folder that holds FITS files is one object, one file a band, as GalaxyGAN's authors laid
     out their data (``<id>/<id>-g.fits`` …); a FITS file or an 8-bit composite is one object, too.
-
-    Raises
-    ------
-    InputError
-        When the folder does not exist or holds no image.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -82,25 +77,18 @@ def read_objects(
 
 
 def read_object(files: Sequence[Path], cut: Cut) -> SkyImage:
-    """One object from its files, cut as asked.
-
-    Raises
-    ------
-    InputError
-        When a file is bad, a band is missing or the image is smaller than the cut.
-    """
-    if is_composite(files[0]) and len(files) > 1:
+    """One object from its files, cut as asked."""
+    composite, scale = is_composite(files[0]), cut.pixel_scale and cut.pixel_scale / cut.shrink
+    if composite and len(files) > 1:
         also = ", ".join(file.name for file in files[1:])
         raise InputError(f"{files[0]}: shares its id with {also}")
-    native_scale = None if cut.pixel_scale is None else cut.pixel_scale / cut.shrink
-    if is_composite(files[0]):
-        image = read_composite(files[0], pixel_scale=native_scale)
+    if composite:
+        image = read_composite(files[0], scale)
     else:
-        image = read_image(
-            *_in_band_order(files, cut.bands), bands=cut.bands, pixel_scale=native_scale
-        )
+        ordered = _in_band_order(files, cut.bands)
+        image = read_image(*ordered, bands=cut.bands, pixel_scale=scale)
     if cut.shrink > 1:
-        image = shrunk(image, cut.shrink, in_stretch=is_composite(files[0]))
+        image = shrunk(image, cut.shrink, in_stretch=composite)
     if cut.size is not None:
         _, height, width = image.shape
         if min(height, width) < cut.size:
@@ -128,12 +116,8 @@ def pairs_of_folder(
         See `find_objects`.
     degradations
         That make the blurred images.
-    cut
-        What is done to each image.
     ids
         Which objects to take, in this order; None takes all.
-    overwrite
-        Replace a store that is there.
     progress
         Shows how far it is: given the objects as they come and their number, it yields them.
 
@@ -141,11 +125,6 @@ def pairs_of_folder(
     -------
     tuple
         How many objects the store holds, those that were rejected, and the ids without files.
-
-    Raises
-    ------
-    InputError
-        When no object is left.
     """
     objects = find_objects(folder)
     wanted = list(objects) if ids is None else ids
@@ -170,16 +149,13 @@ def shrunk(image: SkyImage, factor: int, in_stretch: bool = False) -> SkyImage:
     _, height, width = image.shape
     if min(height, width) < factor:
         raise InputError(f"an image of {height}×{width} cannot be shrunk by {factor}")
-    scale = None if image.pixel_scale is None else image.pixel_scale * factor
-    stretch = GalaxyGANStretch(clip=False)
-    return SkyImage(
-        stretch.inverse(block_mean(stretch.forward(image.flux), factor, factor))
-        if in_stretch
-        else block_mean(image.flux, factor, factor),
-        bands=image.bands,
-        unit=image.unit,
-        pixel_scale=scale,
-    )
+    if in_stretch:
+        stretch = GalaxyGANStretch(clip=False)
+        flux = stretch.inverse(block_mean(stretch.forward(image.flux), factor, factor))
+    else:
+        flux = block_mean(image.flux, factor, factor)
+    scale = image.pixel_scale and image.pixel_scale * factor
+    return SkyImage(flux, bands=image.bands, unit=image.unit, pixel_scale=scale)
 
 
 def _in_band_order(files: Sequence[Path], bands: Sequence[str] | None) -> list[Path]:

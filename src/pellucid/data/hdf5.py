@@ -1,11 +1,15 @@
-"""HDF5 files that are complete or absent."""
+"""Pair stores as HDF5 files, which are complete or absent."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pellucid.errors import InputError
 from pellucid.files import write_atomically
@@ -41,47 +45,43 @@ def write_hdf5(
     return write_atomically(path, write, overwrite)
 
 
-def create_images(file: Any, name: str, shape: tuple[int, int, int]) -> None:
-    """A data set of images, one chunk each, compressed and with a checksum; it grows."""
-    file.create_dataset(
-        name,
-        shape=(0, *shape),
-        maxshape=(None, *shape),
-        chunks=(1, *shape),
-        dtype="float32",
-        compression="lzf",
-        shuffle=True,
-        fletcher32=True,
-    )
-
-
-def read_ids(path: Path, file: Any, *names: str) -> list[str]:
-    """The objects' ids in an open file whose image sets ``names`` must hold one image each.
-
-    Raises
-    ------
-    InputError
-        When one does not.
-    """
-    ids = [identifier.decode() for identifier in file["id"][:]]
-    for name in names:
-        if len(ids) != len(file[name]):
-            raise InputError(f"{path}: has {len(ids)} ids for {len(file[name])} {name} images")
-    return ids
+def append_image(file: Any, name: str, flux: NDArray[np.float32]) -> None:
+    """Add to a data set of images, one chunk each, compressed and with a checksum."""
+    if name not in file:
+        file.create_dataset(
+            name,
+            shape=(0, *flux.shape),
+            maxshape=(None, *flux.shape),
+            chunks=(1, *flux.shape),
+            dtype="float32",
+            compression="lzf",
+            shuffle=True,
+            fletcher32=True,
+        )
+    images = file[name]
+    images.resize(len(images) + 1, axis=0)
+    images[-1] = flux
 
 
 @dataclass
-class ImageFile:
-    """An HDF5 file of images that each process opens for itself, once, when it first reads.
+class Store:
+    """What both kinds of store have; each process opens the file for itself when it first reads.
 
     An open handle survives neither a fork nor a pickle.
     """
 
     path: Path
-    _opened: Any = field(default=None, repr=False, compare=False)
+    ids: list[str]
+    bands: tuple[str, ...]
+    unit: str | None
+    pixel_scale: float
+    _opened: Any = field(default=None, init=False, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_opened": None}
+        return {**vars(self), "_opened": None}
+
+    def __len__(self) -> int:
+        return len(self.ids)
 
     def read(self, index: int, read: Callable[[Any], T]) -> T:
         """What ``read`` takes of the open `h5py.File` for an object.
@@ -99,6 +99,34 @@ class ImageFile:
             return read(self._opened)
         except (InputError, OSError, KeyError, ValueError) as error:
             raise InputError(f"{self.path}: object {index} is damaged ({error})") from error
+
+
+def write_header(
+    file: Any,
+    form: str,
+    ids: Sequence[str],
+    bands: tuple[str, ...],
+    unit: str | None,
+    pixel_scale: float,
+) -> None:
+    """Write what `read_header` reads, and the form by which a store is known."""
+    file["id"] = np.array([name.encode() for name in ids])
+    file.attrs["format"] = form
+    file.attrs["bands"] = json.dumps(bands)
+    file.attrs["unit"] = unit or ""
+    file.attrs["pixel_scale"] = pixel_scale
+
+
+def read_header(
+    path: Path, file: Any, *names: str
+) -> tuple[Path, list[str], tuple[str, ...], str | None, float]:
+    """The fields of `Store`, of an open file whose image sets ``names`` hold one image an id."""
+    ids = [identifier.decode() for identifier in file["id"][:]]
+    for name in names:
+        if len(ids) != len(file[name]):
+            raise InputError(f"{path}: has {len(ids)} ids for {len(file[name])} {name} images")
+    bands = tuple(json.loads(file.attrs["bands"]))
+    return path, ids, bands, str(file.attrs["unit"]) or None, float(file.attrs["pixel_scale"])
 
 
 class _Stream:

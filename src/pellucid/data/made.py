@@ -8,7 +8,7 @@ A blurred image is not stored: it is a pure function of the sharp one, a degrada
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.hdf5 import ImageFile, create_images, read_ids, write_hdf5
+from pellucid.data.hdf5 import Store, append_image, read_header, write_hdf5, write_header
 from pellucid.data.rejection import Rejection
 from pellucid.errors import InputError, PellucidError
 from pellucid.optics import Degradation, object_rng
@@ -27,37 +27,17 @@ FORMAT = "pellucid-pairs-1"
 
 
 @dataclass
-class MadePairs:
+class MadePairs(Store):
     """Sharp images and the degradations that their blurred partners come from; see `Pairs`."""
 
-    path: Path
-    ids: list[str]
-    bands: tuple[str, ...]
-    unit: str | None
-    pixel_scale: float
     degradations: list[Degradation]
-    blurred_scale: float | None = field(default=None, init=False)
-    _file: ImageFile = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        self._file = ImageFile(self.path)
+    blurred_scale: None = field(default=None, init=False)
 
     @classmethod
     def of(cls, path: Path, file: Any) -> MadePairs:
         """The store in an open `h5py.File`."""
-        return cls(
-            path=path,
-            ids=read_ids(path, file, "sharp"),
-            bands=tuple(json.loads(file.attrs["bands"])),
-            unit=str(file.attrs["unit"]) or None,
-            pixel_scale=float(file.attrs["pixel_scale"]),
-            degradations=[
-                Degradation(**fields) for fields in json.loads(file.attrs["degradations"])
-            ],
-        )
-
-    def __len__(self) -> int:
-        return len(self.ids)
+        degradations = [Degradation(**way) for way in json.loads(file.attrs["degradations"])]
+        return cls(*read_header(path, file, "sharp"), degradations)
 
     def through(self, degradation: Degradation) -> MadePairs:
         """The same objects, their blurred partners made by another degradation."""
@@ -65,7 +45,7 @@ class MadePairs:
 
     def flux(self, index: int) -> NDArray[np.float32]:
         """Sharp flux of one object, shape (band, y, x)."""
-        return self._file.read(index, lambda file: file["sharp"][index])
+        return self.read(index, lambda file: file["sharp"][index])
 
     def sharp(self, index: int) -> SkyImage:
         """See `Pairs`."""
@@ -122,36 +102,32 @@ def write_pairs(
     InputError
         When no object is left.
     """
-    ids: list[str] = []
+    ids: dict[str, None] = {}
     rejected: list[Rejection] = []
 
     def fill(file: Any, raise_error: Callable[[], None]) -> None:
         first: SkyImage | None = None
-        seen: set[str] = set()
         for name, image in objects:
-            reason = _objection(name, image, first, seen)
+            reason = _objection(name, image, first, ids)
             if reason is not None or isinstance(image, PellucidError):
                 rejected.append(Rejection(name, reason or str(image)))
                 continue
-            if first is None:
-                first = image
-                _write_header(file, image, degradations)
-            file["sharp"].resize(len(ids) + 1, axis=0)
-            file["sharp"][len(ids)] = image.flux
+            first = first or image
+            append_image(file, "sharp", image.flux)
             raise_error()
-            ids.append(name)
-            seen.add(name)
-        if not ids:
+            ids[name] = None
+        if first is None or first.pixel_scale is None:
             why = f" (first: {rejected[0].id}: {rejected[0].reason})" if rejected else ""
             raise InputError(f"{path}: no object left to store{why}")
-        file["id"] = np.array([name.encode() for name in ids])
+        write_header(file, FORMAT, list(ids), first.bands, first.unit, first.pixel_scale)
+        file.attrs["degradations"] = json.dumps([asdict(way) for way in degradations])
 
     write_hdf5(path, fill, overwrite)
     return len(ids), rejected
 
 
 def _objection(
-    name: str, image: SkyImage | PellucidError, first: SkyImage | None, seen: set[str]
+    name: str, image: SkyImage | PellucidError, first: SkyImage | None, seen: Collection[str]
 ) -> str | None:
     if isinstance(image, PellucidError):
         return str(image)
@@ -173,12 +149,3 @@ def _objection(
     if abs(image.pixel_scale / first.pixel_scale - 1) > 0.02:
         return f'has {image.pixel_scale:.4g}" pixels, the first object {first.pixel_scale:.4g}"'
     return None
-
-
-def _write_header(file: Any, image: SkyImage, degradations: Sequence[Degradation]) -> None:
-    file.attrs["format"] = FORMAT
-    file.attrs["bands"] = json.dumps(image.bands)
-    file.attrs["unit"] = image.unit or ""
-    file.attrs["pixel_scale"] = image.pixel_scale
-    file.attrs["degradations"] = json.dumps([asdict(step) for step in degradations])
-    create_images(file, "sharp", image.shape)

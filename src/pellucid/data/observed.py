@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.hdf5 import ImageFile, create_images, read_ids, write_hdf5
+from pellucid.data.hdf5 import Store, append_image, read_header, write_hdf5, write_header
 from pellucid.errors import InputError
 from pellucid.optics import blur_between, resampled_psf
 from pellucid.sky import PSF
@@ -28,6 +28,7 @@ from pellucid.sky.image import SkyImage
 from pellucid.sky.pair import Pair
 
 FORMAT = "pellucid-observed-pairs-1"
+SIDES = ("sharp", "blurred")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,37 +68,21 @@ class ObservedPair:
 
 
 @dataclass
-class ObservedPairs:
+class ObservedPairs(Store):
     """Two images of each object, as they are in the file; see `Pairs`."""
 
-    path: Path
-    ids: list[str]
-    bands: tuple[str, ...]
-    unit: str | None
-    pixel_scale: float
     blurred_scale: float | None
     simulated: bool
-    _file: ImageFile = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        self._file = ImageFile(self.path)
 
     @classmethod
     def of(cls, path: Path, file: Any) -> ObservedPairs:
         """The store in an open `h5py.File`."""
         psfs = file.get("blurred_psf")
         return cls(
-            path=path,
-            ids=read_ids(path, file, "sharp", "blurred"),
-            bands=tuple(json.loads(file.attrs["bands"])),
-            unit=str(file.attrs["unit"]) or None,
-            pixel_scale=float(file.attrs["pixel_scale"]),
+            *read_header(path, file, "sharp", "blurred"),
             blurred_scale=None if psfs is None else float(psfs.attrs["pixel_scale"]),
             simulated=file.attrs.get("origin") == "simulated",
         )
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
     def sharp(self, index: int) -> SkyImage:
         """See `Pairs`."""
@@ -118,16 +103,40 @@ class ObservedPairs:
 
     def blurs(self) -> list[float]:
         """See `Pairs`; FWHM in arcsec of the blurred images' PSFs."""
-        return self._file.read(0, _seeing)
+        scale = self.blurred_scale
+        if scale is None:
+            return []
+        stamps = self.read(0, lambda file: np.unique(file["blurred_psf"][:], axis=0))
+        return [PSF(stamp, scale).fwhm for stamp in stamps]
 
     def noises(self) -> list[float]:
         """See `Pairs`; each pair has its own."""
         return []
 
-    def _images(self, index: int, with_psf: bool = False) -> tuple[SkyImage, SkyImage]:
-        return self._file.read(
-            index, lambda file: _read_images(file, index, self.bands, self.unit, with_psf)
-        )
+    def _images(self, index: int, with_psf: bool = False) -> list[SkyImage]:
+        """Sharp and blurred."""
+
+        def image(file: Any, side: int, name: str) -> SkyImage:
+            flux, scale = file[name][index], float(file["scale"][index])
+            psf = wcs = None
+            if with_psf:
+                wcs = _wcs(bytes(file["wcs"][index]))
+                if f"{name}_psf" in file:
+                    stamps = file[f"{name}_psf"]
+                    psf = PSF(stamps[index], float(stamps.attrs["pixel_scale"]))
+                    psf = resampled_psf(psf, scale)
+            return SkyImage(
+                flux,
+                bands=self.bands,
+                unit=self.unit,
+                variance=np.full_like(flux, float(file["noise"][index, side]) ** 2),
+                sky=(0.0,) * len(self.bands),
+                psf=psf,
+                wcs=wcs,
+                pixel_scale=scale,
+            )
+
+        return self.read(index, lambda file: [image(file, *side) for side in enumerate(SIDES)])
 
 
 def write_observed(
@@ -151,79 +160,32 @@ def write_observed(
     InputError
         When there is none; nothing is written then.
     """
-    columns: dict[str, list[Any]] = {
-        name: [] for name in ("id", "scale", "noise", "shift", "wcs", "position")
-    }
-    stamps: tuple[list[PSF | None], list[PSF | None]] = ([], [])
+    written: list[ObservedPair] = []  # without their pixels
+    nothing = np.zeros(0, dtype=np.float32)
 
     def fill(file: Any, raise_error: Callable[[], None]) -> None:
         for pair in pairs:
-            count = len(columns["id"])
-            for name, flux in (("sharp", pair.sharp), ("blurred", pair.blurred)):
-                if not count:
-                    create_images(file, name, flux.shape)  # type: ignore[arg-type]
-                file[name].resize(count + 1, axis=0)
-                file[name][count] = flux
-                raise_error()
-            columns["id"].append(pair.id.encode())
-            columns["scale"].append(pair.pixel_scale)
-            columns["noise"].append(pair.noise)
-            columns["shift"].append(pair.shift)
-            columns["wcs"].append(pair.wcs.encode())
-            columns["position"].append(pair.position)
-            for side, psf in zip(stamps, pair.psfs, strict=True):
-                side.append(psf)
-        if not columns["id"]:
+            append_image(file, "sharp", pair.sharp)
+            append_image(file, "blurred", pair.blurred)
+            raise_error()
+            written.append(replace(pair, sharp=nothing, blurred=nothing))
+        if not written:
             raise InputError(f"{path}: no pair left to store")
-        for name, values in columns.items():
-            file[name] = np.array(values)
-        for name, side in zip(("sharp_psf", "blurred_psf"), stamps, strict=True):
-            _write_psfs(file, name, side)
-        file.attrs["format"] = FORMAT
-        file.attrs["bands"] = json.dumps(bands)
-        file.attrs["unit"] = unit or ""
-        file.attrs["pixel_scale"] = float(np.median(columns["scale"]))
+        scales = [pair.pixel_scale for pair in written]
+        ids = [pair.id for pair in written]
+        write_header(file, FORMAT, ids, bands, unit, float(np.median(scales)))
+        file["scale"] = scales
+        file["noise"] = [pair.noise for pair in written]
+        file["shift"] = [pair.shift for pair in written]
+        file["wcs"] = np.array([pair.wcs.encode() for pair in written])
+        file["position"] = [pair.position for pair in written]
+        for side, name in enumerate(SIDES):
+            _write_psfs(file, f"{name}_psf", [pair.psfs[side] for pair in written])
         file.attrs["origin"] = origin
         file.attrs["provenance"] = json.dumps(provenance)
 
     write_hdf5(path, fill, overwrite)
-    return len(columns["id"])
-
-
-def _read_images(
-    file: Any, index: int, bands: tuple[str, ...], unit: str | None, with_psf: bool
-) -> tuple[SkyImage, SkyImage]:
-    """(sharp, blurred) of one object from an open file."""
-    images = []
-    for side, name in enumerate(("sharp", "blurred")):
-        flux = file[name][index]
-        scale = float(file["scale"][index])
-        psf = None
-        if with_psf and f"{name}_psf" in file:
-            stamp = file[f"{name}_psf"]
-            psf = resampled_psf(PSF(stamp[index], float(stamp.attrs["pixel_scale"])), scale)
-        images.append(
-            SkyImage(
-                flux,
-                bands=bands,
-                unit=unit,
-                variance=np.full_like(flux, float(file["noise"][index, side]) ** 2),
-                sky=(0.0,) * len(bands),
-                psf=psf,
-                wcs=_wcs(bytes(file["wcs"][index])) if with_psf else None,
-                pixel_scale=scale,
-            )
-        )
-    return images[0], images[1]
-
-
-def _seeing(file: Any) -> list[float]:
-    """FWHM in arcsec of the different PSFs of the blurred images in an open file."""
-    if "blurred_psf" not in file:
-        return []
-    stamps = file["blurred_psf"]
-    scale = float(stamps.attrs["pixel_scale"])
-    return [PSF(stamp, scale).fwhm for stamp in np.unique(stamps[:], axis=0)]
+    return len(written)
 
 
 def _blur(psf: PSF | None, target: PSF | None) -> PSF | None:
@@ -249,13 +211,14 @@ def _write_psfs(file: Any, name: str, psfs: list[PSF | None]) -> None:
         psf if np.isclose(psf.pixel_scale, finest, rtol=1e-3) else resampled_psf(psf, finest)
         for psf in known
     ]
-    side = max(max(psf.stamps.shape[1:]) for psf in known)
-    cube = np.zeros((len(known), side, side), dtype=np.float32)
-    for plane, psf in zip(cube, known, strict=True):
-        height, width = psf.stamps.shape[1:]
-        y, x = (side - height) // 2, (side - width) // 2
-        plane[y : y + height, x : x + width] = psf.stamps[0]
-    file.create_dataset(name, data=cube, compression="lzf")
+    largest = max(max(psf.stamps.shape[1:]) for psf in known)
+    # A stamp's sides are odd, so what is missing of it has two halves.
+    missing = [[(largest - side) // 2 for side in psf.stamps.shape[1:]] for psf in known]
+    stamps = [
+        np.pad(psf.stamps[0], [(rows, rows), (columns, columns)])
+        for psf, (rows, columns) in zip(known, missing, strict=True)
+    ]
+    file.create_dataset(name, data=np.array(stamps), compression="lzf")
     file[name].attrs["pixel_scale"] = finest
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -86,11 +87,6 @@ def as_galaxy(flux: NDArray[np.floating], pixel_scale: float) -> Galaxy:
 
     Such a mask cuts the galaxy off where its light sinks into the noise. Beyond that edge it is
     continued as an exponential disc, so that no network learns to draw the mask.
-
-    Raises
-    ------
-    InputError
-        When the image holds no light.
     """
     flux = np.nan_to_num(np.asarray(flux, dtype=np.float64))
     total = flux.sum()
@@ -147,34 +143,34 @@ def simulate_pairs(
     count
         Pairs in all.
     scene
-        What is drawn.
+        What is drawn at random.
     sharp_psf
         The sharp telescope's.
     cameras
-        One is drawn for each pair.
+        Of the blurred one; each pair draws its own.
     seed
         Of everything random.
     """
     names = sorted(galaxies)
-    others = [galaxies[name] for name in names]
-    sharpest = sharp_psf.fwhm
     point = _rounded(resampled_psf(sharp_psf, scene.pixel_scale))
-    kernels: dict[int, NDArray[np.floating]] = {}  # by the PSF's identity
+
+    @cache
+    def kernel(psf: PSF) -> NDArray[np.floating]:
+        return matching_kernel(point, resampled_psf(psf, scene.pixel_scale)).stamps
+
     for number in range(count):
         owner = names[number % len(names)]
         name = f"{owner}-{number // len(names):04d}"
         rng = object_rng(seed, name)
         camera = cameras[int(rng.integers(len(cameras)))]
         psf = camera.psfs[int(rng.integers(len(camera.psfs)))]
-        if id(psf) not in kernels:
-            fine = resampled_psf(psf, scene.pixel_scale)
-            kernels[id(psf)] = matching_kernel(point, fine).stamps
-        zero_point = camera.zero_point
-        sharp = _draw_scene(galaxies[owner], others, scene, point, sharpest, zero_point, rng)
-        noise = float(np.exp(rng.uniform(*np.log(camera.noise))))
-        blurred = _observe(
-            convolve(sharp[None], kernels[id(psf)], "zero")[0], scene, psf.pixel_scale, noise, rng
+        others = [galaxies[other] for other in names]
+        sharp = _draw_scene(
+            galaxies[owner], others, scene, (sharp_psf.fwhm, point), camera.zero_point, rng
         )
+        noise = float(np.exp(rng.uniform(*np.log(camera.noise))))
+        blurred = convolve(sharp[None], kernel(psf), "zero")[0]
+        blurred = _observe(blurred, psf.pixel_scale / scene.pixel_scale, noise, rng)
         inner = slice(MARGIN, MARGIN + scene.size)
         area = (scene.pixel_scale / psf.pixel_scale) ** 2
         yield ObservedPair(
@@ -199,83 +195,66 @@ def _draw_scene(
     galaxy: Galaxy,
     others: Sequence[Galaxy],
     scene: Scene,
-    point: PSF,
-    sharpest: float,
+    sharp: tuple[float, PSF],
     zero_point: float,
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
+    """What the sharp telescope, of this FWHM and PSF, sees of galaxies and stars."""
     side = scene.size + 2 * MARGIN
     flux = np.zeros((side, side), dtype=np.float32)
-    middle = 0.5 * (side - 1) + rng.uniform(-6.0, 6.0, 2)
-    _add_galaxy(flux, galaxy, middle, scene, sharpest, zero_point, rng)
+    fwhm, point = sharp
+
+    def add(
+        stamp: NDArray[np.floating],
+        matrix: NDArray[np.float64],
+        place: NDArray[np.floating],
+        magnitude: float,
+    ) -> None:
+        """Add a stamp, its middle at a place; the matrix leads from the scene's pixels to its."""
+        middle = 0.5 * (np.array(stamp.shape) - 1.0)
+        drawn = resample(stamp, Affine(matrix, middle - matrix @ place), (side, side))
+        brightness = np.float32(10 ** (0.4 * (zero_point - magnitude)))
+        np.add(flux, brightness * np.clip(np.nan_to_num(drawn), 0.0, None), out=flux)
+
+    def add_galaxy(galaxy: Galaxy, place: NDArray[np.floating]) -> None:
+        wanted = np.exp(rng.uniform(*np.log(scene.half_light_radius)))
+        larger = min(wanted / galaxy.half_light_radius, scene.enlarge)
+        magnitude = rng.uniform(*scene.magnitude)
+        angle = rng.uniform(0.0, 2.0 * np.pi)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        if rng.random() < 0.5:
+            turn = turn @ np.diag([1.0, -1.0])
+        missing = fwhm**2 - (scene.resolution * larger) ** 2
+        stamp = galaxy.flux
+        if missing > 0.03**2:
+            # Shrunk, it is sharper than the telescope: blurred in its own pixels to what that sees.
+            blur = gaussian_psf(np.sqrt(missing) / larger, galaxy.pixel_scale)
+            radius = blur.stamps.shape[1] // 2
+            stamp = convolve(np.pad(stamp, radius)[None], blur.stamps, "zero")[0]
+        add(stamp, turn * scene.pixel_scale / (galaxy.pixel_scale * larger), place, magnitude)
+
+    add_galaxy(galaxy, 0.5 * (side - 1) + rng.uniform(-6.0, 6.0, 2))
     for _ in range(rng.integers(scene.neighbours + 1)):
         other = others[int(rng.integers(len(others)))]
-        _add_galaxy(flux, other, rng.uniform(0, side, 2), scene, sharpest, zero_point, rng)
+        add_galaxy(other, rng.uniform(0, side, 2))
     if rng.random() < scene.stars:
-        brightness = 10 ** (0.4 * (zero_point - rng.uniform(18.0, 24.0)))
-        _add(flux, point.stamps[0], np.eye(2), rng.uniform(0, side, 2), brightness)
+        magnitude = rng.uniform(18.0, 24.0)
+        add(point.stamps[0], np.eye(2), rng.uniform(0, side, 2), magnitude)
     return flux
 
 
-def _add_galaxy(
-    flux: NDArray[np.float32],
-    galaxy: Galaxy,
-    place: NDArray[np.floating],
-    scene: Scene,
-    sharpest: float,
-    zero_point: float,
-    rng: np.random.Generator,
-) -> None:
-    wanted = np.exp(rng.uniform(*np.log(scene.half_light_radius)))
-    larger = min(wanted / galaxy.half_light_radius, scene.enlarge)
-    magnitude = rng.uniform(*scene.magnitude)
-    angle = rng.uniform(0.0, 2.0 * np.pi)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    if rng.random() < 0.5:
-        turn = turn @ np.diag([1.0, -1.0])
-    matrix = turn * scene.pixel_scale / (galaxy.pixel_scale * larger)
-    missing = sharpest**2 - (scene.resolution * larger) ** 2
-    stamp = galaxy.flux
-    if missing > 0.03**2:
-        # Shrunk, it is sharper than the telescope: blurred in its own pixels to what that sees.
-        blur = gaussian_psf(np.sqrt(missing) / larger, galaxy.pixel_scale)
-        radius = blur.stamps.shape[1] // 2
-        stamp = convolve(np.pad(stamp, radius)[None], blur.stamps, "zero")[0]
-    _add(flux, stamp, matrix, place, 10 ** (0.4 * (zero_point - magnitude)))
-
-
-def _add(
-    flux: NDArray[np.float32],
-    stamp: NDArray[np.floating],
-    matrix: NDArray[np.float64],
-    place: NDArray[np.floating],
-    brightness: float,
-) -> None:
-    """Add ``stamp``, its middle at ``place``; ``matrix`` leads from the scene's pixels to its."""
-    middle = 0.5 * (np.array(stamp.shape) - 1.0)
-    grid = Affine(matrix, middle - matrix @ place)
-    drawn = np.nan_to_num(resample(stamp, grid, flux.shape))  # type: ignore[arg-type]
-    flux += np.float32(brightness) * np.clip(drawn, 0.0, None)
-
-
 def _observe(
-    flux: NDArray[np.float32],
-    scene: Scene,
-    pixel_scale: float,
-    noise: float,
-    rng: np.random.Generator,
+    flux: NDArray[np.float32], ratio: float, noise: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Sample a blurred scene in a camera's pixels, add noise, and bring it back to the grid."""
+    """Sample a scene in a camera's pixels, ``ratio`` as wide, add noise, and bring it back."""
     from scipy import ndimage
 
-    ratio = pixel_scale / scene.pixel_scale
     count = int(len(flux) / ratio)
-    first = rng.uniform(0.0, ratio, 2)
+    first: Any = rng.uniform(0.0, ratio, 2)
     # Point samples: the PSF includes the camera's pixels.
-    offset: Any = first
     pixels = ratio**2 * ndimage.affine_transform(
-        flux.astype(np.float64), np.full(2, ratio), offset, (count, count), order=3
+        flux.astype(np.float64), np.full(2, ratio), first, (count, count), order=3
     )
     pixels += noise * rng.standard_normal(pixels.shape)
     back = Affine(np.eye(2) / ratio, -first / ratio)
-    return np.nan_to_num(resample(pixels, back, flux.shape))  # type: ignore[arg-type]
+    return np.nan_to_num(resample(pixels, back, (len(flux), len(flux))))

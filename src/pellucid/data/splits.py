@@ -26,11 +26,9 @@ def fold_of(identifier: str, folds: int = FOLDS) -> int:
     return _hash(identifier) % folds
 
 
-def validation_mask(
-    identifiers: Sequence[str], fold: int = VALIDATION_FOLD, folds: int = FOLDS
-) -> NDArray[np.bool_]:
-    """True for each object that belongs to the held-back ``fold``, shape (object,)."""
-    return np.array([fold_of(name, folds) == fold for name in identifiers], dtype=bool)
+def validation_mask(identifiers: Sequence[str]) -> NDArray[np.bool_]:
+    """True for each object that is held back, shape (object,)."""
+    return np.array([fold_of(name) == VALIDATION_FOLD for name in identifiers], dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -43,13 +41,7 @@ class Split:
 
 
 def split_objects(identifiers: Sequence[str]) -> Split:
-    """The training and validation parts of a set of objects, by their ids.
-
-    Raises
-    ------
-    InputError
-        When either is empty.
-    """
+    """The training and validation parts of a set of objects, by their ids."""
     held_back = validation_mask(identifiers)
     split = Split(np.flatnonzero(~held_back), np.flatnonzero(held_back))
     if not len(split.training) or not len(split.validation):
@@ -68,7 +60,7 @@ def pack_ids(identifiers: Sequence[str]) -> str:
 
 def join_packed(first: str, second: str) -> str:
     """The union of two sets that `pack_ids` packed."""
-    hashes = [np.frombuffer(base64.b64decode(each), dtype=">u8") for each in (first, second)]
+    hashes = [np.frombuffer(base64.b64decode(packed), dtype=">u8") for packed in (first, second)]
     return base64.b64encode(np.union1d(*hashes).astype(">u8").tobytes()).decode()
 
 
