@@ -74,27 +74,29 @@ def write_image(
     UsageError, TemporaryError
         As `pellucid.files.write_atomically`.
     """
-    arrays = {name.upper(): _layer(image, name, data) for name, data in (layers or {}).items()}
+    arrays = {name.upper(): np.asarray(data) for name, data in (layers or {}).items()}
+    for name, data in arrays.items():
+        if data.shape not in (image.shape, image.shape[1:]):
+            raise InputError(f"layer {name} has shape {data.shape}, the image has {image.shape}")
     target = Path(path)
     layout = image.layout
     if not isinstance(layout, Layout) or layout.shape != image.shape:
         layout = _plain_layout(image)
     with quiet():
-        hdus = _assemble(image, layout, arrays, target.suffix.lower() == ".fz")
-        for hdu, is_band in hdus:
-            if is_band:
-                for keyword, (value, comment) in (cards or {}).items():
-                    hdu.header[keyword] = (_ascii(value), _ascii(comment))
-                for line in history:
-                    hdu.header.add_history(_ascii(line))
+        hdus, bands = _assemble(image, layout, arrays, target.suffix.lower() == ".fz")
+        for hdu in bands:
+            for keyword, (value, comment) in (cards or {}).items():
+                hdu.header[keyword] = (_ascii(value), _ascii(comment))
+            for line in history:
+                hdu.header.add_history(_ascii(line))
 
     def write(stream: BinaryIO) -> None:
         if target.suffix.lower() == ".gz":
             # No name and no time inside: the same image gives the same bytes.
             with gzip.GzipFile(filename="", fileobj=stream, mode="wb", mtime=0) as packed:
-                _write_hdus([hdu for hdu, _ in hdus], packed)
+                _write_hdus(hdus, packed)
         else:
-            _write_hdus([hdu for hdu, _ in hdus], stream)
+            _write_hdus(hdus, stream)
 
     return write_atomically(target, write, overwrite)
 
@@ -113,26 +115,25 @@ def _write_hdus(hdus: Sequence[Any], stream: Any) -> None:
 
 def _assemble(
     image: SkyImage, layout: Layout, layers: Mapping[str, NDArray[Any]], tiled: bool
-) -> list[tuple[Any, bool]]:
-    """All HDUs, each with whether it holds the image itself."""
+) -> tuple[list[Any], list[Any]]:
+    """All HDUs, and those of them that hold the image itself."""
     from astropy.io import fits
 
-    hdus: list[tuple[Any, bool]] = []
+    hdus: list[Any] = []
+    bands: list[Any] = []
     for part in layout.parts:
         if part.role == "header":
-            hdus.append((_with_cards(fits.PrimaryHDU(), part.header), False))
+            hdus.append(_with_cards(fits.PrimaryHDU(), part.header))
         elif part.role == "bands":
             if tiled and not hdus:
-                hdus.append((fits.PrimaryHDU(), False))
+                hdus.append(fits.PrimaryHDU())
             hdu = _image_hdu(_planes(image.flux, part), part.header, not hdus, tiled)
             _describe(hdu.header, image, part)
-            hdus.append((hdu, True))
+            hdus.append(hdu)
+            bands.append(hdu)
         else:
-            companion = _companion(part, image, layout, layers)
-            if companion is not None:
-                hdus.append((companion, False))
-    hdus += [(hdu, False) for hdu in _layer_hdus(image, layout, layers, tiled)]
-    return hdus
+            hdus += _companion(part, image, layout, layers)
+    return [*hdus, *_layer_hdus(image, layout, layers, tiled)], bands
 
 
 def _layer_hdus(
@@ -216,22 +217,22 @@ def _describe(header: Header, image: SkyImage, part: Part) -> None:
 
 def _companion(
     part: Part, image: SkyImage, layout: Layout, layers: Mapping[str, NDArray[Any]]
-) -> Any:
-    """An HDU copied as it was read, or a variance made anew; None where it no longer holds."""
+) -> list[Any]:
+    """An HDU copied as it was read, or a variance made anew; none where it no longer holds."""
     from astropy.io import fits
 
     if text_card(part.header, "EXTNAME").upper() in layers:
-        return None
+        return []
     if part.role in ("sigma", "variance", "ivar") and image.variance is not layout.variance:
         if image.variance is None:
-            return None
+            return []
         data = _planes(image.variance, part)
         with np.errstate(divide="ignore"):
             if part.role == "sigma":
                 data = np.sqrt(data)
             elif part.role == "ivar":
                 data = np.reciprocal(data)
-        return _image_hdu(data, part.header, False, False)
+        return [_image_hdu(data, part.header, False, False)]
     # astropy finds out what it is where it stands behind a primary HDU.
     primary = fits.PrimaryHDU().header.tostring().encode("ascii")
     hdu: Any = fits.HDUList.fromstring(primary + part.raw, disable_image_compression=True)[1]
@@ -240,7 +241,7 @@ def _companion(
     version = card_value(part.header, "EXTVER")
     if version is not None and version != (card_value(hdu.header, "EXTVER") or 1):
         hdu.header["EXTVER"] = version
-    return hdu
+    return [hdu]
 
 
 def _plain_layout(image: SkyImage) -> Layout:
@@ -264,13 +265,6 @@ def _plain_layout(image: SkyImage) -> Layout:
     elif image.bands != ("band1",):
         header["FILTER" if "FILTER" in header else "BAND"] = _ascii(image.bands[0])
     return Layout((Part("bands", header, tuple(range(count)), count > 1),), image.shape)
-
-
-def _layer(image: SkyImage, name: str, data: NDArray[Any]) -> NDArray[Any]:
-    data = np.asarray(data)
-    if data.shape not in (image.shape, image.shape[1:]):
-        raise InputError(f"layer {name} has shape {data.shape}, the image has {image.shape}")
-    return data
 
 
 def _ascii(value: Any) -> Any:
