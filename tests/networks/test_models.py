@@ -282,13 +282,10 @@ def test_a_truncated_bundle_is_refused(tiny_bundle, tmp_path, fraction):
 
 def resealed(content: bytes, old: bytes, new: bytes) -> bytes:
     """The file with something of equal length replaced and a digest that is right again."""
-    stored = stored_digest(content)
-    assert stored is not None
     assert len(old) == len(new)
     changed = content.replace(old, new)
     assert changed != content
-    head, _, tail = changed.rpartition(stored.encode())
-    return head + digest_of(changed, stored).encode() + tail
+    return changed[:-64] + digest_of(changed).encode()
 
 
 def test_a_bundle_of_a_later_version_is_refused(tiny_bundle, tmp_path):

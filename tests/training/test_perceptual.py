@@ -137,7 +137,7 @@ def test_other_layers_are_found_by_name(layer, filters, halvings):
 def test_what_is_no_vgg_is_refused_in_one_line(tmp_path):
     for name in ("a.pth", "a.bin", "a.h5", "a.safetensors"):
         (tmp_path / name).write_bytes(b"\x89PNG no weights at all")
-        with pytest.raises(InputError, match=f"{name}: cannot be read") as caught:
+        with pytest.raises(InputError, match=f"{name}: holds no VGG-19 that can be read") as caught:
             read_vgg19("conv1_1", tmp_path / name)
         assert "\n" not in str(caught.value)
     kernels = {"features.0.weight": torch.zeros(64, 1, 3, 3), "features.0.bias": torch.zeros(64)}
@@ -167,7 +167,7 @@ class Trap:
 
 def test_a_pickle_that_runs_code_is_not_run(tmp_path):
     torch.save({"features.0.weight": Trap(tmp_path / "sprung")}, tmp_path / "trap.pth")
-    with pytest.raises(InputError, match=r"trap\.pth: cannot be read"):
+    with pytest.raises(InputError, match=r"trap\.pth: holds no VGG-19 that can be read"):
         read_vgg19("conv1_1", tmp_path / "trap.pth")
     assert not (tmp_path / "sprung").exists()
 

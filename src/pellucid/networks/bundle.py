@@ -1,8 +1,8 @@
 """The bundle: one ONNX file that holds a network and the card that says how to use it.
 
-The card lies in the file's metadata as JSON, beside a SHA-256 of the whole file (with the digest's
-own 64 characters read as zeros), so a damaged file is known before it restores anything. Nothing
-here needs torch or the onnx package.
+The card lies in the file's metadata as JSON, before a SHA-256 of the whole file (with the digest's
+own 64 characters, the last ones, read as zeros), so a damaged file is known before it restores
+anything. Nothing here needs torch or the onnx package.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def open_bundle(name: str | Path) -> Bundle:
     digest = stored_digest(graph)
     if digest is None:
         raise InputError(f"{path}: is no pellucid bundle, or a truncated one")
-    if digest_of(graph, digest) != digest:
+    if digest_of(graph) != digest:
         raise InputError(f"{path}: is damaged: its SHA-256 is not the one it carries")
     fields = _card_fields(graph)
     if fields.get("format") != FORMAT:
@@ -156,17 +156,15 @@ def open_bundle(name: str | Path) -> Bundle:
 
 
 def stored_digest(graph: bytes) -> str | None:
-    """The digest that a bundle carries, or None where there is none."""
-    key = graph.rfind(DIGEST_KEY.encode())
-    # The value follows its key and two bytes of protobuf framing (tag, length 64).
-    digest = graph[key + len(DIGEST_KEY) + 2 :][:64] if key >= 0 else b""
-    return digest.decode() if len(digest) == 64 and digest.isalnum() else None
+    """The digest with which a bundle ends, or None where there is none."""
+    # Between its key and the value stand two bytes of protobuf framing (tag, length 64).
+    ends = graph[:-66].endswith(DIGEST_KEY.encode()) and graph[-64:].isalnum()
+    return graph[-64:].decode() if ends else None
 
 
-def digest_of(graph: bytes, stored: str) -> str:
-    """SHA-256 of a bundle's bytes with its ``stored`` digest read as zeros."""
-    head, _, tail = graph.rpartition(stored.encode())
-    return hashlib.sha256(head + NO_DIGEST.encode() + tail).hexdigest()
+def digest_of(graph: bytes) -> str:
+    """SHA-256 of a bundle's bytes with the digest at their end read as zeros."""
+    return hashlib.sha256(graph[:-64] + NO_DIGEST.encode()).hexdigest()
 
 
 def _card_fields(graph: bytes) -> dict[str, Any]:

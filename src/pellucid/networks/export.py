@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pellucid.data.channels import channel_count, network_inputs
 from pellucid.errors import InputError
-from pellucid.files import write_atomically
+from pellucid.files import write_content
 from pellucid.networks.architectures import ARCHITECTURES
 from pellucid.networks.bundle import CARD_KEY, DIGEST_KEY, NO_DIGEST, Bundle, Card, digest_of
 
@@ -55,11 +55,7 @@ def write_bundle(generator: torch.nn.Module, card: Card, path: str | Path) -> Pa
     for key, value in ((CARD_KEY, card.to_json()), (DIGEST_KEY, NO_DIGEST)):
         graph.metadata_props.add(key=key, value=value)
     content = graph.SerializeToString()
-    digest = digest_of(content, NO_DIGEST)
-    head, _, tail = content.rpartition(NO_DIGEST.encode())
-    return write_atomically(
-        path, lambda stream: stream.write(head + digest.encode() + tail), overwrite=True
-    )
+    return write_content(path, content[:-64] + digest_of(content).encode(), overwrite=True)
 
 
 def read_generator(bundle: Bundle) -> torch.nn.Module:

