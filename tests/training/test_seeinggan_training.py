@@ -16,7 +16,7 @@ from safetensors.torch import load_file  # noqa: E402
 import pellucid  # noqa: E402
 from pellucid.data.observed import ObservedPair, write_observed  # noqa: E402
 from pellucid.data.pairs import Pairs, open_pairs  # noqa: E402
-from pellucid.data.splits import fold_of, join_packed, knows_any, pack_ids  # noqa: E402
+from pellucid.data.splits import fold_of, join_packed, known_mask, pack_ids  # noqa: E402
 from pellucid.errors import InputError  # noqa: E402
 from pellucid.networks.bundle import Bundle, Card, open_bundle  # noqa: E402
 from pellucid.networks.export import build_generator, read_generator  # noqa: E402
@@ -213,8 +213,8 @@ def test_a_run_begins_with_the_network_it_is_given(train, whole, tmp_path):
     known = card.training["trained_ids"]
     for prefix in ("real", "made"):
         names = [f"{prefix}-{k}" for k in range(60)]
-        assert knows_any(known, [name for name in names if fold_of(name) != 0][:1])
-        assert not knows_any(known, [name for name in names if fold_of(name) == 0])
+        assert known_mask(known, [name for name in names if fold_of(name) != 0][:1]).any()
+        assert not known_mask(known, [name for name in names if fold_of(name) == 0]).any()
 
 
 @pytest.mark.parametrize(
