@@ -6,29 +6,13 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli.options import (
-    AsJson,
-    Bands,
-    Hdu,
-    Inputs,
-    Output,
-    Overwrite,
-    PixelScale,
-    Png,
-    band_names,
-    check_outputs,
-    check_pictures,
-    command_line,
-    hdu_choice,
-    naming,
-    report_result,
-)
+from pellucid.cli import options
 
 
 def degrade(
     context: typer.Context,
-    inputs: Inputs,
-    output: Output,
+    inputs: options.Inputs,
+    output: options.Output,
     fwhm: Annotated[float, typer.Option("--fwhm", min=0, help="Added blur, FWHM in arcsec.")],
     noise: Annotated[
         float,
@@ -46,12 +30,12 @@ def degrade(
         str,
         typer.Option("--noise-estimate", help="galaxygan (nanomaggies only), robust, or auto."),
     ] = "auto",
-    pixel_scale: PixelScale = None,
-    bands: Bands = None,
-    hdu: Hdu = None,
-    png: Png = None,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
+    pixel_scale: options.PixelScale = None,
+    bands: options.Bands = None,
+    hdu: options.Hdu = None,
+    png: options.Png = None,
+    overwrite: options.Overwrite = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Blur an image and add noise, as GalaxyGAN's pairs were made."""
     import numpy as np
@@ -60,22 +44,18 @@ def degrade(
     from pellucid.display import write_png
     from pellucid.optics import parse_degradation
 
-    check_outputs([output, png], inputs, overwrite)
-    check_pictures(output, png)
-    image = read_image(
-        *inputs, hdu=hdu_choice(hdu), bands=band_names(bands), pixel_scale=pixel_scale
-    )
+    options.check_outputs([output, png], inputs, overwrite)
+    options.check_pictures(output, png)
+    names = options.band_names(bands)
+    image = read_image(*inputs, hdu=options.hdu_choice(hdu), bands=names, pixel_scale=pixel_scale)
     recipe = f"fwhm={fwhm} noise={noise} truncate={truncate} noise-estimate={noise_estimate}"
     degradation = parse_degradation(recipe + (" shared-noise" if shared_noise else ""))
-    with naming(inputs[0]):
+    with options.naming(inputs[0]):
         degraded = degradation(image, np.random.default_rng(seed)).blurred
-    write_image(
-        degraded,
-        output,
-        overwrite,
-        history=[command_line(context), f"degraded: {recipe} seed={seed}"],
-    )
+    history = [options.command_line(context), f"degraded: {recipe} seed={seed}"]
+    write_image(degraded, output, overwrite, history)
     if png is not None:
         write_png(degraded, png, overwrite)
     report = {"output": str(output), **vars(degradation), "seed": seed, "bands": list(image.bands)}
-    report_result(report, as_json, f'{output}: blurred by {fwhm:g}", noise at {noise:g} sigma')
+    line = f'{output}: blurred by {fwhm:g}", noise at {noise:g} sigma'
+    options.report_result(report, as_json, line)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli.options import AsJson, report_result, say, with_progress
+from pellucid.cli.options import AsJson, report_result, say, say_first, with_progress
 from pellucid.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,16 +26,6 @@ Pause = Annotated[
 Folder = Annotated[
     Path, typer.Option("--output", "-o", help="Folder to fill; a run goes on where it stopped.")
 ]
-
-#: A paragraph each.
-_COSMOS = (
-    "Fetch what SeeingGAN learnt from: COSMOS through Hubble and Subaru, and COSMOS2015.",
-    "Per tile of 10 arcmin: acs/ has the F814W image (gzipped, 0.03 arcsec/pixel), acs_weight/ its "
-    "weight, subaru/ the r+ image. fetched.ecsv lists each file with its origin, size and SHA-256.",
-    "catalogue.ecsv has the galaxies on them: id, ra, dec, redshift, log_stellar_mass, r_mag. "
-    "COSMOS2015 has no morphologies and no R90: pellucid pairs-observed takes R90 (arcsec) and "
-    "morphology from a catalogue that you join with this one, or measures R90 itself.",
-)
 
 fetch = typer.Typer(no_args_is_help=True, help="Download the samples of published studies.")
 
@@ -84,7 +74,7 @@ def sdss(
         raise typer.Exit(1)
 
 
-@fetch.command(help="\n\n".join(_COSMOS))
+@fetch.command()
 def cosmos(
     output: Folder,
     tiles: Annotated[
@@ -103,7 +93,17 @@ def cosmos(
     pause: Pause = 5,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch what SeeingGAN learnt from: COSMOS through Hubble and Subaru."""
+    """Fetch what SeeingGAN learnt from: COSMOS through Hubble and Subaru, and COSMOS2015.
+
+    Per tile of 10 arcmin: acs/ has the F814W image (gzipped, 0.03
+    arcsec/pixel), acs_weight/ its weight, subaru/ the r+ image. fetched.ecsv
+    lists each file with its origin, size and SHA-256.
+
+    catalogue.ecsv has the galaxies on them: id, ra, dec, redshift,
+    log_stellar_mass, r_mag. COSMOS2015 has no morphologies and no R90: pellucid
+    pairs-observed takes R90 (arcsec) and morphology from a catalogue that you
+    join with this one, or measures R90 itself.
+    """
     client = _client(retries, pause)
     from pellucid.archives.cosmos.addresses import Addresses
     from pellucid.archives.cosmos.fetch import FILES, bytes_to_come, fetch_files, missing_files
@@ -178,8 +178,5 @@ def _tally(objects: Iterator[Fetched], total: int) -> tuple[Counter[str], dict[s
         count[fetched.status] += 1
         if fetched.status == "failed":
             failed[fetched.id] = fetched.reason
-    for name, reason in list(failed.items())[:20]:
-        say(f"failed {name}: {reason}")
-    if len(failed) > 20:
-        say(f"failed {len(failed) - 20} more")
+    say_first("failed", failed)
     return count, failed

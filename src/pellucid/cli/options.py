@@ -8,25 +8,12 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from pellucid.errors import PellucidError, UsageError
-
-
-class Engine(StrEnum):
-    onnx = "onnx"
-    openvino = "openvino"
-    torch = "torch"
-
-
-class Precision(StrEnum):
-    fp32 = "fp32"
-    bf16 = "bf16"
-
 
 Inputs = Annotated[
     list[Path],

@@ -9,22 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from pellucid.cli.options import (
-    AsJson,
-    Bands,
-    Output,
-    Overwrite,
-    PixelScale,
-    Shrink,
-    Size,
-    Where,
-    band_names,
-    check_outputs,
-    report_result,
-    say,
-    say_first,
-    with_progress,
-)
+from pellucid.cli import options
 from pellucid.errors import UsageError
 
 
@@ -36,18 +21,18 @@ def pairs(
             "--degrade", help='How pairs are made, e.g. "fwhm=1.8 noise=2"; may be repeated.'
         ),
     ],
-    output: Output,
+    output: options.Output,
     catalogue: Annotated[
         Path | None, typer.Option("--catalogue", help="Table of the objects to take.")
     ] = None,
     id_column: Annotated[str, typer.Option("--id-column", help="Of the catalogue.")] = "id",
-    where: Where = None,
-    size: Size = None,
-    shrink: Shrink = 1,
-    pixel_scale: PixelScale = None,
-    bands: Bands = None,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
+    where: options.Where = None,
+    size: options.Size = None,
+    shrink: options.Shrink = 1,
+    pixel_scale: options.PixelScale = None,
+    bands: options.Bands = None,
+    overwrite: options.Overwrite = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Make a pair store of sharp galaxies, for training and evaluation.
 
@@ -59,23 +44,24 @@ def pairs(
 
     if where and catalogue is None:
         raise UsageError("--where needs --catalogue")
-    check_outputs([output], [], overwrite)
+    options.check_outputs([output], [], overwrite)
     ids = None if catalogue is None else select_ids(catalogue, where or (), id_column)
     count, rejected, missing = pairs_of_folder(
         output,
         sharp,
         [parse_degradation(text) for text in degrade],
-        Cut(band_names(bands), pixel_scale, shrink, size),
+        Cut(options.band_names(bands), pixel_scale, shrink, size),
         ids,
         overwrite,
-        partial(with_progress, what="pairs"),
+        partial(options.with_progress, what="pairs"),
     )
     reasons = {rejection.id: rejection.reason for rejection in rejected}
-    say_first("rejected", reasons)
+    options.say_first("rejected", reasons)
     if missing:
-        say(f"{len(missing)} objects of the catalogue are not in {sharp} (first: {missing[0]})")
+        first = f"(first: {missing[0]})"
+        options.say(f"{len(missing)} objects of the catalogue are not in {sharp} {first}")
     report = {"output": str(output), "objects": count, "rejected": reasons, "missing": missing}
-    report_result(report, as_json, f"{output}: {count} objects")
+    options.report_result(report, as_json, f"{output}: {count} objects")
     if rejected or missing:
         raise typer.Exit(1)
 

@@ -8,22 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pellucid.cli.options import (
-    AsJson,
-    Bands,
-    Output,
-    Overwrite,
-    PixelScale,
-    Where,
-    band_names,
-    check_outputs,
-    command_line,
-    hdu_choice,
-    psf_choice,
-    report_result,
-    say,
-    with_progress,
-)
+from pellucid.cli import options
 from pellucid.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,14 +31,14 @@ def pairs_observed(
         typer.Option("--blurred", help="The same sky by another telescope; may be repeated."),
     ],
     catalogue: Annotated[Path, typer.Option("--catalogue", help="Table of the objects.")],
-    output: Output,
+    output: options.Output,
     selection: Annotated[
         str, typer.Option("--selection", help="Which of them: seeinggan, cosmos, all, or a file.")
     ] = "seeinggan",
     id_column: Annotated[
         str | None, typer.Option("--id-column", help="Of the catalogue.", show_default="id")
     ] = None,
-    where: Where = None,
+    where: options.Where = None,
     sharp_hdu: _Hdu = None,
     blurred_hdu: _Hdu = None,
     sharp_zero_point: _ZeroPoint = None,
@@ -68,13 +53,13 @@ def pairs_observed(
         typer.Option("--neighbours", help="What becomes of the galaxies around."),
     ] = "keep",
     size: Annotated[int, typer.Option("--size", min=8, help="Pixels a side of the grid.")] = 256,
-    pixel_scale: PixelScale = None,
-    bands: Bands = None,
+    pixel_scale: options.PixelScale = None,
+    bands: options.Bands = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes; one a core unless said.")
     ] = None,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
+    overwrite: options.Overwrite = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Make a pair store of galaxies that two telescopes saw, cut out of their mosaics."""
     from pellucid.data.mosaics.cutouts import CutRecipe
@@ -83,8 +68,8 @@ def pairs_observed(
     from pellucid.data.rejection import count_reasons
 
     table = rejected_table(output)
-    check_outputs([output, table], [catalogue, *sharp, *blurred], overwrite)
-    band, *others = band_names(bands) or ("band1",)
+    options.check_outputs([output, table], [catalogue, *sharp, *blurred], overwrite)
+    band, *others = options.band_names(bands) or ("band1",)
     if others:
         raise UsageError(f"--bands {bands}: a mosaic has one band")
     recipe = CutRecipe(size, window, pixel_scale, neighbours, band=band)
@@ -95,13 +80,20 @@ def pairs_observed(
     )
     for side, mosaic in zip(("sharp", "blurred"), mosaics, strict=True):
         if mosaic.zero_point is None:
-            say(f"note: no zero point of the {side} mosaic is known; both fluxes stay as they are")
-    progress = partial(with_progress, what="pairs")
+            note = f"note: no zero point of the {side} mosaic is known"
+            options.say(f"{note}; both fluxes stay as they are")
     count, rejected = pairs_of_mosaics(
-        output, selected, mosaics, recipe, workers, overwrite, command_line(context), progress
+        output,
+        selected,
+        mosaics,
+        recipe,
+        workers,
+        overwrite,
+        options.command_line(context),
+        partial(options.with_progress, what="pairs"),
     )
     if rejected:
-        say(f"rejected {len(rejected)} ({in_words(rejected)}; see {table})")
+        options.say(f"rejected {len(rejected)} ({in_words(rejected)}; see {table})")
     report = {
         "output": str(output),
         "objects": count,
@@ -112,7 +104,7 @@ def pairs_observed(
         "classes": selected.classes,
         "reasons": count_reasons(rejected),
     }
-    report_result(report, as_json, f"{output}: {count} objects")
+    options.report_result(report, as_json, f"{output}: {count} objects")
     if rejected:
         raise typer.Exit(1)
 
@@ -122,6 +114,6 @@ def _opened(
 ) -> Mosaic:
     from pellucid.data.mosaics.mosaic import open_mosaic
 
-    mosaic = open_mosaic(paths, hdu_choice(hdu), zero_point=zero_point)
-    known = psf_choice(psf, mosaic.pixel_scale)
+    mosaic = open_mosaic(paths, options.hdu_choice(hdu), zero_point=zero_point)
+    known = options.psf_choice(psf, mosaic.pixel_scale)
     return mosaic if known is None else mosaic.with_psf(known)

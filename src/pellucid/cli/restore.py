@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from pellucid.cli.options import (
-    AsJson,
-    Bands,
-    Engine,
-    Hdu,
-    Inputs,
-    Output,
-    Overwrite,
-    PixelScale,
-    Png,
-    Precision,
-    band_names,
-    check_outputs,
-    check_pictures,
-    command_line,
-    hdu_choice,
-    psf_choice,
-    report_result,
-    say,
-)
-from pellucid.errors import PellucidError
+from pellucid.cli import options
 from pellucid.version import __version__
 
 
 def restore(
     context: typer.Context,
-    inputs: Inputs,
-    output: Output,
+    inputs: options.Inputs,
+    output: options.Output,
     model: Annotated[
         str | None, typer.Option("--model", help="A shipped model's name or a bundle's path.")
     ] = None,
@@ -56,41 +36,39 @@ def restore(
         str | None,
         typer.Option("--blur", help="Or the kernel between both: FWHM in arcsec, or a FITS file."),
     ] = None,
-    pixel_scale: PixelScale = None,
-    bands: Bands = None,
-    hdu: Hdu = None,
+    pixel_scale: options.PixelScale = None,
+    bands: options.Bands = None,
+    hdu: options.Hdu = None,
     engine: Annotated[
-        Engine, typer.Option("--engine", help="What runs the network.")
-    ] = Engine.onnx,
-    precision: Annotated[Precision, typer.Option("--precision")] = Precision.fp32,
-    png: Png = None,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
+        Literal["onnx", "openvino", "torch"],
+        typer.Option("--engine", help="What runs the network."),
+    ] = "onnx",
+    precision: Annotated[Literal["fp32", "bf16"], typer.Option("--precision")] = "fp32",
+    png: options.Png = None,
+    overwrite: options.Overwrite = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Restore one galaxy image."""
     from pellucid.api import load_restorer, read_image, write_image
     from pellucid.display import write_png
 
     started = time.perf_counter()
-    check_outputs([output, png], inputs, overwrite)
-    check_pictures(output, png)
-    image = read_image(
-        *inputs, hdu=hdu_choice(hdu), bands=band_names(bands), pixel_scale=pixel_scale
-    )
-    restorer = load_restorer(model, method, engine.value, precision.value)
+    options.check_outputs([output, png], inputs, overwrite)
+    options.check_pictures(output, png)
+    names = options.band_names(bands)
+    image = read_image(*inputs, hdu=options.hdu_choice(hdu), bands=names, pixel_scale=pixel_scale)
+    restorer = load_restorer(model, method, engine, precision)
     stated = [
-        psf_choice(text, image.pixel_scale, option)
+        options.psf_choice(text, image.pixel_scale, option)
         for text, option in ((blur, "--blur"), (psf, "--psf"), (target, "--target"))
     ]
-    try:
+    with options.naming(inputs[0]):
         result = restorer(image, *stated)
-    except PellucidError as error:
-        raise type(error)(f"{inputs[0]}: {error}") from error
-    write_image(result, output, overwrite, history=[command_line(context)])
+    write_image(result, output, overwrite, history=[options.command_line(context)])
     if png is not None:
         write_png(result.image, png, overwrite)
     for note in result.provenance["notes"]:
-        say(f"note: {note}")
+        options.say(f"note: {note}")
     report = {
         "output": str(output),
         **result.provenance,
@@ -99,4 +77,4 @@ def restore(
         "pellucid": __version__,
         "seconds": round(time.perf_counter() - started, 3),
     }
-    report_result(report, as_json, f"{output}: restored by {restorer.name}")
+    options.report_result(report, as_json, f"{output}: restored by {restorer.name}")
