@@ -18,6 +18,7 @@ from pellucid.metrics.morphology import measure_morphology
 from pellucid.metrics.psnr import measure_psnr, psnr, stretched_psnr
 from pellucid.metrics.source import find_source, measure_source, source_errors
 from pellucid.metrics.ssim import measure_ssim, ssim
+from pellucid.metrics.texture import measure_texture
 from pellucid.sky.image import SkyImage
 from pellucid.stretch import Stretch
 
@@ -46,6 +47,7 @@ METRICS: dict[str, Metric] = {
     "cw_ssim_printed": measure_cw_ssim_printed,
     "sources": measure_sources,
     "morphology": measure_morphology,
+    "texture": measure_texture,
 }
 #: Those of any image in a fraction of a second.
 DEFAULT = ("psnr", "ssim", "cw_ssim", "source")
