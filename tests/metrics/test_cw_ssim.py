@@ -263,7 +263,6 @@ def test_what_cannot_be_compared_is_refused():
         {"orientations": 1},
         {"window": 0},
         {"K": -1.0},
-        {"scales": "finest"},
     ]
     for wrong in wrongs:
         with pytest.raises(UsageError, match="CW-SSIM"):

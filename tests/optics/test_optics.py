@@ -21,7 +21,7 @@ from pellucid.sky import (
     moffat_psf,
     robust_background,
 )
-from pellucid.sky.psf import FWHM_PER_SIGMA, check_stamps, stamp_fwhm
+from pellucid.sky.psf import FWHM_PER_SIGMA, stamp_fwhm
 
 BOUNDARIES = ["reflect", "nearest", "wrap", "zero"]
 IN_SCIPY = {"reflect": "reflect", "nearest": "nearest", "wrap": "wrap", "zero": "constant"}
@@ -111,7 +111,7 @@ def with_pixel(value: float, at: tuple[int, int]) -> np.ndarray:
 )
 def test_unusable_stamps_are_refused(stamp, match):
     with pytest.raises(InputError, match=match):
-        check_stamps([stamp])
+        PSF(stamp, 1.0)
 
 
 @pytest.mark.parametrize("fwhm", [0.0, -1.0, np.nan, np.inf])

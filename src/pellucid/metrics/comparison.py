@@ -24,10 +24,8 @@ class Comparison:
         One shape and one unit; masked pixels are NaN, as those without data.
     stretched
         The flux of truth and restoration after one stretch with peak 1, shape (band, y, x).
-    blurred
-        What was restored, on the same grid, where it is known.
-    blurred_scale
-        Arcsec per pixel of the camera behind ``blurred``, where that was resampled.
+    blurred, blurred_scale
+        As `pellucid.metrics.measure` is given them.
     """
 
     truth: SkyImage
@@ -53,30 +51,24 @@ def compared(
     check_pair(truth.flux, restored.flux)
     if stretch is None:
         stretch = GalaxyGANStretch() if is_nanomaggy(truth.unit) else NoiseStretch()
-    sky = background_of(truth)
-    if not sky.sigma > 0:
-        sky = stretch_sky(truth.flux)
+    sky = _stretch_sky(truth)
     stretched = stretch.forward(truth.flux, sky), stretch.forward(restored.flux, sky)
     return Comparison(truth, restored, stretched, blurred, blurred_scale)
 
 
-def stretch_sky(truth: NDArray[np.floating]) -> Background:
-    """The sky and noise of the truth, by which both images of a pair are stretched.
+def _stretch_sky(truth: SkyImage) -> Background:
+    """The truth's own sky and noise, or those measured on it.
 
     A truth without noise, such as a simulated galaxy, is given a thousandth of its peak as noise,
     and 1 where it is constant.
-
-    Parameters
-    ----------
-    truth
-        Shape (band, y, x), any unit.
     """
-    background = robust_background(truth)
-    if background.sigma > 0:
-        return background
-    above_sky = truth - background.sky[:, None, None]
-    peak = float(np.nanmax(np.where(np.isfinite(above_sky), above_sky, np.nan)))
-    return Background(background.sky, 1e-3 * peak if peak > 0 else 1.0)
+    sky = background_of(truth)
+    if not sky.sigma > 0:
+        sky = robust_background(truth.flux)
+    if sky.sigma > 0:
+        return sky
+    peak = float(np.nanmax(truth.flux - sky.sky[:, None, None]))
+    return Background(sky.sky, 1e-3 * peak if peak > 0 else 1.0)
 
 
 def check_pair(

@@ -69,10 +69,6 @@ def compare_sources(
         ``purity`` = 1 − ghosts / restored, which is matched / restored where ``limit`` is 0, NaN
         for a restoration without sources.
 
-    Raises
-    ------
-    InputError
-        When shapes disagree, no pixel is finite in both, or as `detect`.
     """
     check_plane(truth)
     check_pair(truth, restored)

@@ -57,8 +57,6 @@ class CwSsimOptions:
                 f"CW-SSIM with {self.levels} levels, {self.orientations} orientations, a window "
                 f"of {self.window} and K = {self.K}; it takes at least 1, 2, 1 and 0"
             )
-        if self.scales not in ("coarsest", "all"):
-            raise UsageError(f"CW-SSIM scales {self.scales!r}; choose coarsest or all")
 
 
 def measure_cw_ssim(pair: Comparison) -> dict[str, float]:
@@ -173,37 +171,29 @@ def _similarity(
     index = np.empty(len(planes[0]))
     for start in range(0, len(index), step):
         here = slice(start, start + step)
-        pair, usable = _filled_pair(planes[0][here], planes[1][here])
+        pair = [image[here] for image in planes]
+        usable = np.isfinite(pair[0]) & np.isfinite(pair[1])
+        if not usable.all():
+            pair = [np.where(usable, image, filled(image, ~usable)) for image in pair]
         scores = [_level_index(pair, usable, level, options, with_phase) for level in levels]
         index[here] = np.mean(scores, axis=0)
     return index.reshape(truth.shape[:-2])
 
 
-def _filled_pair(
-    truth: NDArray[np.floating], restored: NDArray[np.floating]
-) -> tuple[list[NDArray[np.floating]], NDArray[np.bool_] | None]:
-    """Both images without holes, and where both have data: None where that is everywhere."""
-    usable = np.isfinite(truth) & np.isfinite(restored)
-    if usable.all():
-        return [truth, restored], None
-    pair = [np.where(usable, image, filled(image, ~usable)) for image in (truth, restored)]
-    return pair, usable
-
-
 def _level_index(
     pair: list[NDArray[np.floating]],
-    usable: NDArray[np.bool_] | None,
+    usable: NDArray[np.bool_],
     level: int,
     options: CwSsimOptions,
     with_phase: bool,
 ) -> NDArray[np.float64]:
-    """The index of one level, shape (plane,)."""
+    """The index of one level, shape (plane,); ``usable`` where both images have data."""
     height, width = pair[0].shape[-2:]
     spectra = [band_spectrum(image, level) for image in pair]
     filters = band_filters((height, width), level, options.orientations)
     band = filters.shape[-2:]
     weight = _pooling(band, options.window)
-    if usable is not None:
+    if not usable.all():
         weight = weight * _coverage(usable, band, options.window)
         total = weight.sum(axis=(-2, -1), keepdims=True)
         weight = np.divide(weight, total, out=np.full_like(weight, np.nan), where=total > 0)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import InputError
 from pellucid.metrics.comparison import Comparison, check_pair
 from pellucid.optics import regrid
 from pellucid.optics.inpaint import filled
@@ -34,14 +33,9 @@ STATISTICS = {
     "reach": "rmax_ellip",
 }
 #: What ``flag`` means; the first four are statmorph's own.
-FLAGS = {
-    0: "good",
-    1: "suspect",
-    2: "bad",
-    4: "nothing could be measured",
-    5: "no source at the centre",
-}
 BAD, NOT_MEASURED, NO_SOURCE = 2, 4, 5
+FLAGS = {0: "good", 1: "suspect", BAD: "bad", NOT_MEASURED: "nothing could be measured"}
+FLAGS |= {NO_SOURCE: "no source at the centre"}
 #: statmorph's number for what it could not measure.
 _INVALID = -99.0
 
@@ -110,16 +104,7 @@ def morphology(
         ``concentration`` (5 log₁₀ r₈₀/r₂₀), ``gini``, ``m20``, ``reach`` (pixels), and ``flag``,
         whose meaning is in `FLAGS`. What cannot be measured is NaN. It takes 0.1 to 1 second for
         images of 50 to 200 pixels a side, above 10 for 500.
-
-    Raises
-    ------
-    InputError
-        When the flux is no plane, or the segment has another shape.
-
-    Notes
-    -----
-    The numbers are statmorph's ``rhalf_ellip``, ``ellipticity_asymmetry``, ``concentration``,
-    ``gini``, ``m20`` and ``rmax_ellip``; the point spread function is in them.
+        The numbers are statmorph's (see `STATISTICS`); the point spread function is in them.
 
     References
     ----------
@@ -127,8 +112,6 @@ def morphology(
     Lotz, Primack & Madau 2004, AJ 128, 163, doi:10.1086/421849
     """
     check_plane(flux)
-    if segment is not None and segment.shape != flux.shape:
-        raise InputError(f"the segment map has shape {segment.shape}, the flux {flux.shape}")
     holes = ~np.isfinite(flux)
     plane = np.where(holes, np.nan, flux).astype(np.float64)
     if segment is None:
@@ -167,13 +150,7 @@ def morphology_errors(
         truth of the others: ``ellipticity_difference``, ``concentration_difference``,
         ``gini_difference``, ``m20_difference``; ``morphology_flag`` is the graver of both flags,
         and where that is 2 or more the others are NaN: statmorph advises against their use.
-
-    Raises
-    ------
-    InputError
-        When shapes disagree, no pixel is finite in both, or as `morphology`.
     """
-    check_plane(truth)
     check_pair(truth, restored)
     usable = np.isfinite(truth) & np.isfinite(restored)
     truth, restored = (np.where(usable, flux, np.nan) for flux in (truth, restored))

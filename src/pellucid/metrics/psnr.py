@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.metrics.comparison import Comparison, check_pair, stretch_sky
-from pellucid.stretch import GalaxyGANStretch, Stretch
+from pellucid.metrics.comparison import Comparison, check_pair
+from pellucid.stretch import GalaxyGANStretch
 
 
 def measure_psnr(pair: Comparison) -> dict[str, float]:
@@ -45,28 +45,17 @@ def psnr(truth: NDArray[np.floating], restored: NDArray[np.floating], data_range
     return float(10.0 * np.log10(data_range**2 / error)) if error > 0 else float("inf")
 
 
-def stretched_psnr(
-    truth: NDArray[np.floating], restored: NDArray[np.floating], stretch: Stretch | None = None
-) -> float:
-    """PSNR with peak 1 of both images after one stretch, as GalaxyGAN's Table 1 has it.
+def stretched_psnr(truth: NDArray[np.floating], restored: NDArray[np.floating]) -> float:
+    """PSNR with peak 1 of both images after `GalaxyGANStretch`, as GalaxyGAN's Table 1 has it.
 
     Parameters
     ----------
     truth, restored
-        Flux, shape (band, y, x), in one unit.
-    stretch
-        None takes `GalaxyGANStretch`, which means something for nanomaggies only.
-
-    Raises
-    ------
-    InputError
-        As `psnr`.
+        Flux in nanomaggies, shape (band, y, x).
 
     References
     ----------
     Schawinski et al. 2017, MNRAS 467, L110, doi:10.1093/mnrasl/slx008
     """
-    check_pair(truth, restored)
-    stretch = stretch or GalaxyGANStretch()
-    sky = stretch_sky(truth)
-    return psnr(stretch.forward(truth, sky), stretch.forward(restored, sky), 1.0)
+    stretch = GalaxyGANStretch()
+    return psnr(stretch.forward(truth), stretch.forward(restored), 1.0)

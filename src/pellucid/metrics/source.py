@@ -32,17 +32,7 @@ SOURCE_ERRORS = ("flux_ratio", "half_light_radius_ratio", "centroid_error", "ell
 
 @dataclass(frozen=True)
 class Aperture:
-    """Where a galaxy is and how far it reaches.
-
-    Parameters
-    ----------
-    center
-        (y, x) in pixels.
-    radius
-        Of the circle, pixels.
-    neighbours
-        Shape (y, x); True on other sources.
-    """
+    """Where a galaxy is and how far it reaches, in pixels; ``neighbours`` (y, x) are not it."""
 
     center: Position
     radius: float
@@ -128,13 +118,9 @@ def source_errors(
         ``colour_error_g_r`` (|Δ(g − r)| of the aperture, magnitudes); NaN for what cannot be
         measured.
 
-    Raises
-    ------
-    InputError
-        When shapes disagree or no pixel is finite in both.
     """
     colours = [f"colour_error_{blue}_{red}" for blue, red in pairwise(bands)]
-    errors: dict[str, float] = {name: float("nan") for name in (*SOURCE_ERRORS, *colours)}
+    errors = dict.fromkeys((*SOURCE_ERRORS, *colours), float("nan"))
     check_pair(truth, restored)
     holes = ~(np.isfinite(truth) & np.isfinite(restored))
     source = find_source(filled(truth, holes))

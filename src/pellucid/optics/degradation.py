@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Literal
 
 import numpy as np
 
 from pellucid.errors import InputError, UsageError
 from pellucid.optics.blur import identity_kernel
 from pellucid.optics.convolution import convolve
+from pellucid.optics.inpaint import filled
 from pellucid.sky.background import galaxygan_noise, robust_background
 from pellucid.sky.image import SkyImage, is_nanomaggy
 from pellucid.sky.pair import Pair
@@ -57,11 +57,11 @@ class Degradation:
     noise_estimate: NoiseEstimate = "auto"
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.fwhm) and self.fwhm >= 0):
+        if not 0 <= self.fwhm < np.inf:
             raise InputError(f"a blur of {self.fwhm} arcsec; it must be 0 or more")
-        if not (np.isfinite(self.noise) and self.noise >= 0):
+        if not 0 <= self.noise < np.inf:
             raise InputError(f"a noise of {self.noise} σ; it must be 0 or more")
-        if not (np.isfinite(self.truncate) and self.truncate > 0):
+        if not 0 < self.truncate < np.inf:
             raise InputError(f"a kernel cut at {self.truncate} σ; it must be positive")
 
     def __call__(self, image: SkyImage, rng: np.random.Generator) -> Pair:
@@ -73,19 +73,12 @@ class Degradation:
         -------
         Pair
             The degraded image beside the ``image`` itself, and the kernel that was applied.
-
-        Raises
-        ------
-        InputError
-            When the image's pixel scale is unknown.
         """
         if image.pixel_scale is None:
             raise InputError("the image has no pixel scale; --pixel-scale states it")
         bad = ~np.isfinite(image.flux)
         sharp = image
         if bad.any():
-            from pellucid.optics.inpaint import filled
-
             sharp = image.with_flux(filled(image.flux, bad))
         flux, blur, psf = sharp.flux, identity_kernel(image.pixel_scale), image.psf
         if self.fwhm > 0:
@@ -119,33 +112,22 @@ def parse_degradation(text: str) -> Degradation:
     UsageError
         When a word is no field of `Degradation` or its value has the wrong type or range.
     """
-    types = {each.name: type(each.default) for each in fields(Degradation)}
-    settings: dict[str, Any] = {}
+    from pydantic import TypeAdapter, ValidationError
+
+    known = [field.name.replace("_", "-") for field in fields(Degradation)]
+    settings: dict[str, str] = {}
     for word in text.replace(",", " ").split():
-        key, equals, value = word.partition("=")
-        name = key.replace("-", "_")
-        if name not in types:
-            known = ", ".join(each.replace("_", "-") for each in types)
-            raise UsageError(f"degradation {text!r}: {key!r} is none of {known}")
-        try:
-            settings[name] = _FROM_TEXT[types[name]](value if equals else "true")
-        except (KeyError, ValueError):
-            raise UsageError(f"degradation {text!r}: {word!r} has no usable value") from None
-    if settings.get("noise_estimate", "auto") not in get_args(NoiseEstimate):
-        raise UsageError(
-            f"degradation {text!r}: noise-estimate is one of {', '.join(get_args(NoiseEstimate))}"
-        )
+        name, equals, value = word.partition("=")
+        if name.replace("_", "-") not in known:
+            raise UsageError(f"degradation {text!r}: {name!r} is none of {', '.join(known)}")
+        settings[name.replace("-", "_")] = value if equals else "true"
     try:
-        return Degradation(**settings)
+        return TypeAdapter(Degradation).validate_python(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"degradation {text!r}: {first['loc'][0]}: {first['msg']}") from None
     except InputError as error:
         raise UsageError(f"degradation {text!r}: {error}") from None
-
-
-_FROM_TEXT: dict[type, Callable[[str], Any]] = {
-    float: float,
-    str: str,
-    bool: lambda value: {"true": True, "false": False}[value.lower()],
-}
 
 
 def object_rng(seed: int, identifier: str) -> np.random.Generator:

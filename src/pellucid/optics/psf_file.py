@@ -47,10 +47,9 @@ def read_psf(
         values = file.pixels(hdu).astype(np.float64)
         stamps = values.reshape(-1, *values.shape[-2:])
         wcs = file.wcs(hdu)
-    if pixel_scale is None and wcs is not None:
-        pixel_scale = pixel_scale_of(wcs)
     if pixel_scale is None:
-        pixel_scale = scale_card(hdu.header) or default_scale
+        stated = pixel_scale_of(wcs) if wcs is not None else scale_card(hdu.header)
+        pixel_scale = stated or default_scale
     if pixel_scale is None:
         advice = "state --pixel-scale, or add a PIXSCALE card"
         raise refusal(path, "the PSF has no pixel scale", advice)

@@ -158,13 +158,7 @@ def resampled_psf(psf: PSF, pixel_scale: float) -> PSF:
 
 
 def scaled_wcs(wcs: WCS, ratio: float) -> WCS:
-    """The WCS of the grid whose pixels are ``ratio`` times as wide, with the same outer corner.
-
-    Raises
-    ------
-    InputError
-        When the WCS has distortions.
-    """
+    """The WCS of the grid whose pixels are ``ratio`` times as wide, with the same outer corner."""
     if wcs.has_distortion:
         raise InputError("the WCS has distortions (SIP or tables); resample the image without them")
     scaled = wcs.celestial.deepcopy()

@@ -108,22 +108,11 @@ class SkyImage:
         """The window of ``height`` × ``width`` pixels whose first pixel is (``y``, ``x``).
 
         The WCS follows the window; the header's cards are kept as they are.
-
-        Raises
-        ------
-        InputError
-            When the window does not lie inside the image.
         """
-        _, image_height, image_width = self.shape
-        if (
-            min(y, x) < 0
-            or min(height, width) < 1
-            or y + height > image_height
-            or x + width > image_width
-        ):
+        _, rows, columns = self.shape
+        if not (0 <= y < y + height <= rows and 0 <= x < x + width <= columns):
             raise InputError(
-                f"a window of {height}×{width} at ({y}, {x}) leaves the image "
-                f"of {image_height}×{image_width}"
+                f"a window of {height}×{width} at ({y}, {x}) leaves the image of {rows}×{columns}"
             )
         window = (slice(None), slice(y, y + height), slice(x, x + width))
         return replace(
@@ -141,18 +130,12 @@ class SkyImage:
         from astropy.nddata import CCDData, VarianceUncertainty
 
         unit = _astropy_unit(self.unit) if self.unit else units.dimensionless_unscaled
+        none = [None] * len(self.flux)
+        masks = none if self.mask is None else self.mask
+        variances = none if self.variance is None else map(VarianceUncertainty, self.variance)
         return [
-            CCDData(
-                plane,
-                unit=unit,
-                mask=None if self.mask is None else self.mask[k],
-                uncertainty=None
-                if self.variance is None
-                else VarianceUncertainty(self.variance[k]),
-                wcs=self.wcs,
-                meta=self.header,
-            )
-            for k, plane in enumerate(self.flux)
+            CCDData(plane, variance, mask, wcs=self.wcs, meta=self.header, unit=unit)
+            for plane, mask, variance in zip(self.flux, masks, variances, strict=True)
         ]
 
     @classmethod
@@ -179,12 +162,7 @@ class SkyImage:
 
 def is_nanomaggy(unit: str | None) -> bool:
     """Whether ``unit`` is the SDSS unit of flux, in one of its usual spellings."""
-    return unit is not None and unit.strip().lower() in {
-        "nanomaggy",
-        "nanomaggies",
-        "nmgy",
-        "nmaggy",
-    }
+    return (unit or "").strip().lower() in ("nanomaggy", "nanomaggies", "nmgy", "nmaggy")
 
 
 def pixel_scale_of(wcs: WCS) -> float:

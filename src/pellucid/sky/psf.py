@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +37,10 @@ class PSF:
         stamps = np.asarray(self.stamps, dtype=np.float64)
         if stamps.ndim == 2:
             stamps = stamps[None]
-        check_stamps(stamps)
+        if stamps.ndim != 3:
+            raise InputError("a PSF stamp must have two axes")
+        for stamp in stamps:
+            _check_stamp(stamp)
         if not self.pixel_scale > 0:
             raise InputError(f"the PSF's pixel scale is {self.pixel_scale}; it must be positive")
         stamps = stamps / stamps.sum(axis=(1, 2), keepdims=True)
@@ -50,13 +52,7 @@ class PSF:
         return float(np.mean([stamp_fwhm(stamp) for stamp in self.stamps])) * self.pixel_scale
 
     def for_bands(self, count: int) -> NDArray[np.floating]:
-        """Stamps for ``count`` bands, shape (count, y, x).
-
-        Raises
-        ------
-        InputError
-            When the PSF has neither one band nor ``count``.
-        """
+        """Stamps for ``count`` bands, shape (count, y, x); a PSF of one band serves them all."""
         if len(self.stamps) not in (1, count):
             raise InputError(f"the PSF has {len(self.stamps)} bands, the image has {count}")
         return np.broadcast_to(self.stamps, (count, *self.stamps.shape[1:]))
@@ -126,37 +122,25 @@ def stamp_fwhm(stamp: ArrayLike) -> float:
     return float(2.0 * np.sqrt(area / np.pi))
 
 
-def check_stamps(stamps: Sequence[ArrayLike] | NDArray[np.float64]) -> None:
-    """Refuse PSF stamps with which no image can be made.
-
-    Raises
-    ------
-    InputError
-        When a stamp is not finite, negative beyond noise, empty, has an even side, or has its
-        peak or centroid away from the centre.
-    """
-    for stamp in np.asarray(stamps, dtype=np.float64):
-        if stamp.ndim != 2:
-            raise InputError("a PSF stamp must have two axes")
-        if not np.isfinite(stamp).all():
-            raise InputError("the PSF has pixels that are not finite")
-        height, width = stamp.shape
-        if height % 2 == 0 or width % 2 == 0:
-            raise InputError(
-                f"the PSF stamp is {height}×{width}; odd sides are needed for a centre"
-            )
-        peak = stamp.max()
-        if peak <= 0 or stamp.sum() <= 0:
-            raise InputError("the PSF holds no flux")
-        # Measured PSFs carry noise around zero; a tenth of the peak is no noise.
-        if stamp.min() < -0.1 * peak:
-            raise InputError(f"the PSF is negative (down to {stamp.min() / peak:.0%} of its peak)")
-        row, column = np.unravel_index(int(stamp.argmax()), stamp.shape)
-        if max(abs(row - height // 2), abs(column - width // 2)) > 1:
-            raise InputError(
-                f"the PSF's peak is at pixel ({row}, {column}), off the centre "
-                f"({height // 2}, {width // 2}) of its stamp"
-            )
+def _check_stamp(stamp: NDArray[np.float64]) -> None:
+    """Refuse a stamp with which no image can be made."""
+    if not np.isfinite(stamp).all():
+        raise InputError("the PSF has pixels that are not finite")
+    height, width = stamp.shape
+    if height % 2 == 0 or width % 2 == 0:
+        raise InputError(f"the PSF stamp is {height}×{width}; odd sides are needed for a centre")
+    peak = stamp.max()
+    if peak <= 0 or stamp.sum() <= 0:
+        raise InputError("the PSF holds no flux")
+    # Measured PSFs carry noise around zero; a tenth of the peak is no noise.
+    if stamp.min() < -0.1 * peak:
+        raise InputError(f"the PSF is negative (down to {stamp.min() / peak:.0%} of its peak)")
+    row, column = np.unravel_index(int(stamp.argmax()), stamp.shape)
+    if max(abs(row - height // 2), abs(column - width // 2)) > 1:
+        raise InputError(
+            f"the PSF's peak is at pixel ({row}, {column}), off the centre "
+            f"({height // 2}, {width // 2}) of its stamp"
+        )
 
 
 def _check_fwhm(fwhm: float) -> None:

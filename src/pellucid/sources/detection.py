@@ -135,14 +135,9 @@ def detect(
 
 
 def smoothed(flux: NDArray[np.floating], fwhm: float) -> NDArray[np.float64]:
-    """The plane behind a Gaussian, its holes filled; beyond the edge there is no light.
+    """The plane (y, x) behind a Gaussian of ``fwhm`` pixels, its holes filled.
 
-    Parameters
-    ----------
-    flux
-        Shape (y, x), above the sky.
-    fwhm
-        Pixels.
+    It is above the sky: beyond the edge there is no light.
     """
     from scipy.ndimage import gaussian_filter
 
@@ -151,14 +146,9 @@ def smoothed(flux: NDArray[np.floating], fwhm: float) -> NDArray[np.float64]:
 
 
 def smoothed_sky(flux: NDArray[np.floating], fwhm: float) -> Background:
-    """The level of the sky, and its noise behind the filter: neighbouring pixels may share noise.
+    """The level of the sky of a plane (y, x), and its noise behind `smoothed`'s filter.
 
-    Parameters
-    ----------
-    flux
-        Shape (y, x).
-    fwhm
-        Pixels.
+    Neighbouring pixels may share noise.
     """
     level = robust_background(flux[None]).sky
     smooth = np.where(np.isfinite(flux), smoothed(flux - level[0], fwhm), np.nan)
@@ -166,13 +156,7 @@ def smoothed_sky(flux: NDArray[np.floating], fwhm: float) -> Background:
 
 
 def check_plane(flux: NDArray[np.floating]) -> None:
-    """Refuse what is not one plane.
-
-    Raises
-    ------
-    InputError
-        When the flux has not two axes.
-    """
+    """Refuse what is not one plane."""
     if flux.ndim != 2:
         raise InputError(
             f"sources are looked for in one plane (y, x), and this flux has shape {flux.shape}; "

@@ -118,7 +118,7 @@ def centroid(
     import sep
 
     # The window's own end, 4 σ, would reach beyond the circle.
-    inside = _native(flux * _circle(*_offsets(flux.shape, center), radius))
+    inside = _native(flux * _circle(flux.shape, center, radius)[2])
     x, y, _ = (float(value[0]) for value in sep.winpos(inside, [center[1]], [center[0]], [weight]))
     if not inside.sum() > 0 or np.hypot(y - center[0], x - center[1]) > radius:
         return float("nan"), float("nan")
@@ -148,8 +148,8 @@ def ellipticity(
     ----------
     Kaiser, Squires & Broadhurst 1995, ApJ 449, 460, doi:10.1086/176071
     """
-    y, x = _offsets(flux.shape, center)
-    weighted = flux * _circle(y, x, radius)
+    y, x, circle = _circle(flux.shape, center, radius)
+    weighted = flux * circle
     if weight is not None:
         weighted = weighted * np.exp(-0.5 * (y * y + x * x) / weight**2)
     qxx, qyy, qxy = (
@@ -160,16 +160,13 @@ def ellipticity(
     return complex(qxx - qyy, 2.0 * qxy) / (qxx + qyy)
 
 
-def _offsets(
-    shape: tuple[int, ...], center: Position
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _circle(
+    shape: tuple[int, ...], center: Position, radius: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Offsets y and x from the centre, and 1 inside the circle, falling to 0 across one pixel."""
     y, x = np.mgrid[: shape[0], : shape[1]]
-    return y - center[0], x - center[1]
-
-
-def _circle(y: NDArray[np.float64], x: NDArray[np.float64], radius: float) -> NDArray[np.float64]:
-    """1 inside, falling to 0 across one pixel."""
-    return np.clip(radius + 0.5 - np.hypot(y, x), 0.0, 1.0)
+    y, x = y - center[0], x - center[1]
+    return y, x, np.clip(radius + 0.5 - np.hypot(y, x), 0.0, 1.0)
 
 
 def _native(flux: NDArray[np.floating]) -> NDArray[np.float64]:
