@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -18,7 +19,6 @@ from pellucid.stretch import (
     GalaxyGANStretch,
     NoiseStretch,
     stretch_from_dict,
-    stretch_to_dict,
 )
 
 SKY = Background(np.zeros(1, np.float32), 1.0)
@@ -122,7 +122,7 @@ def test_nan_stays_nan():
     "stretch", [GalaxyGANStretch(low=-0.2, clip=False), NoiseStretch(softening=3.0)]
 )
 def test_constants_travel_through_json(stretch):
-    assert stretch_from_dict(json.loads(json.dumps(stretch_to_dict(stretch)))) == stretch
+    assert stretch_from_dict(json.loads(json.dumps(asdict(stretch)))) == stretch
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ whole image, never on a tile.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -94,24 +94,20 @@ class NoiseStretch:
         bottom, span = self._range()
         # In double precision: asinh, and the difference to a sky far above it, lose digits.
         above = np.subtract(flux, sky.sky[:, None, None], dtype=np.float64)
-        depth = above / (self._sigma(sky) * self.softening)
+        if not sky.sigma > 0:
+            raise InputError("the image has no noise to scale by: its sky is constant")
+        depth = above / (sky.sigma * self.softening)
         return ((np.arcsinh(depth) - bottom) / span).astype(np.float32)
 
     def inverse(self, value: NDArray[np.floating], sky: Background) -> NDArray[np.float32]:
         bottom, span = self._range()
         depth = np.sinh(np.multiply(value, span, dtype=np.float64) + bottom)
-        flux = depth * (self._sigma(sky) * self.softening) + sky.sky[:, None, None]
+        flux = depth * (sky.sigma * self.softening) + sky.sky[:, None, None]
         return flux.astype(np.float32)
 
     def _range(self) -> tuple[float, float]:
         bottom = float(np.arcsinh(self.low / self.softening))
         return bottom, float(np.arcsinh(self.high / self.softening)) - bottom
-
-    @staticmethod
-    def _sigma(sky: Background) -> float:
-        if not sky.sigma > 0:
-            raise InputError("the image has no noise to scale by: its sky is constant")
-        return sky.sigma
 
 
 def to_network(value: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -130,19 +126,8 @@ STRETCHES: dict[str, type[GalaxyGANStretch] | type[NoiseStretch]] = {
 }
 
 
-def stretch_to_dict(stretch: GalaxyGANStretch | NoiseStretch) -> dict[str, Any]:
-    """The constants of a stretch, to be kept in a recipe or a bundle."""
-    return asdict(stretch)
-
-
 def stretch_from_dict(constants: dict[str, Any]) -> GalaxyGANStretch | NoiseStretch:
-    """The stretch that `stretch_to_dict` described.
-
-    Raises
-    ------
-    InputError
-        When there is no stretch of that name or it has no such constant.
-    """
+    """The stretch of these constants, as a recipe or a bundle keeps them."""
     name = constants.get("name")
     if name not in STRETCHES:
         raise InputError(f"no stretch is called {name!r}; there are {', '.join(STRETCHES)}")

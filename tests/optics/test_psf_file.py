@@ -30,9 +30,9 @@ def test_a_stamp_with_a_scale_card(tmp_path):
     assert psf.fwhm == pytest.approx(1.2, rel=0.01)
 
 
-def test_the_scale_given_wins(tmp_path):
+def test_the_scale_of_the_file_wins(tmp_path):
     hdu = fits.ImageHDU(STAMP, fits.Header({"PIXSCALE": 0.4}))
-    assert read_psf(save(tmp_path / "a.fits", hdu), 0.2).pixel_scale == 0.2
+    assert read_psf(save(tmp_path / "a.fits", hdu), 0.2).pixel_scale == 0.4
 
 
 def test_the_psf_extension_beside_an_image(tmp_path):

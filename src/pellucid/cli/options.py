@@ -100,7 +100,7 @@ def psf_choice(text: str | None, pixel_scale: float | None, option: str = "--psf
     except ValueError:
         from pellucid.optics.psf_file import read_psf
 
-        return read_psf(text, default_scale=pixel_scale)
+        return read_psf(text, pixel_scale)
     if not (math.isfinite(fwhm) and fwhm > 0):
         raise UsageError(f"{option} {text}: a FWHM in arcsec is above 0")
     return fwhm

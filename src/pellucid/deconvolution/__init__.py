@@ -47,30 +47,25 @@ def richardson_lucy_paper(
     Ten accelerated iterations from the image itself, negative flux cut to 0, a periodic sky.
     SDSS frames have their sky subtracted, so the measured sky is taken off before and put back.
     """
-    data, sky = _sky_subtracted(flux)
-    result = richardson_lucy(
-        data, stamps, iterations or PAPER_ITERATIONS, 0.0,
-        clip_negative=True, boundary="wrap", start=data, accelerate=True,
-    )  # fmt: skip
-    return np.where(np.isfinite(flux), result + sky, np.float32(np.nan))
+    data, sky = _above_sky(flux)
+    steps = iterations or PAPER_ITERATIONS
+    return sky + richardson_lucy(data, stamps, steps, 0.0, "wrap", start=data, accelerate=True)
 
 
 def blind_paper(
     flux: NDArray[np.float32], stamps: NDArray[np.float32], rounds: int | None = None
 ) -> NDArray[np.float32]:
     """MATLAB's ``deconvblind`` at its defaults, started from the true PSF."""
-    data, sky = _sky_subtracted(flux)
-    result, _ = blind_richardson_lucy(
-        data, stamps, rounds or PAPER_ITERATIONS, 0.0,
-        clip_negative=True, boundary="wrap", start=data, accelerate=True,
-    )  # fmt: skip
-    return np.where(np.isfinite(flux), result + sky, np.float32(np.nan))
+    data, sky = _above_sky(flux)
+    steps = rounds or PAPER_ITERATIONS
+    return sky + blind_richardson_lucy(data, stamps, steps, 0.0, "wrap", data, accelerate=True)[0]
 
 
-def _sky_subtracted(flux: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _above_sky(flux: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What stands above each band's sky, negative flux cut to 0, and the sky; NaN without data."""
     data = filled(flux)
     sky = robust_background(data).sky[:, None, None]
-    return data - sky, sky
+    return np.maximum(data - sky, 0.0), np.where(np.isfinite(flux), sky, np.float32(np.nan))
 
 
 #: What ``--method`` and the tables' columns name.

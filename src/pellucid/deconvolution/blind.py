@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pellucid.deconvolution.spectrum import best_iterations, check_shapes
-from pellucid.deconvolution.steps import extrapolated, first_estimate, ratio, with_pedestal
+from pellucid.deconvolution.steps import extrapolated, first_estimate, ratio
 from pellucid.optics.convolution import PAD_MODE, Boundary, Convolution
 from pellucid.optics.inpaint import filled
 
@@ -16,7 +16,6 @@ def blind_richardson_lucy(
     stamps: NDArray[np.floating],
     rounds: int | None = None,
     pedestal: ArrayLike | None = None,
-    clip_negative: bool = False,
     boundary: Boundary = "reflect",
     start: ArrayLike | None = None,
     accelerate: bool = False,
@@ -29,7 +28,7 @@ def blind_richardson_lucy(
 
     Parameters
     ----------
-    flux, pedestal, clip_negative, boundary, start, accelerate
+    flux, pedestal, boundary, start, accelerate
         As in `richardson_lucy`.
     stamps
         Where the PSF starts, shape (band, y, x); pixels that are 0 stay 0.
@@ -41,11 +40,6 @@ def blind_richardson_lucy(
     tuple
         The flux, in its own unit and shape, and the stamps.
 
-    Raises
-    ------
-    InputError
-        As `richardson_lucy`.
-
     References
     ----------
     Ayers & Dainty 1988, Opt. Lett. 13, 547, doi:10.1364/OL.13.000547;
@@ -56,10 +50,10 @@ def blind_richardson_lucy(
     finite = filled(flux)
     if rounds is None:
         rounds = best_iterations(finite, stamps)
-    data, level = with_pedestal(finite, pedestal, clip_negative)
+    data, level, first = first_estimate(finite, pedestal, start)
     shape = (data.shape[1], data.shape[2])
     ones = np.ones_like(data)
-    now = before = first_estimate(data, level, start)
+    now = before = first
     psf = psf_before = _normalised(np.asarray(stamps, dtype=np.float32))
     change = earlier = psf_change = psf_earlier = None
     for _ in range(rounds):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pellucid.deconvolution.spectrum import best_iterations, check_shapes
-from pellucid.deconvolution.steps import extrapolated, first_estimate, ratio, with_pedestal
+from pellucid.deconvolution.steps import extrapolated, first_estimate, ratio
 from pellucid.optics.convolution import Boundary, Convolution
 from pellucid.optics.inpaint import filled
 
@@ -16,7 +16,6 @@ def richardson_lucy(
     stamps: NDArray[np.floating],
     iterations: int | None = None,
     pedestal: ArrayLike | None = None,
-    clip_negative: bool = False,
     boundary: Boundary = "reflect",
     start: ArrayLike | None = None,
     accelerate: bool = False,
@@ -38,8 +37,6 @@ def richardson_lucy(
     pedestal
         Added before and taken off after, in the unit of ``flux``, one value or one a band. None
         takes what `sky_pedestal` measures.
-    clip_negative
-        Cut what is negative after the pedestal to 0, as MATLAB's ``deconvlucy`` does.
     boundary
         What lies beyond the image; MATLAB's is ``"wrap"``.
     start
@@ -65,10 +62,10 @@ def richardson_lucy(
     finite = filled(flux)
     if iterations is None:
         iterations = best_iterations(finite, stamps)
-    data, level = with_pedestal(finite, pedestal, clip_negative)
+    data, level, first = first_estimate(finite, pedestal, start)
     blur = Convolution(stamps, (data.shape[1], data.shape[2]), boundary)
     weight = blur.adjoint(np.ones_like(data))
-    now = before = first_estimate(data, level, start)
+    now = before = first
     change = earlier = None
     for _ in range(iterations):
         point = extrapolated(now, before, change, earlier) if accelerate else now

@@ -17,13 +17,7 @@ _EXTREME = 60.0
 
 
 def check_shapes(flux: NDArray[np.floating], stamps: NDArray[np.floating]) -> None:
-    """Refuse an image and a PSF that do not belong together.
-
-    Raises
-    ------
-    InputError
-        When either is not (band, y, x), their bands differ, or a side of the PSF is even.
-    """
+    """Refuse an image and a PSF that do not belong together."""
     if flux.ndim != 3 or stamps.ndim != 3 or len(flux) != len(stamps):
         raise InputError(
             f"flux of shape {flux.shape} and a PSF of shape {stamps.shape}; "
@@ -31,11 +25,6 @@ def check_shapes(flux: NDArray[np.floating], stamps: NDArray[np.floating]) -> No
         )
     if stamps.shape[1] % 2 == 0 or stamps.shape[2] % 2 == 0:
         raise InputError(f"the PSF stamp is {stamps.shape[1]}×{stamps.shape[2]}; sides must be odd")
-
-
-def sky_sigma(plane: NDArray[np.float32]) -> float:
-    """Standard deviation of one band's sky pixels, in its unit."""
-    return robust_background(plane[None]).sigma
 
 
 def transforms(
@@ -63,10 +52,10 @@ def transforms(
 
 
 def fitted_noise_to_signal(
+    plane: NDArray[np.float32],
     image: NDArray[np.complexfloating],
     transfer: NDArray[np.complexfloating],
     shape: tuple[int, int],
-    sigma: float,
 ) -> NDArray[np.float32]:
     """N/S at each frequency of one band, by maximum likelihood of its power spectrum.
 
@@ -75,17 +64,8 @@ def fitted_noise_to_signal(
     Σ n (ln M + P/M) over rings of n frequencies with mean P and model M (Whittle 1953). N is then
     taken no lower than the sky's variance, so that noise which is smooth counts as noise too.
 
-    Parameters
-    ----------
-    image, transfer, shape
-        As `transforms` gives them.
-    sigma
-        Standard deviation of the sky, in the image's unit.
-
-    Returns
-    -------
-    NDArray
-        Shape of ``image``; infinite everywhere for an image that is constant.
+    The other three are what `transforms` made of the ``plane``. A plane that is constant has an
+    infinite N/S everywhere.
 
     References
     ----------
@@ -114,6 +94,7 @@ def fitted_noise_to_signal(
     gain = ring_mean(np.abs(transfer) ** 2)
     scale = ring_mean(np.log(frequency))
     # Rounding is the least noise a float32 image can have.
+    sigma = robust_background(plane[None]).sigma
     least = np.log(max(sigma**2 / brightest, np.finfo(np.float32).eps ** 2))
 
     def misfit(parameters: NDArray[np.float64]) -> float:
@@ -149,7 +130,7 @@ def best_iterations(flux: NDArray[np.float32], stamps: NDArray[np.floating]) -> 
     best = []
     for plane, stamp in zip(flux, stamps, strict=True):
         image, transfer, shape = transforms(plane, stamp)
-        signal = 1.0 / fitted_noise_to_signal(image, transfer, shape, sky_sigma(plane))
+        signal = 1.0 / fitted_noise_to_signal(plane, image, transfer, shape)
         signal[0, 0] = 0.0
         passed = np.minimum(np.abs(transfer) ** 2, 1.0)
         amplified = 1.0 / np.maximum(passed, np.finfo(np.float32).eps)

@@ -33,31 +33,21 @@ def sky_pedestal(flux: NDArray[np.floating]) -> NDArray[np.float32]:
     return levels
 
 
-def with_pedestal(
-    flux: NDArray[np.float32], pedestal: ArrayLike | None, clip_negative: bool
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The data that Richardson–Lucy works on, and the pedestal in them, shape (band or 1, 1, 1)."""
+def first_estimate(
+    flux: NDArray[np.float32], pedestal: ArrayLike | None, start: ArrayLike | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """The data that Richardson–Lucy works on, the pedestal in them, and the x it starts from.
+
+    That is flat at the data's mean, or ``start`` and the pedestal.
+    """
     values = sky_pedestal(flux) if pedestal is None else np.asarray(pedestal, dtype=np.float32)
     level = values.reshape(-1, 1, 1)
     data = flux + level
-    return (np.maximum(data, 0.0) if clip_negative else data), level
-
-
-def first_estimate(
-    data: NDArray[np.float32], level: NDArray[np.float32], start: ArrayLike | None
-) -> NDArray[np.float32]:
-    """The x that the iteration starts from: flat at the mean, or ``start`` and the pedestal.
-
-    Raises
-    ------
-    InputError
-        When the mean is negative: no positive x has such an image.
-    """
     mean = data.mean(axis=(1, 2), keepdims=True, dtype=np.float64)
-    if mean.min() < 0:
+    if mean.min() < 0:  # no positive x has such an image
         raise InputError("the image's mean is negative; Richardson–Lucy needs a larger pedestal")
     first = mean if start is None else np.maximum(np.asarray(start) + level, 0.0)
-    return np.broadcast_to(first, data.shape).astype(np.float32)
+    return data, level, np.broadcast_to(first, data.shape).astype(np.float32)
 
 
 def ratio(data: NDArray[np.float32], blurred: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from pellucid.deconvolution.spectrum import (
     check_shapes,
     fitted_noise_to_signal,
-    sky_sigma,
     transforms,
 )
 from pellucid.errors import InputError
@@ -63,7 +62,7 @@ def wiener(
     for plane, stamp, restored in zip(data, stamps, result, strict=True):
         image, transfer, shape = transforms(plane, stamp, boundary)
         if noise_to_signal is None:
-            level = fitted_noise_to_signal(image, transfer, shape, sky_sigma(plane))
+            level = fitted_noise_to_signal(plane, image, transfer, shape)
         else:
             level = np.float32(noise_to_signal)
         response = transfer.conj() / (np.abs(transfer) ** 2 + level)

@@ -14,11 +14,7 @@ from pellucid.sky.image import pixel_scale_of
 from pellucid.sky.psf import PSF
 
 
-def read_psf(
-    path: str | os.PathLike[str],
-    pixel_scale: float | None = None,
-    default_scale: float | None = None,
-) -> PSF:
+def read_psf(path: str | os.PathLike[str], default_scale: float | None = None) -> PSF:
     """Read a PSF: the first extension with PSF in its name, or else the first image.
 
     A stamp of even sides whose peak lies beside the middle loses the outer row or column that
@@ -28,15 +24,13 @@ def read_psf(
     ----------
     path
         FITS with a stamp (y, x) or one stamp a band (band, y, x).
-    pixel_scale
-        Arcsec per pixel; wins over the file's WCS and PIXSCALE card.
     default_scale
         Arcsec per pixel where the file says nothing, e.g. that of the image it belongs to.
 
     Raises
     ------
     InputError
-        When the file holds no usable stamp, or neither it nor the caller gives a pixel scale.
+        When the file holds no usable stamp, or no pixel scale and there is no default.
     """
     path = Path(path)
     with open_fits(path) as file:
@@ -47,9 +41,8 @@ def read_psf(
         values = file.pixels(hdu).astype(np.float64)
         stamps = values.reshape(-1, *values.shape[-2:])
         wcs = file.wcs(hdu)
-    if pixel_scale is None:
-        stated = pixel_scale_of(wcs) if wcs is not None else scale_card(hdu.header)
-        pixel_scale = stated or default_scale
+    stated = pixel_scale_of(wcs) if wcs is not None else scale_card(hdu.header)
+    pixel_scale = stated or default_scale
     if pixel_scale is None:
         advice = "state --pixel-scale, or add a PIXSCALE card"
         raise refusal(path, "the PSF has no pixel scale", advice)

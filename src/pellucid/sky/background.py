@@ -29,23 +29,19 @@ class Background:
     sigma: float
 
 
-def robust_background(flux: NDArray[np.floating], clip: float = 3.0, rounds: int = 6) -> Background:
+def robust_background(flux: NDArray[np.floating]) -> Background:
     """Sky level and noise by iterated clipping about the median.
 
-    Pixels further than ``clip`` standard deviations from the median are dropped until none is;
-    the spread is the interquartile range over 1.349, or the standard deviation where half of the
-    pixels are equal. NaN pixels take no part. A constant band has noise 0.
+    Pixels further than 3 standard deviations from the median are dropped until none is, at most
+    six times; the spread is the interquartile range over 1.349, or the standard deviation where
+    half of the pixels are equal. NaN pixels take no part. A constant band has noise 0.
 
     Parameters
     ----------
     flux
         Shape (band, y, x).
-    clip
-        In standard deviations.
-    rounds
-        At most so many passes.
     """
-    levels, sigmas = zip(*(_clipped(plane, clip, rounds) for plane in flux), strict=True)
+    levels, sigmas = zip(*(_clipped(plane) for plane in flux), strict=True)
     return Background(np.asarray(levels, dtype=np.float32), float(np.median(sigmas)))
 
 
@@ -60,10 +56,10 @@ def background_of(image: SkyImage) -> Background:
     return Background(np.asarray(image.sky, dtype=np.float32), float(np.median(deviations)))
 
 
-def galaxygan_noise(flux: NDArray[np.floating], limit: float = 0.1) -> float:
+def galaxygan_noise(flux: NDArray[np.floating]) -> float:
     """Noise as GalaxyGAN's authors measured it: the spread of all pixels in (−0.1, 0.1).
 
-    The bands are pooled, and what galaxy light falls below the limit counts as noise, so this is
+    The bands are pooled, and what galaxy light falls below that limit counts as noise, so this is
     an upper bound that only means something for fluxes in nanomaggies (Schawinski et al. 2017,
     MNRAS 467, L110, doi:10.1093/mnrasl/slx008; the rule is in their published code).
 
@@ -71,32 +67,30 @@ def galaxygan_noise(flux: NDArray[np.floating], limit: float = 0.1) -> float:
     ----------
     flux
         Shape (band, y, x), nanomaggies.
-    limit
-        Nanomaggies.
 
     Returns
     -------
     float
         0 where no pixel lies in the range.
     """
-    faint = flux[(flux > -limit) & (flux < limit)]
+    faint = flux[(flux > -0.1) & (flux < 0.1)]
     return float(faint.std(dtype=np.float64)) if faint.size else 0.0
 
 
-def _clipped(plane: NDArray[np.floating], clip: float, rounds: int) -> tuple[float, float]:
+def _clipped(plane: NDArray[np.floating]) -> tuple[float, float]:
     # Sorted once, a clipped sample is a slice and its quantiles are single elements.
     pixels = np.sort(plane[np.isfinite(plane)])
     if pixels.size == 0:
         return 0.0, 0.0
     level = sigma = 0.0
     first, last = 0, pixels.size
-    for _ in range(rounds):
+    for _ in range(6):
         count = last - first
         lower, level, upper = (float(pixels[first + count * k // 4]) for k in (1, 2, 3))
         sigma = (upper - lower) / QUARTILES
         if sigma == 0.0:  # as in a dark composite, cut to its lowest value
             return level, float(pixels[first:last].std(dtype=np.float64))
-        bounds = np.searchsorted(pixels, [level - clip * sigma, level + clip * sigma])
+        bounds = np.searchsorted(pixels, [level - 3.0 * sigma, level + 3.0 * sigma])
         if tuple(bounds) == (first, last):
             break
         first, last = int(bounds[0]), int(bounds[1])

@@ -78,8 +78,8 @@ def gaussian_psf(fwhm: float, pixel_scale: float, truncate: float = 5.0) -> PSF:
     return PSF(np.outer(profile, profile), pixel_scale)
 
 
-def moffat_psf(fwhm: float, pixel_scale: float, beta: float = 3.0, truncate: float = 6.0) -> PSF:
-    """A round Moffat profile, (1 + r²/α²)^−β (Moffat 1969, A&A 3, 455).
+def moffat_psf(fwhm: float, pixel_scale: float, beta: float = 3.0) -> PSF:
+    """A round Moffat profile, (1 + r²/α²)^−β (Moffat 1969, A&A 3, 455), out to 6 FWHM.
 
     Parameters
     ----------
@@ -89,8 +89,6 @@ def moffat_psf(fwhm: float, pixel_scale: float, beta: float = 3.0, truncate: flo
         Arcsec per pixel.
     beta
         Slope of the wings, above 1; atmospheric seeing has 2.5 to 4.8.
-    truncate
-        Half-width of the stamp in FWHM.
     """
     _check_fwhm(fwhm)
     if beta <= 1:
@@ -98,7 +96,7 @@ def moffat_psf(fwhm: float, pixel_scale: float, beta: float = 3.0, truncate: flo
             f"a Moffat profile with beta {beta} has no finite flux; beta must exceed 1"
         )
     alpha = fwhm / pixel_scale / (2.0 * np.sqrt(2.0 ** (1.0 / beta) - 1.0))
-    offset = _offsets(int(np.ceil(truncate * fwhm / pixel_scale)))
+    offset = _offsets(int(np.ceil(6.0 * fwhm / pixel_scale)))
     radius2 = offset[:, None] ** 2 + offset[None, :] ** 2
     return PSF((1.0 + radius2 / alpha**2) ** -beta, pixel_scale)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from pellucid.data.pairs import Pairs
 from pellucid.data.splits import Split, join_packed, pack_ids
 from pellucid.networks.architectures import NetworkConfig
 from pellucid.networks.bundle import Bundle, Card
-from pellucid.stretch import Stretch, stretch_to_dict
+from pellucid.stretch import Stretch
 from pellucid.training.recipe import Recipe
 from pellucid.version import __version__
 
@@ -38,7 +39,7 @@ def make_card(
         bands=store.bands,
         single_band=recipe.grey > 0 or len(store.bands) == 1,
         pixel_scale=store.pixel_scale,
-        stretch=stretch_to_dict(stretch),  # type: ignore[arg-type]
+        stretch=asdict(stretch),  # type: ignore[arg-type]
         fwhm=_range(store.blurs()),
         noise=_range(store.noises()),
         tile=recipe.tile or recipe.size,
