@@ -44,7 +44,14 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:120] or type(error).__name__
 
 
-def fault(error: Exception) -> str:
-    """One line for an error that is a fault of ours or of a library: what it is, and where."""
+def reason_of(error: Exception) -> str:
+    """Why one object of many failed; what is the machine's doing is raised, as it stops them all.
+
+    Of an error that is a fault of ours or of a library: what it is, and where.
+    """
+    if isinstance(error, (TemporaryError, OSError, MemoryError)):
+        raise error
+    if isinstance(error, PellucidError):
+        return str(error)
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"

@@ -16,7 +16,6 @@ from pellucid.data.mosaics.geometry import pixel_of, tangent_affine
 from pellucid.data.mosaics.mosaic import Mosaic, open_mosaic
 from pellucid.data.mosaics.zero_point import zero_point_of
 from pellucid.errors import InputError, UsageError
-from pellucid.sky import gaussian_psf
 
 RA, DEC = 150.1, 2.2
 #: East and north of the field's middle (arcsec), flux, σ along and across (arcsec), angle from
@@ -118,12 +117,12 @@ def pixel_slice(wcs: WCS, ra: float, dec: float) -> tuple[slice, slice]:
 
 @pytest.fixture(scope="module")
 def sharp(field) -> Mosaic:
-    return open_mosaic(sorted(field.glob("sharp_*.fits")), psf=gaussian_psf(0.12, SHARP_SCALE))
+    return open_mosaic(sorted(field.glob("sharp_*.fits"))).with_psf(0.12)
 
 
 @pytest.fixture(scope="module")
 def blurred(field) -> Mosaic:
-    return open_mosaic([field / "blurred.fits"], psf=gaussian_psf(0.71, BLURRED_SCALE))
+    return open_mosaic([field / "blurred.fits"]).with_psf(0.71)
 
 
 def moments(image: np.ndarray, above: float) -> tuple[np.ndarray, np.ndarray]:
@@ -185,9 +184,6 @@ def test_a_shift_is_measured_removed_and_recorded(field, sharp, blurred):
     np.testing.assert_allclose(straight.shift, 0.0, atol=0.01)
     peak = straight.blurred.max()
     np.testing.assert_allclose(moved.blurred, straight.blurred, atol=0.01 * peak)
-    left = cut_pair(source, sharp, open_mosaic([field / "moved.fits"]), CutRecipe(register=False))
-    assert left.shift == (0.0, 0.0)
-    assert np.abs(left.blurred - straight.blurred).max() > 0.03 * peak
 
 
 def test_mosaics_that_disagree_are_rejected_with_the_shift(field, sharp):
@@ -223,7 +219,7 @@ def test_a_psf_is_turned_with_its_image(field, sharp):
     y, x = np.indices((31, 31)) - 15
     stamp = np.exp(-0.5 * ((x / 4.0) ** 2 + (y / 2.0) ** 2))
     psf = type(sharp.tiles[0].psf)(stamp, BLURRED_SCALE)
-    mosaic = open_mosaic([field / "blurred.fits"], psf=psf)
+    mosaic = open_mosaic([field / "blurred.fits"]).with_psf(psf)
     pair = cut_pair(Source("a", *at(ALONE), r90=2.5), sharp, mosaic, CutRecipe())
     assert pair.psfs[0] is sharp.tiles[0].psf
     turned = pair.psfs[1]

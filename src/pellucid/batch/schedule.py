@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.errors import PellucidError, TemporaryError, UsageError, fault
-from pellucid.workers import available_cores, end_with_parent
+from pellucid.errors import TemporaryError, UsageError, reason_of
+from pellucid.workers import available_cores, processes
 
 
 @dataclass(frozen=True)
@@ -53,19 +50,10 @@ def run_here(
         When a worker is killed, e.g. for want of memory, or the disk is full.
     """
     workers = min(workers or available_cores(), max(len(jobs), 1))
-    # Forked children would inherit the parent's threads in whatever state they are.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, end_with_parent, (os.getpid(),))
-    try:
-        futures = {pool.submit(_attempt, task, job): job for job in jobs}
+    with processes(workers, "--resume goes on, --workers 1 needs less") as pool:
+        futures = [pool.submit(_attempt, task, job) for job in jobs]
         for future in as_completed(futures):
             yield future.result()
-    except BrokenProcessPool:
-        raise TemporaryError(
-            "a worker was killed (out of memory?); --resume goes on, --workers 1 needs less"
-        ) from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def run_on_dask(
@@ -111,10 +99,6 @@ def _attempt(task: Callable[[Any], None], job: Any) -> Failure | None:
     """What goes wrong in one job does not stop the others, unless it is the machine's doing."""
     try:
         task(job)
-    except (TemporaryError, OSError, MemoryError):
-        raise
-    except PellucidError as error:
-        return Failure(job.name, str(error))
-    except Exception as error:  # a fault of ours, or of a library: said, and the others go on
-        return Failure(job.name, fault(error))
+    except Exception as error:  # of whatever kind: said, and the others go on
+        return Failure(job.name, reason_of(error))
     return None

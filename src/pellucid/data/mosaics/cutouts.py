@@ -22,6 +22,8 @@ _LEAST_AROUND, _AROUND = 12.0, 2.0
 _R90_AROUND = 30.0
 #: A shift is believed where its error (blurred pixels) is smaller and its significance greater.
 _SHIFT_ERROR, _SHIFT_SIGNIFICANCE = 0.2, 10.0
+#: Where it is larger (blurred pixels), the WCS disagree; and so far it is looked for.
+_LARGEST_SHIFT, _REACH = 1.0, 8.0
 #: Two images of one sky correlate at least so well, where they are not mostly noise.
 _CORRELATION = 0.3
 
@@ -61,38 +63,26 @@ class CutRecipe:
         Of the common grid, arcsec; None lets the cutout fill the grid.
     neighbours
         ``keep`` other sources, or ``mask`` them with sky noise.
-    register
-        Whether the shift between both images is measured and removed.
-    max_shift
-        Largest shift that is removed, in pixels of the blurred mosaic; beyond it both WCS disagree.
     margin
         Pixels of sky around the cutout that the pair holds, too: what a restoration needs to know
         of it. Of the sharp image it may lack.
     band
         Name of the band that both mosaics show.
-
-    Raises
-    ------
-    UsageError
-        When a value is out of range.
     """
 
     size: int = 256
     window: float = 2.0
     pixel_scale: float | None = None
     neighbours: Literal["keep", "mask"] = "keep"
-    register: bool = True
-    max_shift: float = 1.0
     margin: int = 0
     band: str = "band1"
 
     def __post_init__(self) -> None:
         scale = 1.0 if self.pixel_scale is None else self.pixel_scale
-        positive = all(value > 0 for value in (self.window, self.max_shift, scale))
-        if self.size < 8 or self.margin < 0 or not positive:
+        if self.size < 8 or self.margin < 0 or not min(self.window, scale) > 0:
             raise UsageError(
-                "a cutout has 8 pixels or more, no negative margin, and a window, a max_shift and "
-                "a pixel scale above 0"
+                "a cutout has 8 pixels or more, no negative margin, and a window and a pixel scale "
+                "above 0"
             )
         if self.neighbours not in ("keep", "mask"):
             raise UsageError(f"neighbours: {self.neighbours!r}; either 'keep' or 'mask' them")
@@ -103,12 +93,8 @@ def cut_pair(source: Source, sharp: Mosaic, blurred: Mosaic, recipe: CutRecipe) 
 
     Each image is interpolated once, with its flux conserved and its sky subtracted; the shift
     between them goes into where the blurred image is sampled. Where both zero points are known
-    the sharp flux is brought to the blurred one's unit.
-
-    Raises
-    ------
-    InputError
-        With the reason why the source makes no pair.
+    the sharp flux is brought to the blurred one's unit. A source that makes no pair is an
+    InputError with the reason.
     """
     place = source.ra, source.dec
     side = _side(source, blurred, recipe)
@@ -116,12 +102,12 @@ def cut_pair(source: Source, sharp: Mosaic, blurred: Mosaic, recipe: CutRecipe) 
     pixels = recipe.size + 2 * recipe.margin
     whole = pixels * scale
     around = max(_AROUND * whole, _LEAST_AROUND)
-    reserve = 2.0 * (recipe.max_shift + 1.0) * blurred.pixel_scale if recipe.register else 0.0
+    reserve = 2.0 * (_LARGEST_SHIFT + 1.0) * blurred.pixel_scale
     fine, coarse = (
         sighting(mosaic.window(*place, least, around), *place, pixels, whole)
         for mosaic, least in ((sharp, side), (blurred, whole + reserve))
     )
-    shift = _shift(fine, coarse, recipe.max_shift) if recipe.register else np.zeros(2)
+    shift = _shift(fine, coarse)
     planes = (fine.scene.flux, coarse.scene.flux)
     if recipe.neighbours == "mask":
         rng = object_rng(0, source.id)
@@ -136,10 +122,7 @@ def cut_pair(source: Source, sharp: Mosaic, blurred: Mosaic, recipe: CutRecipe) 
         sharp=np.float32(factor) * resample(planes[0], fine.grid, shape)[None],
         blurred=resample(planes[1], moved, shape)[None],
         pixel_scale=scale,
-        noise=(
-            factor * fine.scene.noise * fine.grid.area,
-            coarse.scene.noise * coarse.grid.area,
-        ),
+        noise=(factor * fine.noise, coarse.noise),
         shift=(float(dy), float(dx)),
         wcs=tangent_header(*place, pixels, scale),
         position=place,
@@ -172,21 +155,21 @@ def _side(source: Source, blurred: Mosaic, recipe: CutRecipe) -> float:
     return recipe.window * radius
 
 
-def _shift(sharp: Sighting, blurred: Sighting, limit: float) -> NDArray[np.float64]:
+def _shift(sharp: Sighting, blurred: Sighting) -> NDArray[np.float64]:
     """The shift to remove (dy, dx), in pixels of the blurred image; 0 where none is measurable."""
-    found = shift_between(sharp, blurred, max(8.0, 2.0 * limit))
+    found = shift_between(sharp, blurred, _REACH)
     if found.error > _SHIFT_ERROR or found.significance < _SHIFT_SIGNIFICANCE:
         return np.zeros(2)
-    size = float(np.hypot(found.dy, found.dx))
-    if size > limit:
+    shift = np.array([found.dy, found.dx])
+    size, (dy, dx) = float(np.hypot(*shift)), shift * blurred.pixel_scale
+    if size > _LARGEST_SHIFT:
         raise InputError(
-            f"the WCS disagree by {size:.2f} blurred pixels "
-            f'({found.dy * blurred.pixel_scale:+.2f}", {found.dx * blurred.pixel_scale:+.2f}" '
-            f"in y and x), more than {limit:g}"
+            f'the WCS disagree by {size:.2f} blurred pixels ({dy:+.2f}", {dx:+.2f}" in y and x), '
+            f"more than {_LARGEST_SHIFT:g}"
         )
     power = float(np.nanmean(blurred.scene.flux**2))
     if found.correlation < _CORRELATION and power > 4.0 * blurred.scene.noise**2:
         raise InputError(
             f"the mosaics do not show the same sky (correlation {found.correlation:.2f})"
         )
-    return np.array([found.dy, found.dx])
+    return shift

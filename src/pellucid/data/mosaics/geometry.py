@@ -14,19 +14,9 @@ if TYPE_CHECKING:
 
 
 def pixel_of(wcs: WCS, ra: ArrayLike, dec: ArrayLike) -> NDArray[np.float64]:
-    """Pixels (y, x) of places on the sky; (0, 0) is the middle of the first, NaN has none.
+    """Pixels (y, x), shape (…, 2), of places on the sky (ICRS, deg); NaN where there is none.
 
-    Parameters
-    ----------
-    wcs
-        Celestial, of any frame.
-    ra, dec
-        ICRS, deg.
-
-    Returns
-    -------
-    NDArray
-        Shape (…, 2).
+    (0, 0) is the middle of the first pixel. The WCS is celestial, of any frame.
     """
     from astropy.wcs import NoConvergence
 
@@ -35,7 +25,12 @@ def pixel_of(wcs: WCS, ra: ArrayLike, dec: ArrayLike) -> NDArray[np.float64]:
     # FK5 of J2000 lies within 0.03 arcsec of ICRS: nothing that registration does not take out.
     like_icrs = frame.radesys in ("", "ICRS") or (frame.radesys == "FK5" and frame.equinox == 2000)
     if frame.lngtyp != "RA" or not like_icrs:
-        lon, lat = _in_frame(wcs, lon, lat)
+        from astropy.coordinates import SkyCoord
+        from astropy.wcs.utils import wcs_to_celestial_frame
+
+        place: Any = SkyCoord(lon, lat, unit="deg", frame="icrs")
+        place = place.transform_to(wcs_to_celestial_frame(wcs)).spherical
+        lon, lat = place.lon.deg, place.lat.deg
     world = np.empty((lon.size, 2))
     world[:, frame.lng], world[:, frame.lat] = lon.ravel(), lat.ravel()
     to_pixel = wcs.all_world2pix if wcs.has_distortion else wcs.wcs_world2pix
@@ -49,14 +44,7 @@ def pixel_of(wcs: WCS, ra: ArrayLike, dec: ArrayLike) -> NDArray[np.float64]:
 def tangent_wcs(ra: float, dec: float, size: int, pixel_scale: float) -> WCS:
     """The gnomonic WCS of a grid that touches the sky at its middle, north up and east left.
 
-    Parameters
-    ----------
-    ra, dec
-        Of its middle, ICRS, deg.
-    size
-        Pixels along a side.
-    pixel_scale
-        Arcsec.
+    The middle is in ICRS, deg; the grid has ``size`` pixels of ``pixel_scale`` arcsec a side.
     """
     from astropy.wcs import WCS
 
@@ -95,14 +83,3 @@ def tangent_affine(wcs: WCS, ra: float, dec: float, size: int, pixel_scale: floa
     centre, north, south, west, east = pixel_of(wcs, *places.T)
     matrix = np.stack([north - south, west - east], axis=1) / size
     return Affine(matrix, centre - matrix @ middle)
-
-
-def _in_frame(
-    wcs: WCS, ra: NDArray[np.float64], dec: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    from astropy.coordinates import SkyCoord
-    from astropy.wcs.utils import wcs_to_celestial_frame
-
-    place: Any = SkyCoord(ra, dec, unit="deg", frame="icrs")
-    place = place.transform_to(wcs_to_celestial_frame(wcs)).spherical
-    return place.lon.deg, place.lat.deg

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,16 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """A part of a mosaic.
+    """A part of a mosaic, read from ``tile``, with its own WCS.
 
-    Parameters
-    ----------
-    flux
-        Shape (y, x), in the mosaic's unit; NaN where there is no data.
-    wcs
-        Of the window.
-    tile
-        From which it was read.
+    ``flux`` has the shape (y, x) and the mosaic's unit, and is NaN where there is no data.
     """
 
     flux: NDArray[np.float32]
@@ -73,7 +65,8 @@ class Mosaic:
 
         Where several tiles do, it is the one whose middle is nearest. Pixels that are NaN have no
         data, nor patches (3×3 or more) of exactly 0 where pixels are floating-point numbers: there
-        a drizzled mosaic was not exposed.
+        a drizzled mosaic was not exposed. A square that is not whole is an InputError with the
+        reason.
 
         Parameters
         ----------
@@ -84,21 +77,15 @@ class Mosaic:
         around
             Side of a larger square, arcsec, of which the window holds what the tile has; only the
             inner one must be whole.
-
-        Raises
-        ------
-        InputError
-            When the square is not whole, with the reason, or the file is damaged.
         """
+
+        def from_middle(tile: Tile) -> float:
+            return float(np.linalg.norm(tile.pixel_of(ra, dec) / tile.shape - 0.5))
+
         # Each tile is asked: some hundred of them take milliseconds.
-        places = [(tile, tile.pixel_of(ra, dec)) for tile in self.tiles]
-        inside = [
-            (float(np.linalg.norm(place / tile.shape - 0.5)), tile)
-            for tile, place in places
-            if tile.holds(place)
-        ]
+        inside = [tile for tile in self.tiles if tile.holds(tile.pixel_of(ra, dec))]
         fault: InputError | None = None
-        for _, tile in sorted(inside, key=itemgetter(0)):
+        for tile in sorted(inside, key=from_middle):
             corners = tile.pixel_of(*square(ra, dec, side))
             if not tile.holds(corners):
                 fault = fault or InputError(f"across the edge of {tile.path}")
@@ -120,7 +107,6 @@ class Mosaic:
 def open_mosaic(
     paths: Sequence[str | Path],
     hdu: str | int | None = None,
-    psf: PSF | None = None,
     zero_point: float | None = None,
 ) -> Mosaic:
     """Read the headers of a mosaic, none of its pixels.
@@ -132,8 +118,6 @@ def open_mosaic(
         unpacked once to a temporary file, which goes when the program ends.
     hdu
         Name or number of the image in each file; needed where a file holds several.
-    psf
-        Of all the tiles, in their own pixels.
     zero_point
         AB magnitude of one unit of flux; read from the headers when not given.
 
@@ -143,7 +127,7 @@ def open_mosaic(
         When a file is missing, damaged, has no image or no celestial WCS; when the tiles differ in
         pixel scale or unit, or only some have a zero point.
     """
-    tiles = [open_tile(path, hdu, psf) for path in _files(paths)]
+    tiles = [open_tile(path, hdu) for path in _files(paths)]
     first = tiles[0]
     pixel_scale = pixel_scale_of(first.wcs)
     for tile in tiles:
@@ -153,10 +137,8 @@ def open_mosaic(
                 f'{tile.path}: has {scale:.4g}" pixels, {first.path} {pixel_scale:.4g}"'
             )
         if tile.unit != first.unit:
-            raise InputError(
-                f"{tile.path}: is in {tile.unit or 'no unit'}, "
-                f"{first.path} in {first.unit or 'no unit'}"
-            )
+            units = [some.unit or "no unit" for some in (tile, first)]
+            raise InputError(f"{tile.path}: is in {units[0]}, {first.path} in {units[1]}")
     if zero_point is None:
         zero_point = first.zero_point
         tiles = [_at_zero_point(tile, zero_point) for tile in tiles]

@@ -35,16 +35,10 @@ def pairs_of_mosaics(
     ----------
     output
         The store (HDF5).
-    selected
-        Which sources.
     mosaics
         Sharp and blurred.
-    recipe
-        How a source becomes a pair.
     workers
         Processes; None takes one a core, as far as there is work for them.
-    overwrite
-        Replace a store and a table that are there.
     command
         What was typed, for the store's provenance.
     progress
@@ -53,12 +47,8 @@ def pairs_of_mosaics(
     Returns
     -------
     tuple
-        How many pairs the store holds, and what makes none; `rejected_table` lists it, too.
-
-    Raises
-    ------
-    InputError
-        When no pair is left. The table says why; there is no store.
+        How many pairs the store holds, and what makes none; `rejected_table` lists it, too. Where
+        there is no pair, the table says why, and there is no store.
     """
     sharp, blurred = mosaics
     table = rejected_table(output)

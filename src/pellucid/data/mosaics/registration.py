@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,11 +61,6 @@ def measure_shift(
         Of the blurred image, in pixels of the grid.
     reach
         Largest shift looked for along an axis, pixels.
-
-    Raises
-    ------
-    InputError
-        When an image is empty.
     """
     good = np.isfinite(sharp) & np.isfinite(blurred)
     weight = _taper(sharp.shape) * good
@@ -75,17 +69,13 @@ def measure_shift(
         raise InputError("cannot be registered: an image holds nothing")
     if psf is None:
         widths = [gaussian_psf(width, 1.0) for width in _WIDTHS]
-        models = [_blurred(scene, kernel.stamps[0]) for kernel in widths]
+        kernels = [kernel.stamps for kernel in widths]
     else:
-        stamp = psf.stamps[0]
-        models = [_blurred(scene, 0.5 * (stamp + stamp[::-1, ::-1]))]
+        kernels = [0.5 * (psf.stamps[:1] + psf.stamps[:1, ::-1, ::-1])]
+    models = [convolve(scene[None], kernel)[0].astype(np.float64) for kernel in kernels]
     peaks = [_peak(model, target, weight, reach) for model in models]
     best = int(np.argmax([height for height, _ in peaks]))
     return _refined(models[best], target, weight, peaks[best][1])
-
-
-def _blurred(scene: NDArray[np.float64], stamp: NDArray[np.floating]) -> NDArray[np.float64]:
-    return convolve(scene[None], stamp[None])[0].astype(np.float64)
 
 
 def _peak(
@@ -95,17 +85,16 @@ def _peak(
     reach: float,
 ) -> tuple[float, NDArray[np.float64]]:
     """Largest correlation coefficient at whole pixels, and where."""
-    from scipy import fft
+    from scipy import signal
 
-    sides: Any = [fft.next_fast_len(2 * side, real=True) for side in model.shape]
-    first, second = (np.fft.rfft2(_centred(image, weight), sides) for image in (model, target))
-    cross = np.fft.irfft2(first.conj() * second, sides)
-    limit = [min(int(reach), side // 2) for side in model.shape]
-    rows, columns = (np.arange(-most, most + 1) for most in limit)
-    near = cross[rows[:, None], columns]
-    y, x = np.unravel_index(int(near.argmax()), near.shape)
-    norm = np.sqrt(np.sum(_centred(model, weight) ** 2) * np.sum(_centred(target, weight) ** 2))
-    return float(near[y, x] / norm), np.array([rows[y], columns[x]], dtype=float)
+    first, second = _centred(model, weight), _centred(target, weight)
+    cross = signal.correlate(second, first, method="fft")
+    lags = [signal.correlation_lags(side, side) for side in model.shape]
+    near = [np.flatnonzero(np.abs(lag) <= min(reach, len(lag) / 4)) for lag in lags]
+    cross = cross[np.ix_(*near)]
+    y, x = np.unravel_index(int(cross.argmax()), cross.shape)
+    norm = np.sqrt(np.sum(first**2) * np.sum(second**2))
+    return float(cross[y, x] / norm), np.array([lags[0][near[0][y]], lags[1][near[1][x]]], float)
 
 
 def _refined(

@@ -30,8 +30,6 @@ class Segments:
     ----------
     flux
         Shape (y, x), its sky subtracted; NaN where there is no data.
-    sky
-        What was subtracted, flux per pixel.
     noise
         Standard deviation of a sky pixel.
     labels
@@ -44,7 +42,6 @@ class Segments:
     """
 
     flux: NDArray[np.float32]
-    sky: float
     noise: float
     labels: NDArray[np.int32]
     places: NDArray[np.float64]
@@ -53,13 +50,11 @@ class Segments:
     def at(self, place: NDArray[np.float64], within: float) -> int:
         """Label of the source at a pixel (y, x), or of the nearest one ``within`` pixels; or 0."""
         rows, columns = np.nonzero(self.labels)
-        if rows.size == 0:
-            return 0
         distance = np.hypot(rows - place[0], columns - place[1])
+        if not (distance <= within).any():
+            return 0
         nearest = int(distance.argmin())
-        return (
-            int(self.labels[rows[nearest], columns[nearest]]) if distance[nearest] <= within else 0
-        )
+        return int(self.labels[rows[nearest], columns[nearest]])
 
 
 def segment(flux: NDArray[np.floating], binning: int = 1) -> Segments:
@@ -72,11 +67,6 @@ def segment(flux: NDArray[np.floating], binning: int = 1) -> Segments:
     binning
         Sources are looked for in means over so many pixels a side: finely sampled images show
         more of a galaxy's faint parts, and fewer of its knots, that way.
-
-    Raises
-    ------
-    InputError
-        When there is no data, no noise, or noise fills the window with sources.
     """
     if not np.isfinite(flux).any():
         raise InputError("no sky around it: no pixel has data")
@@ -85,15 +75,17 @@ def segment(flux: NDArray[np.floating], binning: int = 1) -> Segments:
     if not first.sigma > 0:
         raise InputError("no noise around it: the sky's pixels are all equal")
     found = detect(coarse - first.sky[0], _THRESHOLD, first.sigma, fwhm=None)
-    labels = found.segments
-    full = _repeated(labels, binning, flux.shape)
-    sky, noise = _sky(flux, _repeated(grown(labels > 0, _MARGIN), binning, flux.shape))
+    labels = _repeated(found.segments, binning, flux.shape)
+    near = _repeated(grown(found.segments > 0, _MARGIN), binning, flux.shape)
+    pixels = flux[~near & np.isfinite(flux)]
+    if pixels.size < 100:  # a source fills the window: clipping has to do
+        pixels = flux[np.isfinite(flux)]
+    background = robust_background(pixels[None, None, :: 1 + pixels.size // _SAMPLE])
     middle = 0.5 * (binning - 1)
     return Segments(
-        (flux - np.float32(sky)).astype(np.float32),
-        sky,
-        noise,
-        full.astype(np.int32),
+        (flux - background.sky[0]).astype(np.float32),
+        background.sigma,
+        labels.astype(np.int32),
         np.stack([found.y, found.x], axis=-1) * binning + middle,
         np.stack([found.a * binning, found.b * binning, found.theta], axis=-1),
     )
@@ -104,11 +96,6 @@ def r90(scene: Segments, label: int) -> float:
 
     The total is that of Kron's ellipse, 2.5 Kron radii and at least 3.5 isophotal ones; the
     pixels of other sources are left out.
-
-    Raises
-    ------
-    InputError
-        When its flux is not positive.
 
     References
     ----------
@@ -140,22 +127,11 @@ def without(
     return flux
 
 
-def _sky(flux: NDArray[np.floating], sources: NDArray[np.bool_]) -> tuple[float, float]:
-    pixels = flux[~sources & np.isfinite(flux)]
-    if pixels.size < 100:  # a source fills the window: clipping has to do
-        pixels = flux[np.isfinite(flux)]
-    step = 1 + pixels.size // _SAMPLE
-    background = robust_background(pixels[None, None, ::step])
-    return float(background.sky[0]), background.sigma
-
-
 def _repeated(values: NDArray[Any], binning: int, shape: tuple[int, ...]) -> NDArray[Any]:
     """Back to full size; what the binning cut off at the far edges is as its neighbour."""
-    rows, columns = (
-        np.minimum(np.arange(side) // binning, count - 1)
-        for side, count in zip(shape, values.shape, strict=True)
-    )
-    return values[np.ix_(rows, columns)]
+    full = values.repeat(binning, axis=0).repeat(binning, axis=1)
+    missing = np.subtract(shape, full.shape)
+    return np.pad(full, [(0, missing[0]), (0, missing[1])], mode="edge")
 
 
 def grown(region: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:

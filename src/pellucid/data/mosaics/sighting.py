@@ -53,6 +53,11 @@ class Sighting:
     pixel_scale: float
     binning: int
 
+    @property
+    def noise(self) -> float:
+        """Standard deviation of the sky, scaled by the area from its own pixels to the grid's."""
+        return self.scene.noise * self.grid.area
+
     def target(self) -> int:
         """The label of the source among the segments; nothing at its place is an InputError."""
         label = self.scene.at(self.place, _NEAR / self.pixel_scale)
@@ -86,21 +91,15 @@ def sighting(window: Window, ra: float, dec: float, size: int, side: float) -> S
 def shift_between(sharp: Sighting, blurred: Sighting, reach: float) -> Shift:
     """Where features of the sharp image stand in the blurred one, in pixels of this.
 
-    Parameters
-    ----------
-    reach
-        Largest shift looked for, pixels of the blurred image.
+    Shifts of up to ``reach`` such pixels are looked for.
     """
     from scipy.ndimage import gaussian_filter
 
     # Smoothed before it is sampled: a star narrower than a pixel would lose its place within one.
     to_sharp, step = _between(blurred, sharp), sharp.binning
-    good = np.isfinite(sharp.scene.flux)
-    smooth = gaussian_filter(
-        np.where(good, sharp.scene.flux, 0.0),
-        _SMOOTHING * blurred.pixel_scale / sharp.pixel_scale,
-        truncate=3.0,
-    )
+    good, width = np.isfinite(sharp.scene.flux), blurred.pixel_scale / sharp.pixel_scale
+    flat = np.where(good, sharp.scene.flux, 0.0)
+    smooth = gaussian_filter(flat, _SMOOTHING * width, truncate=3.0)
     coarse = Affine(to_sharp.matrix / step, (to_sharp.offset - 0.5 * (step - 1)) / step)
     means = block_mean(np.where(good, smooth, np.nan).astype(np.float64), step, step)
     there = resample(means, coarse, blurred.scene.flux.shape)
@@ -113,12 +112,8 @@ def neighbours(
     """The pixels of other sources, in the sharp and in the blurred image.
 
     A source of the sharp image whose middle lies on the target of the blurred one is a part of it,
-    a knot or an arm: what the blurred image does not tell apart stays in both.
-
-    Parameters
-    ----------
-    shift
-        Of the blurred image (dy, dx), in its pixels.
+    a knot or an arm: what the blurred image does not tell apart stays in both. The shift (dy, dx)
+    is that of the blurred image, in its pixels.
     """
     own = blurred.scene.labels == blurred.target()
     others = (blurred.scene.labels > 0) & ~own
@@ -127,13 +122,10 @@ def neighbours(
     parts = 1 + np.flatnonzero(own[rows, columns])
     kept = np.isin(sharp.scene.labels, parts)
     rest = (sharp.scene.labels > 0) & ~kept
-    return _widened(rest, kept, sharp.pixel_scale), _widened(others, own, blurred.pixel_scale)
-
-
-def _widened(
-    region: NDArray[np.bool_], kept: NDArray[np.bool_], pixel_scale: float
-) -> NDArray[np.bool_]:
-    return grown(region, round(_MARGIN / pixel_scale)) & ~kept
+    return (
+        grown(rest, round(_MARGIN / sharp.pixel_scale)) & ~kept,
+        grown(others, round(_MARGIN / blurred.pixel_scale)) & ~own,
+    )
 
 
 def _between(first: Sighting, second: Sighting) -> Affine:

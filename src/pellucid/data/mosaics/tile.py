@@ -99,22 +99,20 @@ class Tile:
         return flux if self.gain == 1.0 else flux * np.float32(self.gain)
 
 
-def open_tile(path: Path, hdu: str | int | None = None, psf: PSF | None = None) -> Tile:
+def open_tile(path: Path, hdu: str | int | None = None) -> Tile:
     """Read the header of a tile; errors as of `open_mosaic`."""
     with open_fits(path) as file:
         chosen = chosen_hdus(file, hdu)
         if len(chosen) > 1:
-            raise file.refuse(
-                "holds several images", f"choose one of {', '.join(map(str, chosen))}"
-            )
+            names = ", ".join(map(str, chosen))
+            raise file.refuse("holds several images", f"choose one of {names}")
         image = chosen[0]
         if math.prod(image.shape[:-2]) != 1:
             raise file.refuse(f"HDU {image} is a cube", "a mosaic has (y, x)")
         wcs = file.wcs(image)
         if wcs is None:
-            raise file.refuse(
-                f"HDU {image} has no celestial WCS", "add its CTYPE, CRVAL, CRPIX and CD"
-            )
+            fault = f"HDU {image} has no celestial WCS"
+            raise file.refuse(fault, "add its CTYPE, CRVAL, CRPIX and CD")
         headers = (image.header, file.hdus[0].header)
         height, width = image.shape[-2:]
         return Tile(
@@ -122,7 +120,6 @@ def open_tile(path: Path, hdu: str | int | None = None, psf: PSF | None = None) 
             image.number,
             wcs,
             (height, width),
-            psf,
             unit=next(filter(None, (text_card(cards, "BUNIT") for cards in headers)), None),
             zero_point=zero_point_of(headers),
             zero_is_gap=image.bitpix < 0,
