@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,32 +73,24 @@ def map_tiles(
     batch
         Tiles a call; memory holds so many and two copies of the image.
     """
-    widths = [
-        (front, padded - side - front)
-        for front, padded, side in zip(tiling.before, tiling.padded, tiling.shape, strict=True)
-    ]
-    source = np.pad(image, [(0, 0), *widths], mode="symmetric")
+    size, inner = tiling.size, [slice(None)]
+    widths = [(0, 0)]
+    for before, side, padded in zip(tiling.before, tiling.shape, tiling.padded, strict=True):
+        widths.append((before, padded - side - before))
+        inner.append(slice(before, before + side))
+    source = np.pad(image, widths, mode="symmetric")
+    tiles = list(product(*(_ramps(tiling, axis).items() for axis in (0, 1))))
     total: NDArray[np.float32] | None = None
-    corners = [(y, x) for y in tiling.starts[0] for x in tiling.starts[1]]
-    ramps = [_ramps(tiling, axis) for axis in (0, 1)]
-    for first in range(0, len(corners), batch):
-        some = corners[first : first + batch]
-        tiles = np.stack([source[(slice(None), *_window(y, x, tiling.size))] for y, x in some])
-        results = function(tiles)
+    for first in range(0, len(tiles), batch):
+        some = tiles[first : first + batch]
+        windows = [np.s_[:, y : y + size, x : x + size] for (y, _), (x, _) in some]
+        results = function(np.stack([source[window] for window in windows]))
         if total is None:
             total = np.zeros((results.shape[1], *tiling.padded), dtype=source.dtype)
-        for (y, x), tile in zip(some, results, strict=True):
-            weight = ramps[0][y][:, None] * ramps[1][x]
-            total[(slice(None), *_window(y, x, tiling.size))] += weight * tile
-    inner = (
-        slice(front, front + side) for front, side in zip(tiling.before, tiling.shape, strict=True)
-    )
+        for window, ((_, down), (_, along)), tile in zip(windows, some, results, strict=True):
+            total[window] += down[:, None] * along * tile
     assert total is not None
-    return total[(slice(None), *inner)]
-
-
-def _window(y: int, x: int, size: int) -> tuple[slice, slice]:
-    return slice(y, y + size), slice(x, x + size)
+    return total[tuple(inner)]
 
 
 def _ramps(tiling: Tiling, axis: int) -> dict[int, NDArray[np.float32]]:

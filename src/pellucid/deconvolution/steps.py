@@ -25,12 +25,12 @@ def sky_pedestal(flux: NDArray[np.floating]) -> NDArray[np.float32]:
     flux
         Shape (band, y, x), finite.
     """
-    levels = np.empty(len(flux), dtype=np.float32)
-    for band, plane in enumerate(flux):
+    levels = []
+    for plane in flux:
         background = robust_background(plane[None])
         above_sky = PEDESTAL_SIGMAS * background.sigma - float(background.sky[0])
-        levels[band] = max(above_sky, -float(plane.min()))
-    return levels
+        levels.append(max(above_sky, -float(plane.min())))
+    return np.array(levels, dtype=np.float32)
 
 
 def first_estimate(

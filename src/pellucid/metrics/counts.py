@@ -123,22 +123,12 @@ def source_limit(blurred: SkyImage, own_scale: float | None = None) -> float:
 def match_sources(
     truth: Sources, restored: Sources, radius: float
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Pairs of sources at one place, each source in one pair at most.
+    """Pairs of sources within a radius r in pixels, each source in one pair at most.
 
     Of all assignments the one is taken in which Σ min(d², r²) over the pairs is least: two
-    sources that coincide stay together even where parting them would make two loose pairs.
-
-    Parameters
-    ----------
-    truth, restored
-        A few thousand sources at most; the table of all distances is held in memory.
-    radius
-        Largest distance r of a pair, pixels.
-
-    Returns
-    -------
-    tuple
-        Index into ``truth`` and index into ``restored``, shape (pair,) each.
+    sources that coincide stay together even where parting them would make two loose pairs. The
+    table of all distances is held in memory, so a few thousand sources are the most. Returned are
+    the indices into ``truth`` and into ``restored``, shape (pair,) each.
     """
     from scipy.optimize import linear_sum_assignment
     from scipy.spatial.distance import cdist

@@ -137,11 +137,6 @@ def usable_levels(shape: tuple[int, int], options: CwSsimOptions | None = None) 
 
     The largest number that keeps the sky's level out of the bands, the coarsest band at least
     8 wide and at least as wide as the window: 6 from a side of 256, 5 from 128, 4 from 64.
-
-    Raises
-    ------
-    InputError
-        When there is no such level.
     """
     options = options or CwSsimOptions()
     levels = min(options.levels, max_levels(shape))

@@ -34,19 +34,9 @@ def band_shape(shape: tuple[int, int], level: int) -> tuple[int, int]:
 
 
 def band_spectrum(images: NDArray[np.floating], level: int) -> NDArray[np.complex128]:
-    """The part of the images' Fourier transform that a level's bands are made of.
+    """The part of the Fourier transform of images (..., y, x) that a level's bands are made of.
 
-    Parameters
-    ----------
-    images
-        Shape (..., y, x).
-    level
-        0 is the finest.
-
-    Returns
-    -------
-    NDArray
-        Shape (..., *`band_shape`), in the order of an FFT.
+    Shape (..., *`band_shape`), in the order of an FFT.
     """
     from scipy.fft import fft, rfft
 
@@ -65,20 +55,10 @@ def bands_of_spectrum(
 ) -> NDArray[np.complex128]:
     """The coefficients of one level, c = F⁻¹[F(image) · radial · angular] on the level's grid.
 
-    They lack the phase (−i)^(B−1) that all B bands share. Boundaries are circular. As in the
-    authors' code, coefficients grow by 4 with each level.
-
-    Parameters
-    ----------
-    spectrum
-        `band_spectrum`, shape (..., y, x).
-    filters
-        Some of the level's `band_filters`, shape (orientation, y, x).
-
-    Returns
-    -------
-    NDArray
-        Shape (..., orientation, y, x), in the image's unit.
+    From `band_spectrum` and some of the level's `band_filters` (orientation, y, x); shape
+    (..., orientation, y, x), in the image's unit. They lack the phase (−i)^(B−1) that all B bands
+    share. Boundaries are circular. As in the authors' code, coefficients grow by 4 with each
+    level.
     """
     from scipy.fft import ifft2
 
@@ -92,20 +72,7 @@ def band_filters(shape: tuple[int, int], level: int, orientations: int) -> NDArr
     The radial part is a raised cosine in log₂ of the frequency, about 2^−(level+1) of Nyquist;
     the angular part of orientation b is cos(θ − πb/B)^(B−1) over half of the plane, so that
     coefficients are analytic: their modulus is a local amplitude, their phase a local place.
-
-    Parameters
-    ----------
-    shape
-        (y, x) of the images.
-    level
-        From 0, the finest, to `max_levels` − 1.
-    orientations
-        B, at least 2.
-
-    Returns
-    -------
-    NDArray
-        Shape (orientation, *`band_shape`), in the order of an FFT, read-only.
+    Shape (orientation, *`band_shape`), in the order of an FFT, read-only.
 
     References
     ----------

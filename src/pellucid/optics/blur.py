@@ -133,14 +133,10 @@ def matching_kernel(
         raise InputError(
             f'no kernel blurs a PSF of {source.fwhm:.2f}" into the sharper {target.fwhm:.2f}"'
         )
-    side = _common_side(source, target)
-    transfer = [
-        _transfer(psf, max(len(source.stamps), len(target.stamps)), side)
-        for psf in (source, target)
-    ]
-    power = np.abs(transfer[0]) ** 2
+    side, (sharp, broad) = _transfers(source, target)
+    power = np.abs(sharp) ** 2
     kernel = np.fft.irfft2(
-        transfer[1] * transfer[0].conj() / (power + regularisation * power.max()), s=(side, side)
+        broad * sharp.conj() / (power + regularisation * power.max()), s=(side, side)
     )
     kernel = np.fft.fftshift(kernel, axes=(1, 2))
     return PSF(np.where(kernel > floor, kernel, 0.0), source.pixel_scale)
@@ -162,11 +158,10 @@ def _kernel(image: SkyImage, given: PSF | float | None) -> PSF | None:
 
 def _noise_bounds(psf: PSF, target: PSF) -> tuple[float, float]:
     """Regularisation and floor of `matching_kernel` that keep the noise of a psf out of a blur."""
-    side, bands = _common_side(psf, target), max(len(psf.stamps), len(target.stamps))
-    noise = _noise_power(_transfer(psf, bands, side), side)
+    side, (blurred, sharp) = _transfers(psf, target)
+    noise = _noise_power(blurred, side)
     regularisation = max(REGULARISATION, noise / (2.0 * NOISE_GAIN) ** 2)
-    transfer = np.abs(_transfer(target, bands, side))
-    gain = transfer / (transfer**2 + regularisation)
+    gain = np.abs(sharp) / (np.abs(sharp) ** 2 + regularisation)
     return regularisation, 3.0 * float(np.sqrt(noise * np.mean(gain**2))) / side
 
 
@@ -179,27 +174,23 @@ def _noise_power(transfer: NDArray[np.complex128], side: int) -> float:
 
 def _mismatch(blur: PSF, target: PSF, psf: PSF) -> float:
     """The largest difference between blur ⊛ target and the psf, in units of the psf's peak."""
-    side, bands = _common_side(blur, target, psf), len(blur.stamps)
-    made, wanted = (
-        np.fft.irfft2(transfer, s=(side, side))
-        for transfer in (
-            _transfer(blur, bands, side) * _transfer(target, bands, side),
-            _transfer(psf, bands, side),
-        )
-    )
+    side, (kernel, sharp, blurred) = _transfers(blur, target, psf)
+    made, wanted = (np.fft.irfft2(t, s=(side, side)) for t in (kernel * sharp, blurred))
     return float(np.abs(made - wanted).max() / wanted.max())
 
 
-def _common_side(*psfs: PSF) -> int:
-    return max(max(psf.stamps.shape[1:]) for psf in psfs)
+def _transfers(*psfs: PSF) -> tuple[int, list[NDArray[np.complex128]]]:
+    """A side that holds all stamps, and the Fourier transforms of these padded to it.
 
-
-def _transfer(psf: PSF, bands: int, side: int) -> NDArray[np.complex128]:
-    """The Fourier transform of stamps padded to ``side``, their centre at the first pixel."""
-    stamps = psf.for_bands(bands).astype(np.float64)
-    height, width = stamps.shape[1:]
-    rows, columns = (side - height) // 2, (side - width) // 2
-    padded = np.pad(
-        stamps, ((0, 0), (rows, side - height - rows), (columns, side - width - columns))
-    )
-    return np.fft.rfft2(np.fft.ifftshift(padded, axes=(1, 2)))
+    The centre of each stands at the first pixel.
+    """
+    side = max(max(psf.stamps.shape[1:]) for psf in psfs)
+    bands = max(len(psf.stamps) for psf in psfs)
+    transfers = []
+    for psf in psfs:
+        stamps = psf.for_bands(bands).astype(np.float64)
+        before = [(side - length) // 2 for length in stamps.shape[1:]]
+        after = [side - length - k for length, k in zip(stamps.shape[1:], before, strict=True)]
+        padded = np.pad(stamps, [(0, 0), *zip(before, after, strict=True)])
+        transfers.append(np.fft.rfft2(np.fft.ifftshift(padded, axes=(1, 2))))
+    return side, transfers

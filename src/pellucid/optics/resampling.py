@@ -116,15 +116,14 @@ def regrid(image: SkyImage, pixel_scale: float) -> SkyImage:
     grid = scaling(ratio)
     height, width = (max(1, round(side / ratio)) for side in image.shape[1:])
 
-    def each(planes: NDArray[np.floating]) -> NDArray[np.float32]:
+    def moved(planes: NDArray[np.floating]) -> NDArray[np.float32]:
         return np.stack([resample(plane, grid, (height, width)) for plane in planes])
 
-    flux = each(image.flux)
     return replace(
         image,
-        flux=flux,
-        variance=None if image.variance is None else each(image.variance) * np.float32(grid.area),
-        mask=None if image.mask is None else each(image.mask.astype(np.float32)) > 0.5 * grid.area,
+        flux=moved(image.flux),
+        variance=None if image.variance is None else moved(image.variance) * np.float32(grid.area),
+        mask=None if image.mask is None else moved(image.mask.astype(np.float32)) > 0.5 * grid.area,
         sky=None if image.sky is None else tuple(level * grid.area for level in image.sky),
         wcs=None if image.wcs is None else scaled_wcs(image.wcs, ratio),
         psf=None if image.psf is None else resampled_psf(image.psf, pixel_scale),

@@ -61,17 +61,13 @@ def galaxygan_noise(flux: NDArray[np.floating]) -> float:
 
     The bands are pooled, and what galaxy light falls below that limit counts as noise, so this is
     an upper bound that only means something for fluxes in nanomaggies (Schawinski et al. 2017,
-    MNRAS 467, L110, doi:10.1093/mnrasl/slx008; the rule is in their published code).
+    MNRAS 467, L110, doi:10.1093/mnrasl/slx008; the rule is in their published code). It is 0
+    where no pixel lies in the range.
 
     Parameters
     ----------
     flux
         Shape (band, y, x), nanomaggies.
-
-    Returns
-    -------
-    float
-        0 where no pixel lies in the range.
     """
     faint = flux[(flux > -0.1) & (flux < 0.1)]
     return float(faint.std(dtype=np.float64)) if faint.size else 0.0

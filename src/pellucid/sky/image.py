@@ -48,11 +48,6 @@ class SkyImage:
         Arcsec per pixel; taken from ``wcs`` when not given, None where unknown.
     layout
         How the file it was read from is built; `pellucid.write_image` follows it.
-
-    Raises
-    ------
-    InputError
-        When shapes disagree.
     """
 
     flux: NDArray[np.float32]

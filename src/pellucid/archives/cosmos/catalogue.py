@@ -12,7 +12,7 @@ from requests import RequestException
 from pellucid.archives.cosmos.addresses import Addresses
 from pellucid.archives.cosmos.tiles import tile_box
 from pellucid.archives.http import ArchiveError, Client, unreachable
-from pellucid.data.catalogue import write_catalogue
+from pellucid.data.catalogue import Catalogue, write_catalogue
 from pellucid.errors import InputError, one_line
 from pellucid.fits import quiet
 
@@ -65,7 +65,7 @@ def fetch_catalogue(client: Client, addresses: Addresses, query: str, target: Pa
     InputError
         When there is no galaxy.
     """
-    table = _galaxies(_ask(client, addresses.tap, query))
+    table = _galaxies(addresses.table, _ask(client, addresses.tap, query))
     if not len(table):
         raise InputError(f"{addresses.table} has no galaxy on these tiles; ask for others")
     table.meta["query"] = query
@@ -90,24 +90,21 @@ def _ask(client: Client, tap: str, query: str) -> Any:
     return results.to_table()
 
 
-def _galaxies(found: Any) -> Any:
+def _galaxies(source: str, found: Any) -> Any:
     """The archive's table, its columns named and typed as `COLUMNS`."""
     from astropy.table import Table
 
-    there = {name.lower(): name for name in found.colnames}
+    answer = Catalogue(Path(source), found)
     try:
-        table: Any = Table({name: _column(found[there[name]], name) for name in COLUMNS})
-    except (KeyError, ValueError, TypeError) as error:
+        table: Any = Table(
+            {name: (answer.text if name == "id" else answer.numbers)(name) for name in COLUMNS}
+        )
+    except InputError as error:
         raise ArchiveError(
             f"the archive answers without the columns that were asked for ({one_line(error)})"
         ) from error
     for name, (unit, description) in COLUMNS.items():
         table[name].unit, table[name].description = unit, description
+    for name in ("redshift", "log_stellar_mass", "r_mag"):
+        table[name][np.abs(table[name]) >= 90] = np.nan
     return table[np.isfinite(table["ra"]) & np.isfinite(table["dec"])]
-
-
-def _column(column: Any, name: str) -> Any:
-    if name == "id":
-        return np.asarray(column).astype(str)
-    values = np.ma.filled(np.ma.asarray(column, float), np.nan)
-    return values if name in ("ra", "dec") else np.where(np.abs(values) < 90, values, np.nan)

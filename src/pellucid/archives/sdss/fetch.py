@@ -63,10 +63,9 @@ def _bring(folder: Path, size: int, frames: FieldFrames, galaxy: SdssGalaxy) -> 
     """Cut a galaxy out of its frames; whether it was not there."""
     try:
         check_cutouts(folder, galaxy, size)
+        return False
     except InputError:
         pass
-    else:
-        return False
 
     def cut(band: str, ra: float, dec: float) -> SkyImage:
         return cut_window(lambda step: frames.frame(step, band), ra, dec, size)
