@@ -63,27 +63,25 @@ def write_atomically(
         When the folder is read-only or the disk is full; an older file stays as it was.
     """
     target = check_target(path, overwrite)
-    temporary: str | None = None
     try:
         descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with os.fdopen(descriptor, "w+b") as stream:
-            write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
-        temporary = None
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise TemporaryError(f"{target}: the disk is full; nothing was written") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise TemporaryError(f"{target}: the folder cannot be written to") from error
-        raise TemporaryError(
-            f"{target}: could not be written ({error.strerror or error})"
-        ) from error
-    finally:
-        if temporary is not None:
+        try:
+            with os.fdopen(descriptor, "w+b") as stream:
+                write(stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, target)
+        except BaseException:
             Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        fault = f"could not be written ({error.strerror or error})"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            fault = "the disk is full; nothing was written"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            fault = "the folder cannot be written to"
+        raise TemporaryError(f"{target}: {fault}") from error
     return target
 
 

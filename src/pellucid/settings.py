@@ -24,13 +24,6 @@ def read_named(
     """The object of a YAML file that comes with pellucid, by name, or of another one, by path.
 
     A message calls it ``kind``; by default by the model's name.
-
-    Raises
-    ------
-    UsageError
-        When there is neither.
-    InputError
-        As `read_settings`.
     """
     path = shipped.get(str(name), Path(name))
     kind = kind or getattr(model, "__name__", "").lower()
@@ -46,13 +39,7 @@ def shipped_files(*folder: str) -> dict[str, Path]:
 
 
 def read_settings(path: Path, model: type[Model] | TypeAdapter[Model], kind: str = "") -> Model:
-    """The object that a YAML file describes.
-
-    Raises
-    ------
-    InputError
-        When the file is no YAML, has an unknown key or a value out of range.
-    """
+    """The object that a YAML file describes; a bad one is an InputError that names the key."""
     kind = kind or getattr(model, "__name__", "").lower()
     try:
         adapter = model if isinstance(model, TypeAdapter) else TypeAdapter(model)

@@ -84,13 +84,7 @@ class Store:
         return len(self.ids)
 
     def read(self, index: int, read: Callable[[Any], T]) -> T:
-        """What ``read`` takes of the open `h5py.File` for an object.
-
-        Raises
-        ------
-        InputError
-            When the object's data are damaged; a checksum tells.
-        """
+        """What ``read`` takes of the open `h5py.File` for an object; a checksum tells of damage."""
         try:
             if self._opened is None:
                 import h5py

@@ -90,17 +90,7 @@ def write_pairs(
 
     The first good image sets the bands, shape, unit and pixel scale. An object that could not be
     read (an error in the image's place), disagrees with these or was there before is rejected and
-    reported; the rest is kept.
-
-    Returns
-    -------
-    tuple
-        How many objects the store holds, and the rejected ones.
-
-    Raises
-    ------
-    InputError
-        When no object is left.
+    reported; the rest is kept. Returned are the number of objects in the store and the rejected.
     """
     ids: dict[str, None] = {}
     rejected: list[Rejection] = []

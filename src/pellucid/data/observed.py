@@ -148,17 +148,9 @@ def write_observed(
     overwrite: bool = False,
     origin: Literal["observed", "simulated"] = "observed",
 ) -> int:
-    """Write a store of observed pairs, all of one shape; memory holds one at a time.
+    """Write a store of observed pairs, all of one shape, and return how many it holds.
 
-    Returns
-    -------
-    int
-        How many it holds.
-
-    Raises
-    ------
-    InputError
-        When there is none; nothing is written then.
+    Memory holds one at a time. Where there is none, nothing is written.
     """
     written: list[ObservedPair] = []  # without their pixels
     nothing = np.zeros(0, dtype=np.float32)

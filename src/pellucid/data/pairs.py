@@ -87,13 +87,7 @@ def open_pairs(path: str | Path) -> Pairs:
 
 
 def open_made(path: str | Path) -> made.MadePairs:
-    """Open a store of sharp images.
-
-    Raises
-    ------
-    InputError
-        As `open_pairs`, or when it holds what two telescopes observed.
-    """
+    """Open a store of sharp images; one of what two telescopes observed is an InputError."""
     store = open_pairs(path)
     if not isinstance(store, made.MadePairs):
         raise InputError(f"{path}: holds observed pairs; a store of sharp images is needed")

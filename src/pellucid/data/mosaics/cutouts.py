@@ -79,7 +79,7 @@ class CutRecipe:
 
     def __post_init__(self) -> None:
         scale = 1.0 if self.pixel_scale is None else self.pixel_scale
-        if self.size < 8 or self.margin < 0 or not min(self.window, scale) > 0:
+        if self.size < 8 or self.margin < 0 or not (self.window > 0 and scale > 0):
             raise UsageError(
                 "a cutout has 8 pixels or more, no negative margin, and a window and a pixel scale "
                 "above 0"

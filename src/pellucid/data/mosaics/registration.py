@@ -132,15 +132,11 @@ def _refined(
     variance = float(residual @ residual) / max(float(weight.sum()) - 4.0, 1.0)
     spread = np.sqrt(variance * np.abs(np.diag(np.linalg.pinv(design.T @ design))))
     error = float(spread[2:].max() / abs(amounts[0])) if amounts[0] else np.inf
+    significance = float(amounts[0] / spread[0]) if spread[0] else np.inf
     a, b = _centred(there, weight), _centred(target, weight)
     norm = float(np.sqrt(np.sum(a**2) * np.sum(b**2)))
-    return Shift(
-        float(place[0]),
-        float(place[1]),
-        error,
-        float(amounts[0] / spread[0]) if spread[0] else np.inf,
-        float(np.sum(a * b)) / norm if norm else 0.0,
-    )
+    correlation = float(np.sum(a * b)) / norm if norm else 0.0
+    return Shift(float(place[0]), float(place[1]), error, significance, correlation)
 
 
 def _centred(image: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:

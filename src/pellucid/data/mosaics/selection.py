@@ -138,11 +138,6 @@ def select_sources(
         Further ones, e.g. ``"mag_r < 22"``.
     id_column
         Instead of the selection's own.
-
-    Raises
-    ------
-    InputError
-        When a column is missing, a class is empty or nothing is left.
     """
     columns = selection.columns
     if id_column is not None:
@@ -173,9 +168,8 @@ def select_sources(
     rejected: list[Rejection] = []
     seen: set[str] = set()
     for row in np.flatnonzero(left):
-        fault = _fault_of_id(ids[row], seen) or _fault_of_place(ra[row], dec[row])
-        if fault is None and r90 is not None and not 0 < r90[row] < np.inf:
-            fault = f"its R90 in the catalogue is {r90[row]:g} arcsec"
+        radius = None if r90 is None else r90[row]
+        fault = _fault_of_id(ids[row], seen) or _fault_of_place(ra[row], dec[row], radius)
         if fault is None:
             seen.add(ids[row])
         else:
@@ -259,10 +253,14 @@ def _fault_of_id(name: str, seen: set[str]) -> str | None:
     return "an object of this id came before" if name in seen else None
 
 
-def _fault_of_place(ra: float, dec: float) -> str | None:
-    if -360.0 <= ra <= 360.0 and -90.0 <= dec <= 90.0:
-        return None
-    return "has no position" if np.isnan(ra + dec) else f"its position {ra:g}, {dec:g} is no sky"
+def _fault_of_place(ra: float, dec: float, r90: float | None) -> str | None:
+    if np.isnan(ra + dec):
+        return "has no position"
+    if not (-360.0 <= ra <= 360.0 and -90.0 <= dec <= 90.0):
+        return f"its position {ra:g}, {dec:g} is no sky"
+    if r90 is not None and not 0 < r90 < np.inf:
+        return f"its R90 in the catalogue is {r90:g} arcsec"
+    return None
 
 
 def _printable(name: str, row: int) -> str:

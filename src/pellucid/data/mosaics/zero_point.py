@@ -16,12 +16,8 @@ def zero_point_of(headers: Sequence[Any]) -> float | None:
     """AB magnitude of one unit of flux; None where no card tells.
 
     HST's PHOTFLAM and PHOTPLAM give −2.5 log₁₀ PHOTFLAM − 5 log₁₀ PHOTPLAM − 2.408 for electrons
-    per second (ACS Data Handbook, 5.1), FLUXMAG0 gives 2.5 log₁₀ FLUXMAG0.
-
-    Parameters
-    ----------
-    headers
-        The image's own and those it inherits from, in this order.
+    per second (ACS Data Handbook, 5.1), FLUXMAG0 gives 2.5 log₁₀ FLUXMAG0. The headers are the
+    image's own and those it inherits from, in this order.
     """
     flam, plam, whole = (_number(headers, card) for card in ("PHOTFLAM", "PHOTPLAM", "FLUXMAG0"))
     if flam and plam and min(flam, plam) > 0:
@@ -31,10 +27,9 @@ def zero_point_of(headers: Sequence[Any]) -> float | None:
         if unit.upper() in ("ELECTRONS", "COUNTS") and exposure and exposure > 0:
             value += 2.5 * math.log10(exposure)
         return value
-    for card in CARDS:
-        value = _number(headers, card)
-        if value is not None:
-            return value
+    stated = [value for card in CARDS if (value := _number(headers, card)) is not None]
+    if stated:
+        return stated[0]
     return 2.5 * math.log10(whole) if whole and whole > 0 else None
 
 
