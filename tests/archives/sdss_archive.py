@@ -16,7 +16,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from pellucid.archives.sdss import frames, query
+from pellucid.archives.sdss import frames, sample
 from pellucid.cli import main
 from pellucid.data.catalogue import read_catalogue
 from pellucid.optics import INSTRUMENTS
@@ -27,7 +27,7 @@ STRIDE = ROWS - OVERLAP
 SIZE = 32
 RUN, RERUN, CAMCOL = 1000, 301, 3
 SCALE = INSTRUMENTS["sdss"].pixel_scale / 3600
-SKYSERVER, FRAMES = (query, "SKYSERVER"), (frames, "FRAMES")
+SKYSERVER, FRAMES = (sample, "SKYSERVER"), (frames, "FRAMES")
 #: Where each band's chip lies in the scan, in pixels (x, y): never on the grid of another.
 SHIFT = {"g": (1.4, 3.3), "r": (0.0, 0.0), "i": (-2.35, -1.6)}
 

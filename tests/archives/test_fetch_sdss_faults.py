@@ -14,8 +14,7 @@ from sdss_archive import FRAMES, SIZE, SKYSERVER, Source, fetch, reasons_in, sou
 
 from pellucid.archives.http import Client
 from pellucid.archives.sdss.fetch import fetch_objects
-from pellucid.archives.sdss.query import sample_query
-from pellucid.archives.sdss.tables import open_listing
+from pellucid.archives.sdss.sample import open_listing, sample_query
 from pellucid.data.folder import find_objects
 
 

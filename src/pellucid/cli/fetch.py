@@ -50,8 +50,7 @@ def sdss(
         raise UsageError(f"--z-min {z_min} --z-max {z_max}: the first must be the smaller")
     client = _client(retries, pause)
     from pellucid.archives.sdss.fetch import fetch_objects
-    from pellucid.archives.sdss.query import sample_query
-    from pellucid.archives.sdss.tables import open_listing
+    from pellucid.archives.sdss.sample import open_listing, sample_query
     from pellucid.files import make_folder
 
     folder = make_folder(output)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pellucid.archives.bring import RejectedError
 from pellucid.archives.sdss.frames import read_frame
-from pellucid.archives.sdss.query import SdssGalaxy
+from pellucid.archives.sdss.sample import SdssGalaxy
 from pellucid.data.mosaics.geometry import pixel_of
 from pellucid.errors import refusal
 from pellucid.files import make_folder

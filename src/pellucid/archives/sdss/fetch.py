@@ -21,8 +21,7 @@ from pellucid.archives.sdss.cutouts import (
     write_cutouts,
 )
 from pellucid.archives.sdss.frames import FieldFrames, clear_frames
-from pellucid.archives.sdss.query import SdssGalaxy
-from pellucid.archives.sdss.tables import Listing
+from pellucid.archives.sdss.sample import Listing, SdssGalaxy
 from pellucid.errors import InputError
 from pellucid.sky.image import SkyImage
 

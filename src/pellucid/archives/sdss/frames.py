@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pellucid.archives.bring import RejectedError
 from pellucid.archives.http import ArchiveError, Client, MissingError, answer, insist, name_of
-from pellucid.archives.sdss.query import Field
+from pellucid.archives.sdss.sample import Field
 from pellucid.errors import InputError, PellucidError, one_line, refusal
 from pellucid.files import make_folder, write_content
 from pellucid.fits import check_sums, read_image, text_card
