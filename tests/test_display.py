@@ -201,15 +201,6 @@ def test_the_picture_does_not_depend_on_unit_or_zero_point():
     assert np.abs(difference).max() <= 1
 
 
-def test_given_sky_and_sigma_are_used():
-    image = galaxy()
-    darker, brighter = (to_rgb(image, sky=sky, sigma=1.0) for sky in (0.0, -5.0))
-    assert np.median(darker) < np.median(brighter)
-    assert_array_equal(
-        to_rgb(image, sky=[0.0, 0.0, 0.0], sigma=1.0), to_rgb(image, sky=0.0, sigma=1.0)
-    )
-
-
 def test_a_sky_cut_to_zero_still_shows_its_galaxy():
     flux = np.where(galaxy().flux > 20, galaxy().flux, 0)
     rgb = to_rgb(SkyImage(flux, unit="adu"))

@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from pellucid.errors import UsageError, one_line, refusal
 from pellucid.files import write_atomically
@@ -46,11 +46,6 @@ def read_composite(path: str | os.PathLike[str], pixel_scale: float | None = Non
     SkyImage
         Flux, shape (band, y, x), in nanomaggies, within the stretch's limits.
 
-    Raises
-    ------
-    InputError
-        When the file is missing, no picture, damaged, or too large to unpack safely.
-
     References
     ----------
     Schawinski et al. 2017, MNRAS 467, L110, doi:10.1093/mnrasl/slx008.
@@ -67,14 +62,14 @@ def _read_values(path: Path) -> NDArray[np.float32]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("PNG", "JPEG")) as picture:
-                if picture.mode.startswith("I"):
-                    return (np.asarray(picture) / 65535).astype(np.float32)
-                grey = picture.mode in ("1", "L", "LA")
-                eight_bit = picture.convert("L" if grey else "RGB")
-                return (np.asarray(eight_bit) / 255).astype(np.float32)
+        with (
+            warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning),
+            Image.open(path, formats=("PNG", "JPEG")) as picture,
+        ):
+            if picture.mode.startswith("I"):
+                return (np.asarray(picture) / 65535).astype(np.float32)
+            grey = picture.mode in ("1", "L", "LA")
+            return (np.asarray(picture.convert("L" if grey else "RGB")) / 255).astype(np.float32)
     except FileNotFoundError:
         raise refusal(path, "not found", "check the path") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -87,35 +82,17 @@ def _read_values(path: Path) -> NDArray[np.float32]:
         raise refusal(path, f"cannot be decoded ({one_line(error)})", "fetch it again") from error
 
 
-def to_rgb(
-    image: SkyImage, sky: ArrayLike | None = None, sigma: float | None = None
-) -> NDArray[np.uint8]:
-    """The picture of an image.
+def to_rgb(image: SkyImage) -> NDArray[np.uint8]:
+    """The picture of an image, shape (y, x, 3): the reddest band is red, one band is grey.
 
     Nanomaggies are shown in the GalaxyGAN stretch, so that a composite comes back as it was.
     Other units are shown as `asinh_scale` of u = (f − sky)/σ, white at the image's 99.9th
     percentile, or at u = 30 where that is fainter. NaN is black.
-
-    Parameters
-    ----------
-    image
-        Three bands or more are drawn with the reddest red; one band is grey.
-    sky
-        Level of each band in the image's unit, or one for all; measured (median) when not given.
-    sigma
-        Noise of a sky pixel in the image's unit; measured when not given. A given ``sky`` or
-        ``sigma`` chooses the scaled stretch for nanomaggies too.
-
-    Returns
-    -------
-    ndarray
-        Shape (y, x, 3), uint8.
     """
-    value = _values(image, sky, sigma)
+    value = _values(image)
     blue, green, red = _colours(image.bands)
     middle = value[list(green)].mean(axis=0)
-    rgb = np.stack([value[red], middle, value[blue]], axis=-1)
-    return to_pixels(rgb)
+    return to_pixels(np.stack([value[red], middle, value[blue]], axis=-1))
 
 
 def asinh_scale(above: NDArray[np.floating], white: float) -> NDArray[np.floating]:
@@ -133,15 +110,7 @@ def to_pixels(value: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 def write_png(image: SkyImage, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
-    """Write the picture of an image, as `to_rgb` draws it, atomically; one band gives a grey PNG.
-
-    Raises
-    ------
-    UsageError
-        When the name does not end in .png, or as `pellucid.files.write_atomically`.
-    TemporaryError
-        As `pellucid.files.write_atomically`.
-    """
+    """Write the picture of an image, as `to_rgb` draws it; one band gives a grey PNG."""
     rgb = to_rgb(image)
     return write_picture(rgb[..., 0] if len(image.flux) == 1 else rgb, path, overwrite)
 
@@ -155,7 +124,7 @@ def check_picture_name(path: str | os.PathLike[str]) -> None:
 def write_picture(
     pixels: NDArray[np.uint8], path: str | os.PathLike[str], overwrite: bool = False
 ) -> Path:
-    """Write pixels, shape (y, x, 3) or (y, x), as PNG; raises as `write_png`."""
+    """Write pixels, shape (y, x, 3) or (y, x), as PNG."""
     from PIL import Image
 
     check_picture_name(path)
@@ -163,20 +132,18 @@ def write_picture(
     return write_atomically(path, lambda stream: picture.save(stream, format="PNG"), overwrite)
 
 
-def _values(image: SkyImage, sky: ArrayLike | None, sigma: float | None) -> NDArray[np.floating]:
-    if is_nanomaggy(image.unit) and sky is None and sigma is None:
+def _values(image: SkyImage) -> NDArray[np.floating]:
+    if is_nanomaggy(image.unit):
         return GalaxyGANStretch().forward(image.flux)
     flux = image.flux.astype(np.float64)
     finite = np.isfinite(flux)
-    if sky is None:
-        sky = [np.median(p[ok]) if ok.any() else 0.0 for p, ok in zip(flux, finite, strict=True)]
-    above = flux - np.asarray(sky, dtype=np.float64).reshape(-1, 1, 1)
+    sky = [np.median(p[ok]) if ok.any() else 0.0 for p, ok in zip(flux, finite, strict=True)]
+    above = flux - np.reshape(sky, (-1, 1, 1))
     pixels = above[finite]
     if pixels.size == 0:
         return np.zeros_like(flux)
     top = float(np.percentile(pixels, 99.9))
-    if sigma is None:
-        sigma = _MAD_TO_SIGMA * float(np.median(np.abs(pixels)))
+    sigma = _MAD_TO_SIGMA * float(np.median(np.abs(pixels)))
     if not sigma > 0:
         # A sky that was cut to a constant has no noise: let the light itself set the scale.
         sigma = top / 100 if top > 0 else 1.0

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from astropy.io.fits import Card, Header
 
 BAND_CARDS = ("FILTER", "BAND", "FILTNAM", "FILTNAM1")
 _SCALE_CARDS = ("PIXSCALE", "SECPIX", "SECPIX1", "PIXSCAL1")
@@ -68,8 +68,7 @@ def text_card(header: Header, keyword: str) -> str:
 
 def scale_card(header: Header) -> float | None:
     """Arcsec per pixel where a card such as PIXSCALE gives it."""
-    values = [card_value(header, keyword) for keyword in _SCALE_CARDS]
-    for value in values:
+    for value in (card_value(header, keyword) for keyword in _SCALE_CARDS):
         if isinstance(value, (int, float)) and np.isfinite(value) and value != 0:
             return abs(float(value))
     return None
@@ -86,9 +85,12 @@ def is_celestial(header: Header) -> bool:
     return any(_CELESTIAL.match(text_card(header, f"CTYPE{axis}").upper()) for axis in (1, 2))
 
 
-def lasting_cards(header: Header) -> list[str]:
-    """The cards that say something of the sky, not of how the pixels were stored, verbatim."""
-    return [str(card) for card in header.cards if not _REPRESENTATION.match(card.keyword)]
+def with_lasting_cards(structure: Iterable[Card], header: Header) -> Header:
+    """These cards, then those of ``header`` that say nothing of how pixels are stored, verbatim."""
+    from astropy.io.fits import Header
+
+    lasting = (card for card in header.cards if not _REPRESENTATION.match(card.keyword))
+    return Header.fromstring("".join(map(str, [*structure, *lasting])))
 
 
 def without_table(header: Header) -> Header:

@@ -19,19 +19,7 @@ def check_sums(path: str | Path) -> None:
     Every HDU's bytes must be there, gzip's CRC must hold, and so must CHECKSUM and DATASUM
     (FITS Standard 4.0, section 4.4.2.7), which may be absent: over the 32-bit words w of an HDU,
     DATASUM = Σ w of its data in ones' complement, and Σ w = −0 over the whole HDU. astropy's own
-    check does not see what stands behind END.
-
-    Parameters
-    ----------
-    path
-        The file; memory holds a few MB of it at a time, a gzipped one is unpacked to disk.
-
-    Raises
-    ------
-    InputError
-        When it is missing, no FITS file, or damaged.
-    TemporaryError
-        When there is no room to unpack it.
+    check does not see what stands behind END. Memory holds a few MB of the file at a time.
     """
     with open_fits(path) as file:
         for hdu in file.hdus:

@@ -90,15 +90,7 @@ class FitsFile:
 
 @contextmanager
 def open_fits(path: str | os.PathLike[str]) -> Iterator[FitsFile]:
-    """Open a FITS file, plain or gzipped, without reading its data.
-
-    Raises
-    ------
-    InputError
-        When it is missing, empty, no FITS file, cut off, or expands beyond its headers.
-    TemporaryError
-        When there is no room to unpack it.
-    """
+    """Open a FITS file, plain or gzipped, without reading its data."""
     from astropy.io import fits
 
     path = Path(path)
@@ -108,7 +100,6 @@ def open_fits(path: str | os.PathLike[str]) -> Iterator[FitsFile]:
         try:
             with quiet():
                 opened = fits.open(stream, memmap=False, lazy_load_hdus=True, uint=False)
-                stack.callback(_close, opened)
                 # All of them now: later reads may move the stream. What follows the last is no HDU.
                 while not hdus or stream.read(9) == b"XTENSION=":
                     hdus.append(describe(len(hdus), opened[len(hdus)], stream))
@@ -149,8 +140,3 @@ def _unpacked(path: Path, stack: ExitStack) -> IO[bytes]:
         raise refusal(path, "is not a FITS file", "FITS starts with SIMPLE = T")
     stream.seek(0)
     return stream
-
-
-def _close(opened: Any) -> None:
-    with quiet():
-        opened.close(output_verify="ignore")

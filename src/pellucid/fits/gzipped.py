@@ -20,13 +20,6 @@ def unpack(path: Path, packed: IO[bytes], plain: IO[bytes]) -> None:
     """Unpack a gzipped FITS file into ``plain``, and never more than its headers promise.
 
     What is no FITS file is left after its first block: astropy says what is wrong with it.
-
-    Raises
-    ------
-    InputError
-        When it is cut off, damaged, or expands beyond its headers.
-    TemporaryError
-        When there is no room for it.
     """
     from astropy.io.fits import Header
 
@@ -50,7 +43,7 @@ def unpack(path: Path, packed: IO[bytes], plain: IO[bytes]) -> None:
         return held
 
     promised = 0
-    cards = take(BLOCK)
+    cards = bytearray(take(BLOCK))  # appending to bytes would copy a large header each time
     if not cards.startswith(b"SIMPLE  ="):
         return
     while not promised or cards.startswith(b"XTENSION="):
@@ -60,7 +53,7 @@ def unpack(path: Path, packed: IO[bytes], plain: IO[bytes]) -> None:
                 raise refusal(path, "a header has no END", "fetch it again")
             cards += more
         try:
-            size = Header.fromstring(cards).data_size_padded
+            size = Header.fromstring(bytes(cards)).data_size_padded
         except Exception:  # astropy says what is wrong with the header when it opens the copy
             return
         promised += len(cards) + size
@@ -68,13 +61,10 @@ def unpack(path: Path, packed: IO[bytes], plain: IO[bytes]) -> None:
             raise too_large(path, "it", promised)
         while size > 0 and (held := take(min(size, _CHUNK))):
             size -= len(held)
-        cards = take(BLOCK)
+        cards = bytearray(take(BLOCK))
     if take(1):
-        raise refusal(
-            path,
-            "expands beyond what its headers promise (a damaged file or a decompression bomb)",
-            "gunzip it and check it",
-        )
+        fault = "expands beyond what its headers promise (a damaged file or a decompression bomb)"
+        raise refusal(path, fault, "gunzip it and check it")
 
 
 def too_large(path: Path, what: str, size: int) -> InputError:
@@ -83,5 +73,5 @@ def too_large(path: Path, what: str, size: int) -> InputError:
     return refusal(path, f"{what} has {size / 2**30:.0f} GiB of data", advice)
 
 
-def _has_end(block: bytes) -> bool:
+def _has_end(block: bytearray) -> bool:
     return any(block[k : k + 80].rstrip() == b"END" for k in range(0, len(block), 80))

@@ -38,32 +38,16 @@ _PIXEL_TYPES = (8, 16, 32, 64, -32, -64)
 
 @dataclass(frozen=True, eq=False)
 class HDU:
-    """Where one HDU lies in its file, and what its header says it is.
-
-    Parameters
-    ----------
-    number, name, version
-        What it is chosen by; EXTVER is 1 where the header says nothing.
-    kind
-        ``image``, ``table``, ``random groups`` or ``foreign``.
-    shape
-        Slowest axis first, as in numpy; empty where there are no pixels.
-    bitpix
-        Bits a pixel, negative for floating point.
-    header
-        Its cards verbatim; of a tile-compressed image, those of the image.
-    start, data, size
-        Byte of the file at which the header begins, that at which its data do, and their bytes.
-    """
+    """Where one HDU lies in its file, and what its header says it is."""
 
     number: int
     name: str
-    version: int
-    kind: str
-    shape: tuple[int, ...]
-    bitpix: int
-    header: Header
-    start: int
+    version: int  # EXTVER, 1 where the header says nothing
+    kind: str  # image, table, random groups or foreign
+    shape: tuple[int, ...]  # as in numpy; empty where there are no pixels
+    bitpix: int  # bits a pixel, negative for floating point
+    header: Header  # its cards verbatim; of a tile-compressed image, those of the image
+    start: int  # bytes of the file at which the header and the data begin, and how many these are
     data: int
     size: int
 

@@ -19,46 +19,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """One HDU of a file to be written.
-
-    Parameters
-    ----------
-    role
-        ``bands`` holds planes of the flux, ``header`` has no data, all others are companions.
-    header
-        The HDU's own cards.
-    planes
-        Which planes of the flux it holds or accompanies.
-    cube
-        Whether its pixels have a band axis.
-    raw
-        A companion's bytes as they were read; empty for ``bands`` and ``header``.
-    """
+    """One HDU of a file to be written: ``bands``, a ``header`` without data, or a companion."""
 
     role: Role
     header: Header
-    planes: tuple[int, ...] = ()
-    cube: bool = False
-    raw: bytes = b""
+    planes: tuple[int, ...] = ()  # of the flux, which it holds or accompanies
+    cube: bool = False  # whether its pixels have a band axis
+    raw: bytes = b""  # a companion's, as they were read
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """How the file that an image came from is built.
-
-    Parameters
-    ----------
-    parts
-        The HDUs in their order.
-    shape
-        (band, y, x) of the image.
-    variance
-        The variance as it was read: while an image still carries this very array, its companion
-        HDUs are copied instead of made anew.
-    """
+    """How the file that an image came from is built: its HDUs in their order."""
 
     parts: tuple[Part, ...]
-    shape: tuple[int, int, int] = (0, 0, 0)
+    shape: tuple[int, int, int] = (0, 0, 0)  # (band, y, x) of the image
+    #: As it was read: while an image carries this very array, its HDUs are copied, not made anew.
     variance: NDArray[np.float32] | None = None
 
 

@@ -49,10 +49,8 @@ def read_planes(
         flux = values.astype(np.float32).reshape(-1, *values.shape[-2:])
     infinite = int(np.isinf(flux).sum())
     if infinite:
-        raise file.refuse(
-            f"HDU {hdu} has {infinite} infinite pixels",
-            "set them to NaN, which means no data",
-        )
+        fault = f"HDU {hdu} has {infinite} infinite pixels"
+        raise file.refuse(fault, "set them to NaN, which means no data")
     for k, plane in enumerate(flux):
         if not np.isfinite(plane).any():
             which = f"plane {k + 1} of " if len(flux) > 1 else ""

@@ -50,13 +50,6 @@ def read_image(
     SkyImage
         Flux, shape (band, y, x), in the unit of BUNIT. Its ``layout`` lets `write_image` build
         the same kind of file.
-
-    Raises
-    ------
-    InputError
-        When a file is damaged or holds no image, or when the bands do not fit together.
-    UsageError
-        When no file is named, or ``pixel_scale`` is not positive.
     """
     if not paths:
         raise UsageError("no file to read; name at least one FITS file")
@@ -110,8 +103,8 @@ def _read_file(path: Path, wanted: int | str | None, several: bool) -> tuple[lis
 def _check_fit(planes: Sequence[Plane]) -> None:
     """Refuse bands that are not of one sky."""
     first = planes[0]
-    sky = next(((plane.source, plane.wcs) for plane in planes if plane.wcs is not None), None)
     measured = next((plane for plane in planes if plane.unit), first)
+    placed = next((plane for plane in planes if plane.wcs is not None), first)
     for plane in planes[1:]:
         pair = f"{first.source} and {plane.source}"
         if plane.flux.shape != first.flux.shape:
@@ -122,12 +115,12 @@ def _check_fit(planes: Sequence[Plane]) -> None:
                 f"{measured.source} and {plane.source}: have different units "
                 f"({measured.unit} and {plane.unit}); convert one of them"
             )
-        if sky is None or plane.wcs is None or plane.wcs is sky[1]:
+        if placed.wcs is None or plane.wcs is None or plane.wcs is placed.wcs:
             continue
-        shift = _largest_shift(sky[1], plane.wcs, plane.flux.shape)
+        shift = _largest_shift(placed.wcs, plane.wcs, plane.flux.shape)
         if shift > 0.1:
             raise InputError(
-                f"{sky[0]} and {plane.source}: show different sky "
+                f"{placed.source} and {plane.source}: show different sky "
                 f"({shift:.1f} pixels apart); reproject one of them, or choose one with --hdu"
             )
 
@@ -147,15 +140,11 @@ def _largest_shift(first: WCS, second: WCS, shape: tuple[int, ...]) -> float:
 
 
 def _names(planes: Sequence[Plane], given: Sequence[str] | None, where: str) -> tuple[str, ...]:
-    names = tuple(given) if given is not None else None
-    if names is None:
-        names = tuple(plane.name or f"band{k + 1}" for k, plane in enumerate(planes))
+    found = (plane.name or f"band{k + 1}" for k, plane in enumerate(planes))
+    names = tuple(found if given is None else given)
     if len(names) != len(planes):
-        raise refusal(
-            where,
-            f"{len(names)} band names ({', '.join(names)}) for {len(planes)} bands",
-            f"give {len(planes)} with --bands",
-        )
+        fault = f"{len(names)} band names ({', '.join(names)}) for {len(planes)} bands"
+        raise refusal(where, fault, f"give {len(planes)} with --bands")
     for name in names:
         sources = [p.source for p, other in zip(planes, names, strict=True) if other == name]
         if len(sources) > 1:

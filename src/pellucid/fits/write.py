@@ -6,8 +6,9 @@ import gzip
 import io
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,11 @@ from pellucid.fits.cards import (
     BAND_CARDS,
     card_value,
     cube_names,
-    lasting_cards,
     quiet,
     scale_card,
     text_card,
     wcs_cards,
+    with_lasting_cards,
     without_wcs,
 )
 from pellucid.fits.hdu import BLOCK, COMPANIONS
@@ -66,14 +67,9 @@ def write_image(
         Keyword to (value, comment), for each image HDU.
     layers
         Further image extensions by name, shape (y, x) or (band, y, x), on the same sky.
-
-    Raises
-    ------
-    InputError
-        When a layer has another shape than the image.
-    UsageError, TemporaryError
-        As `pellucid.files.write_atomically`.
     """
+    from astropy.io import fits
+
     arrays = {name.upper(): np.asarray(data) for name, data in (layers or {}).items()}
     for name, data in arrays.items():
         if data.shape not in (image.shape, image.shape[1:]):
@@ -82,35 +78,29 @@ def write_image(
     layout = image.layout
     if not isinstance(layout, Layout) or layout.shape != image.shape:
         layout = _plain_layout(image)
+    suffix = target.suffix.lower()
     with quiet():
-        hdus, bands = _assemble(image, layout, arrays, target.suffix.lower() == ".fz")
+        hdus, bands = _assemble(image, layout, arrays, suffix == ".fz")
         for hdu in bands:
             for keyword, (value, comment) in (cards or {}).items():
                 hdu.header[keyword] = (_ascii(value), _ascii(comment))
             for line in history:
                 hdu.header.add_history(_ascii(line))
-
-    def write(stream: BinaryIO) -> None:
-        if target.suffix.lower() == ".gz":
-            # No name and no time inside: the same image gives the same bytes.
-            with gzip.GzipFile(filename="", fileobj=stream, mode="wb", mtime=0) as packed:
-                _write_hdus(hdus, packed)
-        else:
-            _write_hdus(hdus, stream)
-
-    return write_atomically(target, write, overwrite)
-
-
-def _write_hdus(hdus: Sequence[Any], stream: Any) -> None:
-    from astropy.io import fits
-
-    with quiet():
         hdulist = fits.HDUList(hdus)
         hdulist.update_extend()
         for hdu in hdus:
             hdu.add_checksum(when="over the whole HDU")
-        # What cannot be fixed came with the file: it is no reason to lose the image.
-        hdulist.writeto(stream, output_verify="silentfix+ignore")
+
+    def write(stream: Any) -> None:
+        out = nullcontext(stream)
+        if suffix == ".gz":
+            # No name and no time inside: the same image gives the same bytes.
+            out = gzip.GzipFile(filename="", fileobj=stream, mode="wb", mtime=0)
+        with quiet(), out as opened:
+            # What cannot be fixed came with the file: it is no reason to lose the image.
+            hdulist.writeto(opened, output_verify="silentfix+ignore")
+
+    return write_atomically(target, write, overwrite)
 
 
 def _assemble(
@@ -123,7 +113,9 @@ def _assemble(
     bands: list[Any] = []
     for part in layout.parts:
         if part.role == "header":
-            hdus.append(_with_cards(fits.PrimaryHDU(), part.header))
+            hdu = fits.PrimaryHDU()
+            hdu.header = with_lasting_cards(hdu.header.cards, part.header)
+            hdus.append(hdu)
         elif part.role == "bands":
             if tiled and not hdus:
                 hdus.append(fits.PrimaryHDU())
@@ -171,7 +163,9 @@ def _image_hdu(data: NDArray[Any], header: Header, primary: bool, tiled: bool) -
     data = data.astype(np.uint8 if data.dtype == bool else ">f4")
     if tiled:
         return _tiled_hdu(data, header)
-    return _with_cards(fits.PrimaryHDU(data) if primary else fits.ImageHDU(data), header)
+    hdu: Any = fits.PrimaryHDU(data) if primary else fits.ImageHDU(data)
+    hdu.header = with_lasting_cards(hdu.header.cards, header)
+    return hdu
 
 
 def _tiled_hdu(data: NDArray[Any], header: Header) -> Any:
@@ -187,19 +181,9 @@ def _tiled_hdu(data: NDArray[Any], header: Header) -> Any:
     fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(alone)
     raw = alone.getvalue()[BLOCK:]
     bare = fits.BinTableHDU.fromstring(raw).header
-    structure = [str(card) for card in bare.cards if card.keyword != "EXTNAME"]
-    whole = fits.Header.fromstring("".join(structure + lasting_cards(header)))
-    return fits.BinTableHDU.fromstring(
-        whole.tostring().encode("ascii") + raw[len(bare.tostring()) :]
-    )
-
-
-def _with_cards(hdu: Any, header: Header) -> Any:
-    from astropy.io import fits
-
-    structure = [str(card) for card in hdu.header.cards]
-    hdu.header = fits.Header.fromstring("".join(structure + lasting_cards(header)))
-    return hdu
+    structure = [card for card in bare.cards if card.keyword != "EXTNAME"]
+    whole = with_lasting_cards(structure, header).tostring().encode("ascii")
+    return fits.BinTableHDU.fromstring(whole + raw[len(bare.tostring()) :])
 
 
 def _describe(header: Header, image: SkyImage, part: Part) -> None:

@@ -26,11 +26,6 @@ def read_psf(path: str | os.PathLike[str], default_scale: float | None = None) -
         FITS with a stamp (y, x) or one stamp a band (band, y, x).
     default_scale
         Arcsec per pixel where the file says nothing, e.g. that of the image it belongs to.
-
-    Raises
-    ------
-    InputError
-        When the file holds no usable stamp, or no pixel scale and there is no default.
     """
     path = Path(path)
     with open_fits(path) as file:
@@ -42,8 +37,7 @@ def read_psf(path: str | os.PathLike[str], default_scale: float | None = None) -
         stamps = values.reshape(-1, *values.shape[-2:])
         wcs = file.wcs(hdu)
     stated = pixel_scale_of(wcs) if wcs is not None else scale_card(hdu.header)
-    pixel_scale = stated or default_scale
-    if pixel_scale is None:
+    if not (pixel_scale := stated or default_scale):
         advice = "state --pixel-scale, or add a PIXSCALE card"
         raise refusal(path, "the PSF has no pixel scale", advice)
     try:
