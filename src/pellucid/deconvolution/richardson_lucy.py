@@ -46,11 +46,6 @@ def richardson_lucy(
     accelerate
         Extrapolate along the last steps, as MATLAB does (Biggs & Andrews 1997).
 
-    Raises
-    ------
-    InputError
-        When shapes disagree, or the mean of flux and pedestal is negative.
-
     References
     ----------
     Richardson 1972, JOSA 62, 55, doi:10.1364/JOSA.62.000055;

@@ -40,11 +40,6 @@ def wiener(
         ``"reflect"`` mirrors the image about its far edges first, which leaves no seam to ring;
         ``"wrap"`` takes it as periodic.
 
-    Raises
-    ------
-    InputError
-        When shapes disagree or ``noise_to_signal`` is not positive.
-
     References
     ----------
     Wiener 1949, Extrapolation, Interpolation, and Smoothing of Stationary Time Series,

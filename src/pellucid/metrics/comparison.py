@@ -74,13 +74,7 @@ def _stretch_sky(truth: SkyImage) -> Background:
 def check_pair(
     truth: NDArray[np.floating], restored: NDArray[np.floating], data_range: float = 1.0
 ) -> None:
-    """Refuse two images that cannot be compared pixel by pixel.
-
-    Raises
-    ------
-    InputError
-        When shapes disagree, no pixel is finite in both or the data range is not positive.
-    """
+    """Refuse two images that cannot be compared pixel by pixel."""
     if truth.shape != restored.shape:
         raise InputError(
             f"the truth has shape {truth.shape}, the restoration {restored.shape}; "

@@ -101,17 +101,9 @@ def compare_sources(
 def source_limit(blurred: SkyImage, own_scale: float | None = None) -> float:
     """Flux of a point source at 5 σ in the blurred image's own pixels, k σ 2√π s.
 
-    Parameters
-    ----------
-    blurred
-        On the truth's grid and in its unit, with its noise and PSF.
-    own_scale
-        Arcsec per pixel of the camera; None counts its noise as white on the grid.
-
-    Returns
-    -------
-    float
-        0 where the PSF is unknown: then every source counts.
+    The image is on the truth's grid and in its unit, with its noise; where its PSF is unknown the
+    limit is 0 and every source counts. ``own_scale`` is the camera's, in arcsec per pixel; None
+    counts its noise as white on the grid.
     """
     if not isinstance(blurred.psf, PSF) or blurred.pixel_scale is None:
         return 0.0

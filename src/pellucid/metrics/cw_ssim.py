@@ -102,11 +102,6 @@ def cw_ssim(
     NDArray
         Shape (...), in [0, 1]; NaN for a plane without a pixel that is finite in both.
 
-    Raises
-    ------
-    InputError
-        When shapes disagree, no pixel is finite in both, or the images are too small.
-
     References
     ----------
     Sampat et al. 2009, IEEE Trans. Image Process. 18, 2385, doi:10.1109/TIP.2009.2025923

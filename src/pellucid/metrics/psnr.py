@@ -33,11 +33,6 @@ def psnr(truth: NDArray[np.floating], restored: NDArray[np.floating], data_range
     -------
     float
         Infinite for equal images.
-
-    Raises
-    ------
-    InputError
-        When shapes disagree, no pixel is finite in both, or L is not positive.
     """
     check_pair(truth, restored, data_range)
     usable = np.isfinite(truth) & np.isfinite(restored)

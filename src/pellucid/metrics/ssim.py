@@ -37,12 +37,6 @@ def ssim(truth: NDArray[np.floating], restored: NDArray[np.floating], data_range
     data_range
         L in the same unit: 1 after a stretch, the largest value of the truth for linear flux.
 
-    Raises
-    ------
-    InputError
-        When shapes disagree, no pixel is left to compare, the images are smaller than the window
-        or L is not positive.
-
     References
     ----------
     Wang et al. 2004, IEEE Trans. Image Process. 13, 600, doi:10.1109/TIP.2003.819861

@@ -48,14 +48,9 @@ def read_psf(path: str | os.PathLike[str], default_scale: float | None = None) -
 
 def _odd(stamps: NDArray[np.float64]) -> NDArray[np.float64]:
     """Cut even sides to odd ones around the peak, where it is one of the two middle pixels."""
-    for axis in (1, 2):
-        side = stamps.shape[axis]
-        if side % 2 or side < 2:
-            continue
-        total = np.nan_to_num(stamps).sum(axis=0)
-        peak = np.unravel_index(int(total.argmax()), total.shape)[axis - 1]
-        if peak == side // 2:
-            stamps = np.delete(stamps, 0, axis=axis)
-        elif peak == side // 2 - 1:
-            stamps = np.delete(stamps, -1, axis=axis)
+    total = np.nan_to_num(stamps).sum(axis=0)
+    peaks = np.unravel_index(int(total.argmax()), total.shape)
+    for axis, (side, peak) in enumerate(zip(total.shape, peaks, strict=True), start=1):
+        if side % 2 == 0 and peak - side // 2 in (0, -1):
+            stamps = np.delete(stamps, 0 if peak == side // 2 else -1, axis=axis)
     return stamps

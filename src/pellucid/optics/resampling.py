@@ -104,11 +104,6 @@ def regrid(image: SkyImage, pixel_scale: float) -> SkyImage:
         With its pixel scale known.
     pixel_scale
         Arcsec per pixel of the new grid.
-
-    Raises
-    ------
-    InputError
-        When the pixel scale is unknown or the WCS has distortions, which do not scale.
     """
     if image.pixel_scale is None:
         raise InputError("the image has no pixel scale; --pixel-scale states it")

@@ -142,7 +142,7 @@ def _check_stamp(stamp: NDArray[np.float64]) -> None:
 
 
 def _check_fwhm(fwhm: float) -> None:
-    if not (np.isfinite(fwhm) and fwhm > 0):
+    if not 0 < fwhm < np.inf:
         raise InputError(f"a FWHM of {fwhm} arcsec; it must be positive")
 
 
