@@ -11,7 +11,7 @@ from pellucid import display, fits
 from pellucid.errors import UsageError
 from pellucid.optics import INSTRUMENTS, Degradation
 from pellucid.restoration import Restoration, Restorer, load_restorer
-from pellucid.restoration.provenance import restoration_cards, restoration_history
+from pellucid.restoration.result import restoration_cards, restoration_history
 from pellucid.sky import PSF, gaussian_psf, moffat_psf
 from pellucid.sky.image import SkyImage
 

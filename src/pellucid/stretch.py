@@ -7,6 +7,7 @@ whole image, never on a tile.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -126,7 +127,7 @@ STRETCHES: dict[str, type[GalaxyGANStretch] | type[NoiseStretch]] = {
 }
 
 
-def stretch_from_dict(constants: dict[str, Any]) -> GalaxyGANStretch | NoiseStretch:
+def stretch_from_dict(constants: Mapping[str, Any]) -> GalaxyGANStretch | NoiseStretch:
     """The stretch of these constants, as a recipe or a bundle keeps them."""
     name = constants.get("name")
     if name not in STRETCHES:

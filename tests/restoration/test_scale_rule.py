@@ -19,6 +19,7 @@ from pellucid.networks.bundle import Card
 from pellucid.restoration import NeuralRestorer
 from pellucid.sky import Background
 from pellucid.sky.image import SkyImage
+from pellucid.stretch import stretch_from_dict
 
 #: The model's.
 SCALE = 0.1
@@ -245,7 +246,7 @@ def test_a_sky_and_a_noise_that_an_image_brings_are_used(restorer, card, scale):
     area = (SCALE / scale) ** 2
     sky = Background(np.float32(area) * levels, 0.5 * area)
     brightest = (area * flux.max(axis=(1, 2)))[:, None, None]
-    expected = 2.0 * card.build_stretch().forward(brightest, sky)[:, 0, 0] - 1.0
+    expected = 2.0 * stretch_from_dict(card.stretch).forward(brightest, sky)[:, 0, 0] - 1.0
     restorer(watch)(known)
     np.testing.assert_allclose(seen[0].max(axis=(0, 2, 3)), expected, atol=0.005)
     restorer(watch)(image)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 
 from pellucid.networks.galaxygan import GalaxyGANConfig  # noqa: E402
+from pellucid.settings import shipped_files  # noqa: E402
 from pellucid.training.galaxygan import GalaxyGANRecipe  # noqa: E402
-from pellucid.training.papers import read_recipe, shipped_recipes  # noqa: E402
+from pellucid.training.papers import read_recipe  # noqa: E402
 
 few = settings(deadline=None, max_examples=30)
 
@@ -46,7 +47,7 @@ def test_the_pixel_weight_changes_with_the_cool_down():
     assert GalaxyGANRecipe(name="x", steps=100, cool_down=0.4).pixel_weight_at(99) == 100
 
 
-@pytest.mark.parametrize("name", shipped_recipes())
+@pytest.mark.parametrize("name", shipped_files("recipes"))
 def test_shipped_recipes_are_read(name):
     recipe = read_recipe(name)
     assert recipe.name == name

@@ -14,19 +14,13 @@ class NetworkConfig(Protocol):
     """The shape of a network, as all of them tell it; a frozen dataclass."""
 
     @property
-    def bands(self) -> int:
-        """Channels of what is restored."""
-        ...
+    def bands(self) -> int: ...  # channels of what is restored
 
     @property
-    def width(self) -> int:
-        """Filters of the first level."""
-        ...
+    def width(self) -> int: ...  # filters of the first level
 
     @property
-    def multiple(self) -> int:
-        """Image sides must be multiples of this."""
-        ...
+    def multiple(self) -> int: ...  # what image sides must be multiples of
 
 
 class Architecture(NamedTuple):

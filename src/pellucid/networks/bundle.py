@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import InputError, UsageError
-from pellucid.stretch import GalaxyGANStretch, NoiseStretch, stretch_from_dict
 
 CARD_KEY = "pellucid_card"
 DIGEST_KEY = "pellucid_sha256"
@@ -78,10 +77,6 @@ class Card:
     training: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
-    def build_stretch(self) -> GalaxyGANStretch | NoiseStretch:
-        """The stretch that the network was trained with."""
-        return stretch_from_dict(dict(self.stretch))
-
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
 
@@ -109,13 +104,7 @@ def shipped() -> dict[str, Path]:
 
 
 def find_bundle(name: str | Path) -> Path:
-    """The file of a shipped model's name, or of a path.
-
-    Raises
-    ------
-    UsageError
-        When there is neither.
-    """
+    """The file of a shipped model's name, or of a path."""
     models = shipped()
     if str(name) in models:
         return models[str(name)]
@@ -130,15 +119,7 @@ def find_bundle(name: str | Path) -> Path:
 
 
 def open_bundle(name: str | Path) -> Bundle:
-    """Read a bundle and check that each of its bytes is what it was when written.
-
-    Raises
-    ------
-    UsageError
-        When nothing has that name.
-    InputError
-        When the file is damaged, no bundle, or made by a later version.
-    """
+    """Read a bundle and check that each of its bytes is what it was when written."""
     path = find_bundle(name)
     try:
         graph = path.read_bytes()

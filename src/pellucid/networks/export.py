@@ -25,13 +25,7 @@ UNFOLDED = ".float32"
 
 
 def build_generator(model: str, network: dict[str, Any]) -> torch.nn.Module:
-    """The untrained generator of an architecture.
-
-    Raises
-    ------
-    InputError
-        When there is no such architecture or it has no such setting.
-    """
+    """The untrained generator of an architecture."""
     if model not in ARCHITECTURES:
         raise InputError(
             f"no architecture is called {model!r}; there are {', '.join(ARCHITECTURES)}"
@@ -59,25 +53,19 @@ def write_bundle(generator: torch.nn.Module, card: Card, path: str | Path) -> Pa
 
 
 def read_generator(bundle: Bundle) -> torch.nn.Module:
-    """The torch network of a bundle, in evaluation mode.
-
-    Raises
-    ------
-    InputError
-        When the weights do not fit the architecture that the card names.
-    """
+    """The torch network of a bundle, in evaluation mode."""
     generator = build_generator(bundle.card.model, dict(bundle.card.network))
     graph = onnx.load_from_string(bundle.graph)
     weights = {
         tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
         for tensor in graph.graph.initializer
     }
-    wanted = generator.state_dict()
-    shared = _shared_names(graph)
+    # The exporter keeps one of several equal tensors; the others are names for it.
+    shared = {n.output[0]: n.input[0] for n in graph.graph.node if n.op_type == "Identity"}
     try:
         state = {
             name: weights[shared.get(name, name)]
-            for name in wanted
+            for name in generator.state_dict()
             if not name.endswith("num_batches_tracked")
         }
         generator.load_state_dict(state, strict=False)
@@ -106,18 +94,16 @@ def _export(generator: torch.nn.Module, channels: int, tile: int) -> onnx.ModelP
     graph = program.model_proto
     del graph.graph.value_info[:]
     graph.producer_name = "pellucid"
-    for node in graph.graph.node:
-        del node.metadata_props[:]  # the exporter's traces name files of the training machine
-        node.doc_string = ""
-    for each in (graph.graph, *graph.graph.input, *graph.graph.output):
-        del each.metadata_props[:]
-        each.doc_string = ""
+    whole = graph.graph
+    for part in (whole, *whole.input, *whole.output, *whole.node):
+        del part.metadata_props[:]  # the exporter's traces name files of the training machine
+        part.doc_string = ""
     return graph
 
 
 def _store_half(graph: onnx.ModelProto) -> None:
     """Replace each convolution's weights by half-precision ones and a cast back."""
-    casts = []
+    casts: list[onnx.NodeProto] = []
     names: dict[str, str] = {}
     for tensor in graph.graph.initializer:
         weights = numpy_helper.to_array(tensor)
@@ -129,13 +115,6 @@ def _store_half(graph: onnx.ModelProto) -> None:
     for node in graph.graph.node:
         for place, name in enumerate(node.input):
             node.input[place] = names.get(name, name)
-    nodes = casts + list(graph.graph.node)
+    nodes = [*casts, *graph.graph.node]
     del graph.graph.node[:]
     graph.graph.node.extend(nodes)
-
-
-def _shared_names(graph: onnx.ModelProto) -> dict[str, str]:
-    """The exporter keeps one of several equal tensors; the others are names for it."""
-    return {
-        node.output[0]: node.input[0] for node in graph.graph.node if node.op_type == "Identity"
-    }

@@ -106,13 +106,8 @@ class Critic(nn.Module):
     A strided convolution, three strided blocks, one that is not, a convolution to one map, and a
     fully connected layer over all of that map. The first convolution is strided as in PatchGAN,
     which the paper names as its model. The head sees every pixel's place, so that images must
-    have the side ``config.size``.
-
-    Raises
-    ------
-    InputError
-        On an image of another side, or a size that cannot be halved four times to at least two
-        pixels: an instance norm needs two.
+    have the side ``config.size``, which is halved four times to at least two pixels: an instance
+    norm needs two.
     """
 
     def __init__(self, config: SeeingGANConfig) -> None:

@@ -8,7 +8,7 @@ from pellucid.deconvolution import METHODS
 from pellucid.errors import InputError
 from pellucid.optics import blur_of
 from pellucid.optics.inpaint import filled
-from pellucid.restoration.result import Restoration, bad_pixels, with_restored
+from pellucid.restoration.result import Restoration, with_restored
 from pellucid.sky import PSF, SkyImage
 
 
@@ -39,13 +39,7 @@ class ClassicalRestorer:
         psf: PSF | float | None = None,
         target: PSF | float | None = None,
     ) -> Restoration:
-        """Restore ``image``, undoing its blur; see `Restorer`.
-
-        Raises
-        ------
-        InputError
-            When no blur is known, or its pixels are not the image's.
-        """
+        """Restore ``image``, undoing its blur; see `Restorer`."""
         kernel = blur_of(image, blur, psf, target)
         if kernel is None:
             raise InputError(
@@ -53,10 +47,9 @@ class ClassicalRestorer:
                 "from Python restorer(image, psf=FWHM_ARCSEC), for pairs of two telescopes "
                 "`pellucid pairs --blurred-psf`"
             )
-        bad = bad_pixels(image)
-        flux = filled(image.flux, bad) if bad.any() else image.flux
+        flux = filled(image.flux, image.mask)
         restored = METHODS[self.method](flux, kernel.for_bands(len(flux)), self.constant)
         return Restoration(
-            with_restored(image, restored, bad),
+            with_restored(image, restored),
             provenance={"method": self.method, "psf_fwhm": round(kernel.fwhm, 4), "notes": []},
         )

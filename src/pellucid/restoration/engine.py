@@ -21,15 +21,7 @@ Precision = Literal["fp32", "bf16"]
 
 
 def load_network(bundle: Bundle, engine: Engine = "onnx", precision: Precision = "fp32") -> Network:
-    """The network of a bundle, ready to be called.
-
-    Raises
-    ------
-    UsageError
-        When the engine is not installed or does not know the precision.
-    InputError
-        When the engine cannot read the bundle.
-    """
+    """The network of a bundle, ready to be called."""
     return _ENGINES[engine](bundle, precision)
 
 
@@ -58,15 +50,11 @@ def _openvino(bundle: Bundle, precision: Precision) -> Network:
     try:
         import openvino
     except ImportError:
-        raise UsageError(
-            "--engine openvino is not installed: pip install 'pellucid[fast]'"
-        ) from None
+        fault = "--engine openvino is not installed: pip install 'pellucid[fast]'"
+        raise UsageError(fault) from None
     core = openvino.Core()
-    compiled = core.compile_model(
-        core.read_model(bundle.graph),
-        "CPU",
-        {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32"},
-    )
+    hints = {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32"}
+    compiled = core.compile_model(core.read_model(bundle.graph), "CPU", hints)
     return lambda tiles: np.asarray(compiled([tiles])[0], dtype=np.float32)
 
 

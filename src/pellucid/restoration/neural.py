@@ -14,10 +14,10 @@ from pellucid.optics import blur_of, regrid, resample, resampled_psf, scaling
 from pellucid.optics.blur import SCALE_TOLERANCE
 from pellucid.optics.inpaint import filled
 from pellucid.restoration.engine import Network
-from pellucid.restoration.result import Restoration, bad_pixels, with_restored
+from pellucid.restoration.result import Restoration, with_restored
 from pellucid.sky import PSF, Background, background_of
 from pellucid.sky.image import SkyImage
-from pellucid.stretch import Stretch, from_network, to_network
+from pellucid.stretch import Stretch, from_network, stretch_from_dict, to_network
 from pellucid.tiling import map_tiles, plan_tiles
 
 #: Neighbouring tiles share this fraction of their side.
@@ -63,23 +63,14 @@ class NeuralRestorer:
         psf: PSF | float | None = None,
         target: PSF | float | None = None,
     ) -> Restoration:
-        """Restore ``image``; the blur, as `Restorer` has it, is checked against the card.
-
-        Raises
-        ------
-        InputError
-            When the image's bands are not the model's, or its pixel scale is none that the model
-            takes; when its WCS has distortions and it must be resampled; or when the network must
-            be told the blur and it is not known.
-        """
+        """Restore ``image``; the blur, as `Restorer` has it, is checked against the card."""
         order = _channels(image, self.card)
         scaled = replace(image, pixel_scale=image.pixel_scale or self.card.pixel_scale)
         kernel = blur_of(scaled, blur, psf, target)
         notes = _scale_notes(image, self.card) + _blur_notes(kernel, self.card)
         if len(image.flux) == 1 < len(order):
             notes.append(f"one band stood for all {len(order)} of the model's")
-        bad = bad_pixels(image)
-        whole = image.with_flux(filled(image.flux, bad)) if bad.any() else image
+        whole = image.with_flux(filled(image.flux, image.mask))
         given = _on_the_models_grid(whole, self.card)
         if kernel is not None and given is not whole:
             kernel = resampled_psf(kernel, self.card.pixel_scale)
@@ -97,19 +88,15 @@ class NeuralRestorer:
         if _blur_is_known(self.card):
             provenance["psf_fwhm"] = self.card.fwhm[1]
         if given is whole:
-            result = with_restored(image, np.stack(bands), bad)
+            result = with_restored(image, np.stack(bands))
         else:
             result = _brought_back(np.stack(bands), image, whole, self.card, notes)
         return Restoration(result, provenance=provenance)
 
     def _restore(
-        self,
-        flux: NDArray[np.float32],
-        sky: Background,
-        blur: PSF | None,
-        notes: list[str],
+        self, flux: NDArray[np.float32], sky: Background, blur: PSF | None, notes: list[str]
     ) -> NDArray[np.float32]:
-        stretch = self.card.build_stretch()
+        stretch = stretch_from_dict(self.card.stretch)
         if not sky.sigma > 0:
             raise InputError("the image's sky is constant: without noise there is no scale")
         # Noise does not reach so deep: what does (a bad pixel) is none of the network's business.
@@ -188,11 +175,11 @@ def _channels(image: SkyImage, card: Card) -> list[int]:
 
 
 def _scale_notes(image: SkyImage, card: Card) -> list[str]:
-    if image.pixel_scale is None and card.scale_rule == "any":
-        return []
-    if image.pixel_scale is None and card.scale_rule == "resampled":
-        raise InputError("the image has no pixel scale; --pixel-scale states it")
     if image.pixel_scale is None:
+        if card.scale_rule == "any":
+            return []
+        if card.scale_rule == "resampled":
+            raise InputError("the image has no pixel scale; --pixel-scale states it")
         return [f"no pixel scale in the image; the model's {card.pixel_scale:g}\" was assumed"]
     if card.scale_rule == "fixed" and not _scale_fits(image, card):
         raise InputError(
@@ -216,16 +203,11 @@ def _on_the_models_grid(image: SkyImage, card: Card) -> SkyImage:
     wcs = image.wcs if image.pixel_scale > card.pixel_scale else None
     given = regrid(replace(image, wcs=wcs, variance=None, mask=None, psf=None), card.pixel_scale)
     # A last row or column that hangs over the image's edge has no data of its own.
-    empty = ~np.isfinite(given.flux)
-    return given.with_flux(filled(given.flux, empty)) if empty.any() else given
+    return given.with_flux(filled(given.flux))
 
 
 def _brought_back(
-    restored: NDArray[np.float32],
-    image: SkyImage,
-    whole: SkyImage,
-    card: Card,
-    notes: list[str],
+    restored: NDArray[np.float32], image: SkyImage, whole: SkyImage, card: Card, notes: list[str]
 ) -> SkyImage:
     """What was restored in the model's pixels, in the image's own where these are the finer.
 
@@ -238,14 +220,14 @@ def _brought_back(
     if ratio < 1.0:
         notes.append(f"the image was brought {moved}")
         image = regrid(image, card.pixel_scale)
-        return with_restored(image, restored, bad_pixels(image))
+        return with_restored(image, restored)
     notes.append(f"the image was brought {moved} and back")
     grid = scaling(1.0 / ratio)
     flux = np.stack([resample(plane, grid, image.shape[1:]) for plane in restored])
     # Rounding may leave the outermost pixels without a partner; the total is kept all the same.
     flux = np.where(np.isfinite(flux), flux, whole.flux)
     change = (whole.flux - flux).mean(axis=(1, 2), keepdims=True, dtype=np.float64)
-    return with_restored(image, np.add(flux, change, dtype=np.float32), bad_pixels(image))
+    return with_restored(image, np.add(flux, change, dtype=np.float32))
 
 
 def _background(given: SkyImage, whole: SkyImage, order: list[int]) -> Background:

@@ -10,9 +10,7 @@ from pellucid.networks.bundle import open_bundle
 from pellucid.restoration.classical import ClassicalRestorer
 from pellucid.restoration.engine import Engine, Precision, load_network
 from pellucid.restoration.neural import NeuralRestorer
-from pellucid.restoration.result import (
-    Restorer,
-)
+from pellucid.restoration.result import Restorer
 
 DEFAULT_MODEL = "galaxygan-sdss"
 
@@ -40,7 +38,5 @@ def load_restorer(
         return ClassicalRestorer(method)
     bundle = open_bundle(model or DEFAULT_MODEL)
     network = load_network(bundle, engine, precision)
-    checked_against = None if precision == "fp32" else load_network(bundle)
-    return NeuralRestorer(
-        bundle.card, network, bundle.sha256, f"{engine} {precision}", checked_against
-    )
+    reference = None if precision == "fp32" else load_network(bundle)
+    return NeuralRestorer(bundle.card, network, bundle.sha256, f"{engine} {precision}", reference)

@@ -1,4 +1,4 @@
-"""What a restorer is, and what it returns."""
+"""What a restorer is, what it returns, and how a FITS header says so."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pellucid.sky import PSF
 from pellucid.sky.image import SkyImage
+from pellucid.version import __version__
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,37 @@ class Restorer(Protocol):
     ) -> Restoration: ...
 
 
-def bad_pixels(image: SkyImage) -> NDArray[np.bool_]:
-    bad = ~np.isfinite(image.flux)
-    return bad if image.mask is None else bad | image.mask
-
-
-def with_restored(
-    image: SkyImage, restored: NDArray[np.float32], bad: NDArray[np.bool_]
-) -> SkyImage:
+def with_restored(image: SkyImage, restored: NDArray[np.float32]) -> SkyImage:
     """Masked pixels keep their input value, NaN stays NaN."""
-    return image.with_flux(np.where(bad, image.flux, restored))
+    kept = ~np.isfinite(image.flux)
+    if image.mask is not None:
+        kept |= image.mask
+    return image.with_flux(np.where(kept, image.flux, restored))
+
+
+def restoration_cards(restoration: Restoration) -> dict[str, tuple[str | float, str]]:
+    """The cards that tell a restoration from a measurement, with their comments."""
+    facts = restoration.provenance
+    cards: dict[str, tuple[str | float, str]] = {
+        "PLCTYPE": ("RESTORATION", "pixels are restored, not measured"),
+        "PLCVERS": (__version__, "pellucid version"),
+        "PLCMODEL": (str(facts.get("model") or facts.get("method")), "what restored the pixels"),
+    }
+    if "psf_fwhm" in facts:
+        cards["PLCFWHM"] = (float(facts["psf_fwhm"]), "[arcsec] FWHM of the blur undone")
+    return cards
+
+
+def restoration_history(restoration: Restoration) -> list[str]:
+    """What happened to the pixels, line by line."""
+    facts = restoration.provenance
+    lines = [f"pellucid {__version__}: these pixels are a restoration, not a measurement"]
+    if "model" in facts:
+        lines.append(f"model {facts['model']}, sha256 {facts['sha256']}")
+    else:
+        lines.append(f"method {facts.get('method')}")
+    if "psf_fwhm" in facts:
+        lines.append(f"psf fwhm {facts['psf_fwhm']} arcsec")
+    if restoration.image.variance is not None:
+        lines.append("the variance is the input's, not the restoration's")
+    return lines + [f"note: {note}" for note in facts.get("notes", [])]

@@ -15,15 +15,7 @@ from pellucid.training.learner import Learner, R, update
 
 
 class Adversaries(Learner[R]):
-    """Both networks and their optimisers; a paper's trainer adds its step.
-
-    Parameters
-    ----------
-    discriminator
-        From the networks' shape to the other network.
-    recipe, network, device, start
-        Of the `Learner`.
-    """
+    """Both networks and their optimisers; ``discriminator`` builds the other from their shape."""
 
     def __init__(
         self,

@@ -34,14 +34,7 @@ def save_checkpoint(path: str | Path, parts: Parts, step: int, recipe: str) -> N
 
 
 def load_checkpoint(path: str | Path, parts: Parts, recipe: str) -> int:
-    """Put a checkpoint's state into the parts and the random generator; returns its step.
-
-    Raises
-    ------
-    InputError
-        When the file is damaged or belongs to another recipe.
-    """
-    path = Path(path)
+    """Put a checkpoint's state into the parts and the random generator; returns its step."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -53,7 +46,9 @@ def load_checkpoint(path: str | Path, parts: Parts, recipe: str) -> int:
         raise InputError(f"{path}: belongs to another recipe; resume with the one it began with")
     try:
         for name, part in parts.items():
-            _load(part, _below(tensors, f"{name}/"))
+            start = f"{name}/"
+            held = {key: value for key, value in tensors.items() if key.startswith(start)}
+            _load(part, {key.removeprefix(start): value for key, value in held.items()})
     except (RuntimeError, ValueError) as error:
         raise InputError(f"{path}: does not fit the recipe's networks ({error})") from error
     torch.set_rng_state(tensors["random"])
@@ -81,11 +76,3 @@ def _load(part: nn.Module | torch.optim.Optimizer, tensors: dict[str, Tensor]) -
         index, key = name.split("/")
         state.setdefault(int(index), {})[key] = value
     part.load_state_dict({**part.state_dict(), "state": state})
-
-
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): value
-        for name, value in tensors.items()
-        if name.startswith(prefix)
-    }

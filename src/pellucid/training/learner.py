@@ -23,21 +23,8 @@ R = TypeVar("R", bound=Recipe)
 class Learner(Generic[R]):
     """A generator, its optimiser and its running mean; a paper's trainer adds its step.
 
-    Parameters
-    ----------
-    recipe
-        What is trained, and how.
-    network
-        Settings of the architecture: the recipe's, and what follows from the images.
-    device
-        Where.
-    start
-        A trained network to begin with; None draws a random one.
-
-    Raises
-    ------
-    InputError
-        When there is no such network, or ``start`` has another shape.
+    ``network`` holds the recipe's settings of the architecture, and what follows from the images;
+    ``start`` is a trained network to begin with, None draws a random one.
     """
 
     def __init__(

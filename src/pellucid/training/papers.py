@@ -28,18 +28,5 @@ ANY_RECIPE = TypeAdapter(
 
 
 def read_recipe(name: str | Path) -> Recipe:
-    """A recipe that comes with pellucid, by name, or a YAML file.
-
-    Raises
-    ------
-    UsageError
-        When there is neither.
-    InputError
-        When the file is no YAML, has an unknown key or a value out of range.
-    """
-    return read_named(name, shipped_recipes(), ANY_RECIPE, "recipe")
-
-
-def shipped_recipes() -> dict[str, Path]:
-    """The recipes that come with pellucid, by name."""
-    return shipped_files("recipes")
+    """A recipe that comes with pellucid, by name, or a YAML file."""
+    return read_named(name, shipped_files("recipes"), ANY_RECIPE, "recipe")

