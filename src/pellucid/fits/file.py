@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError, TemporaryError, one_line, refusal
 from pellucid.fits.cards import is_celestial, quiet
-from pellucid.fits.gzipped import MAX_DATA, too_large, unpack
+from pellucid.fits.gzipped import check_size, unpack
 from pellucid.fits.hdu import HDU, describe
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ class FitsFile:
     def pixels(self, hdu: HDU) -> NDArray[Any]:
         """The physical values of an image HDU; BSCALE, BZERO and BLANK are applied."""
         size = math.prod(hdu.shape) * abs(hdu.bitpix) // 8
-        if size > MAX_DATA:
-            raise too_large(self.path, f"HDU {hdu}", size)
+        check_size(self.path, f"HDU {hdu}", size)
         try:
             with quiet():
                 return np.asarray(self.opened[hdu.number].data)
@@ -81,8 +80,7 @@ class FitsFile:
     def raw(self, hdu: HDU) -> bytes:
         """The HDU's bytes as they stand in the file, what is not printable in its header as ?."""
         size = hdu.end - hdu.start
-        if size > MAX_DATA:
-            raise too_large(self.path, f"HDU {hdu}", size)
+        check_size(self.path, f"HDU {hdu}", size)
         self.stream.seek(hdu.start)
         header = self.stream.read(hdu.data - hdu.start).translate(_PRINTABLE)
         return (header + self.stream.read(hdu.end - hdu.data)).ljust(size, b"\0")

@@ -7,11 +7,10 @@ import zlib
 from pathlib import Path
 from typing import IO
 
-from pellucid.errors import InputError, TemporaryError, one_line, refusal
+from pellucid.errors import TemporaryError, one_line, refusal
 from pellucid.fits.hdu import BLOCK
 
-#: More pixels than memory is likely to hold.
-MAX_DATA = 8 * 2**30
+_MAX_DATA = 8 * 2**30
 _MAX_HEADER = 16 * 2**20
 _CHUNK = 2**20
 
@@ -57,8 +56,7 @@ def unpack(path: Path, packed: IO[bytes], plain: IO[bytes]) -> None:
         except Exception:  # astropy says what is wrong with the header when it opens the copy
             return
         promised += len(cards) + size
-        if promised > MAX_DATA:
-            raise too_large(path, "it", promised)
+        check_size(path, "it", promised)
         while size > 0 and (held := take(min(size, _CHUNK))):
             size -= len(held)
         cards = bytearray(take(BLOCK))
@@ -67,10 +65,11 @@ def unpack(path: Path, packed: IO[bytes], plain: IO[bytes]) -> None:
         raise refusal(path, fault, "gunzip it and check it")
 
 
-def too_large(path: Path, what: str, size: int) -> InputError:
-    """The one-line error about pixels that memory is not likely to hold."""
-    advice = f"cut out less than {MAX_DATA // 2**30} GiB"
-    return refusal(path, f"{what} has {size / 2**30:.0f} GiB of data", advice)
+def check_size(path: Path, what: str, size: int) -> None:
+    """Refuse more bytes of pixels than memory is likely to hold."""
+    if size > _MAX_DATA:
+        advice = f"cut out less than {_MAX_DATA // 2**30} GiB"
+        raise refusal(path, f"{what} has {size / 2**30:.0f} GiB of data", advice)
 
 
 def _has_end(block: bytearray) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
 
 from pellucid.fits.cards import card_value, text_card, without_table
 
@@ -18,6 +20,21 @@ COMPANIONS: dict[str, Role] = {
     **dict.fromkeys(("IVAR", "INVVAR"), "ivar"),
     **dict.fromkeys(("DQ", "MASK", "BADPIX"), "mask"),
     **dict.fromkeys(("WHT", "WEIGHT", "CTX", "SEG", "SEGMAP", "DOUBT", "EXPMAP"), "copy"),
+}
+
+
+class Uncertainty(NamedTuple):
+    """How a companion of this role becomes the variance of a band, and is made of it."""
+
+    to_variance: np.ufunc
+    from_variance: np.ufunc
+    unit: str
+
+
+UNCERTAINTIES: dict[Role, Uncertainty] = {
+    "sigma": Uncertainty(np.square, np.sqrt, "{}"),
+    "variance": Uncertainty(np.positive, np.positive, "({})**2"),
+    "ivar": Uncertainty(np.reciprocal, np.reciprocal, "({})**-2"),
 }
 # astropy's CCDData says in UTYPE what its UNCERT extension holds.
 _UTYPES: dict[str, Role] = {

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pellucid.fits.cards import BAND_CARDS, card_value, cube_names, text_card
 from pellucid.fits.file import FitsFile
-from pellucid.fits.hdu import HDU, Role, role_of
+from pellucid.fits.hdu import HDU, UNCERTAINTIES, role_of
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -27,12 +27,12 @@ _BAND_IN_NAME = re.compile(
 
 
 @dataclass(frozen=True, eq=False)
-class Plane:
-    """One band as it was read."""
+class Planes:
+    """The bands of one HDU as they were read, each array (band, y, x)."""
 
     source: str
     flux: NDArray[np.float32]
-    name: str | None
+    names: Sequence[str | None]
     header: Header
     wcs: WCS | None
     unit: str
@@ -42,7 +42,7 @@ class Plane:
 
 def read_planes(
     file: FitsFile, hdu: HDU, companions: Sequence[HDU], chosen: Sequence[HDU]
-) -> list[Plane]:
+) -> Planes:
     values = file.pixels(hdu)
     # float64 beyond float32's range becomes infinite here and is counted below.
     with np.errstate(over="ignore"):
@@ -63,21 +63,9 @@ def read_planes(
         # The primary header speaks for an only image.
         headers = [hdu.header, file.hdus[0].header] if len(chosen) == 1 else [hdu.header]
         names = [_band_name(headers, hdu.name, file.path)]
-    wcs = file.wcs(hdu)
-    unit = text_card(hdu.header, "BUNIT")
-    return [
-        Plane(
-            f"{file.path}[{hdu.number}]",
-            flux[k],
-            name,
-            hdu.header,
-            wcs,
-            unit,
-            None if variance is None else variance[k],
-            None if mask is None else mask[k],
-        )
-        for k, name in enumerate(names)
-    ]
+    source = f"{file.path}[{hdu.number}]"
+    wcs, unit = file.wcs(hdu), text_card(hdu.header, "BUNIT")
+    return Planes(source, flux, names, hdu.header, wcs, unit, variance, mask)
 
 
 def _band_name(headers: Sequence[Header], extension: str, path: Path) -> str | None:
@@ -113,18 +101,10 @@ def _companion_pixels(
             bad = _bad(values, companion.header)
             mask = np.broadcast_to(bad if mask is None else mask | bad, shape)
         elif variance is None:
-            variance = np.broadcast_to(_variance(values, role), shape)
+            with np.errstate(over="ignore", divide="ignore"):
+                exact = UNCERTAINTIES[role].to_variance(values.astype(np.float64))
+                variance = np.broadcast_to(exact.astype(np.float32), shape)
     return variance, mask
-
-
-def _variance(values: NDArray[np.generic], role: Role) -> NDArray[np.float32]:
-    with np.errstate(over="ignore", divide="ignore"):
-        values = values.astype(np.float64)
-        if role == "sigma":
-            values = values**2
-        elif role == "ivar":
-            values = 1.0 / values
-        return values.astype(np.float32)
 
 
 def _bad(values: NDArray[np.generic], header: Header) -> NDArray[np.bool_]:

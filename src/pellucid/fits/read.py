@@ -15,7 +15,7 @@ from pellucid.fits.cards import quiet, scale_card
 from pellucid.fits.choose import chosen_hdus, companions_of
 from pellucid.fits.file import open_fits
 from pellucid.fits.layout import Layout, layout_of, merged
-from pellucid.fits.planes import Plane, read_planes
+from pellucid.fits.planes import Planes, read_planes
 from pellucid.sky.image import SkyImage, pixel_scale_of
 
 if TYPE_CHECKING:
@@ -57,36 +57,36 @@ def read_image(
         raise UsageError(f"a pixel scale of {pixel_scale} arcsec; it must be positive")
     several = len(paths) > 1
     read = [_read_file(Path(path), hdu, several) for path in paths]
-    planes = [plane for file_planes, _ in read for plane in file_planes]
-    _check_fit(planes)
-    names = _names(planes, bands, ", ".join(str(Path(path)) for path in paths))
-    flux = np.stack([plane.flux for plane in planes])
-    variances = [plane.variance for plane in planes if plane.variance is not None]
-    variance = np.stack(variances) if len(variances) == len(planes) else None
-    masks = [plane.mask for plane in planes]
+    hdus = [planes for planes_of_file, _ in read for planes in planes_of_file]
+    _check_fit(hdus)
+    names = _names(hdus, bands, ", ".join(str(Path(path)) for path in paths))
+    flux = np.concatenate([planes.flux for planes in hdus])
+    variances = [planes.variance for planes in hdus if planes.variance is not None]
+    variance = np.concatenate(variances) if len(variances) == len(hdus) else None
+    masks = [planes.mask for planes in hdus]
     mask = None
     if any(bad is not None for bad in masks):
-        whole = np.zeros(flux.shape[1:], dtype=bool)
-        mask = np.stack([whole if bad is None else bad for bad in masks])
+        good = np.zeros(hdus[0].flux.shape, dtype=bool)
+        mask = np.concatenate([good if bad is None else bad for bad in masks])
     layouts = [layout for _, layout in read]
     layout = merged(layouts, names) if several else layouts[0]
-    wcs = next((plane.wcs for plane in planes if plane.wcs is not None), None)
+    wcs = next((planes.wcs for planes in hdus if planes.wcs is not None), None)
     if pixel_scale is None and wcs is None:
-        pixel_scale = next(filter(None, (scale_card(plane.header) for plane in planes)), None)
+        pixel_scale = next(filter(None, (scale_card(planes.header) for planes in hdus)), None)
     return SkyImage(
         flux,
         bands=names,
-        unit=next((plane.unit for plane in planes if plane.unit), None),
+        unit=next((planes.unit for planes in hdus if planes.unit), None),
         variance=variance,
         mask=mask,
         wcs=wcs,
-        header=planes[0].header.copy(),
+        header=hdus[0].header.copy(),
         pixel_scale=pixel_scale,
         layout=replace(layout, shape=flux.shape, variance=variance),
     )
 
 
-def _read_file(path: Path, wanted: int | str | None, several: bool) -> tuple[list[Plane], Layout]:
+def _read_file(path: Path, wanted: int | str | None, several: bool) -> tuple[list[Planes], Layout]:
     with open_fits(path) as file:
         chosen = chosen_hdus(file, wanted)
         count = len(chosen) if len(chosen[0].shape) == 2 else chosen[0].shape[0]
@@ -96,31 +96,29 @@ def _read_file(path: Path, wanted: int | str | None, several: bool) -> tuple[lis
                 "give several files one band each, or this file alone, or choose with --hdu",
             )
         companions = companions_of(chosen, file)
-        planes = [plane for hdu in chosen for plane in read_planes(file, hdu, companions, chosen)]
+        planes = [read_planes(file, hdu, companions, chosen) for hdu in chosen]
         return planes, layout_of(file, chosen, companions)
 
 
-def _check_fit(planes: Sequence[Plane]) -> None:
+def _check_fit(hdus: Sequence[Planes]) -> None:
     """Refuse bands that are not of one sky."""
-    first = planes[0]
-    measured = next((plane for plane in planes if plane.unit), first)
-    placed = next((plane for plane in planes if plane.wcs is not None), first)
-    for plane in planes[1:]:
-        pair = f"{first.source} and {plane.source}"
-        if plane.flux.shape != first.flux.shape:
-            shapes = " and ".join("×".join(map(str, p.flux.shape)) for p in (first, plane))
-            raise InputError(f"{pair}: have different shapes ({shapes}); reproject one of them")
-        if plane.unit and plane.unit.lower() != measured.unit.lower():
-            raise InputError(
-                f"{measured.source} and {plane.source}: have different units "
-                f"({measured.unit} and {plane.unit}); convert one of them"
-            )
-        if placed.wcs is None or plane.wcs is None or plane.wcs is placed.wcs:
+    first = hdus[0]
+    measured = next((planes for planes in hdus if planes.unit), first)
+    placed = next((planes for planes in hdus if planes.wcs is not None), first)
+    for other in hdus[1:]:
+        if other.flux.shape != first.flux.shape:
+            shapes = " and ".join("×".join(map(str, p.flux.shape[1:])) for p in (first, other))
+            fault = f"have different shapes ({shapes}); reproject one of them"
+            raise InputError(f"{first.source} and {other.source}: {fault}")
+        if other.unit and other.unit.lower() != measured.unit.lower():
+            fault = f"have different units ({measured.unit} and {other.unit}); convert one of them"
+            raise InputError(f"{measured.source} and {other.source}: {fault}")
+        if placed.wcs is None or other.wcs is None or other is placed:
             continue
-        shift = _largest_shift(placed.wcs, plane.wcs, plane.flux.shape)
+        shift = _largest_shift(placed.wcs, other.wcs, other.flux.shape)
         if shift > 0.1:
             raise InputError(
-                f"{placed.source} and {plane.source}: show different sky "
+                f"{placed.source} and {other.source}: show different sky "
                 f"({shift:.1f} pixels apart); reproject one of them, or choose one with --hdu"
             )
 
@@ -139,17 +137,16 @@ def _largest_shift(first: WCS, second: WCS, shape: tuple[int, ...]) -> float:
         return float(np.nanmax([0.0, *(apart.arcsec / pixel_scale_of(first))]))
 
 
-def _names(planes: Sequence[Plane], given: Sequence[str] | None, where: str) -> tuple[str, ...]:
-    found = (plane.name or f"band{k + 1}" for k, plane in enumerate(planes))
-    names = tuple(found if given is None else given)
-    if len(names) != len(planes):
-        fault = f"{len(names)} band names ({', '.join(names)}) for {len(planes)} bands"
-        raise refusal(where, fault, f"give {len(planes)} with --bands")
+def _names(hdus: Sequence[Planes], given: Sequence[str] | None, where: str) -> tuple[str, ...]:
+    found = [(name, planes.source) for planes in hdus for name in planes.names]
+    stated = (name or f"band{k + 1}" for k, (name, _) in enumerate(found))
+    names = tuple(stated if given is None else given)
+    if len(names) != len(found):
+        fault = f"{len(names)} band names ({', '.join(names)}) for {len(found)} bands"
+        raise refusal(where, fault, f"give {len(found)} with --bands")
     for name in names:
-        sources = [p.source for p, other in zip(planes, names, strict=True) if other == name]
-        if len(sources) > 1:
-            raise InputError(
-                f"{' and '.join(sources)}: are both band {name}; name them with --bands, "
-                "or choose one with --hdu"
-            )
+        of_it = [source for other, (_, source) in zip(names, found, strict=True) if other == name]
+        if len(of_it) > 1:
+            fault = f"are both band {name}; name them with --bands, or choose one with --hdu"
+            raise InputError(f"{' and '.join(of_it)}: {fault}")
     return names

@@ -26,7 +26,7 @@ from pellucid.fits.cards import (
     with_lasting_cards,
     without_wcs,
 )
-from pellucid.fits.hdu import BLOCK, COMPANIONS
+from pellucid.fits.hdu import BLOCK, COMPANIONS, UNCERTAINTIES
 from pellucid.fits.layout import Layout, Part
 from pellucid.sky.image import SkyImage
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from astropy.io.fits import Header
 
 Card = tuple[str | int | float | bool, str]
-
-_UNITS = {"sigma": "{}", "variance": "({})**2", "ivar": "({})**-2"}
 
 
 def write_image(
@@ -135,7 +133,7 @@ def _layer_hdus(
     first = next(part for part in layout.parts if part.role == "bands")
     roles = {part.role for part in layout.parts}
     extra = dict(layers)
-    if image.variance is not None and not roles & {"sigma", "variance", "ivar"}:
+    if image.variance is not None and not roles & UNCERTAINTIES.keys():
         extra.setdefault("VARIANCE", image.variance)
     if image.mask is not None and "mask" not in roles:
         extra.setdefault("MASK", image.mask)
@@ -144,9 +142,9 @@ def _layer_hdus(
         plane = data[0] if data.ndim == 3 and len(image.flux) == 1 and not first.cube else data
         hdu = _image_hdu(plane, wcs_cards(first.header), False, tiled)
         hdu.header["EXTNAME"] = name
-        unit = _UNITS.get(COMPANIONS.get(name, "header"))
-        if image.unit and unit:
-            hdu.header["BUNIT"] = _ascii(unit.format(image.unit))
+        uncertainty = UNCERTAINTIES.get(COMPANIONS.get(name, "header"))
+        if image.unit and uncertainty:
+            hdu.header["BUNIT"] = _ascii(uncertainty.unit.format(image.unit))
         hdus.append(hdu)
     return hdus
 
@@ -207,15 +205,11 @@ def _companion(
 
     if text_card(part.header, "EXTNAME").upper() in layers:
         return []
-    if part.role in ("sigma", "variance", "ivar") and image.variance is not layout.variance:
+    if part.role in UNCERTAINTIES and image.variance is not layout.variance:
         if image.variance is None:
             return []
-        data = _planes(image.variance, part)
         with np.errstate(divide="ignore"):
-            if part.role == "sigma":
-                data = np.sqrt(data)
-            elif part.role == "ivar":
-                data = np.reciprocal(data)
+            data = UNCERTAINTIES[part.role].from_variance(_planes(image.variance, part))
         return [_image_hdu(data, part.header, False, False)]
     # astropy finds out what it is where it stands behind a primary HDU.
     primary = fits.PrimaryHDU().header.tostring().encode("ascii")

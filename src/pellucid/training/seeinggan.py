@@ -115,8 +115,6 @@ def shifted(*images: Tensor) -> tuple[Tensor, ...]:
 def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
     """E[C(fake)] − E[C(real)] from scores of any shape: minus the earth mover's distance.
 
-    References
-    ----------
     Arjovsky et al. 2017, arXiv:1701.07875.
     """
     return fake.float().mean() - real.float().mean()
@@ -168,8 +166,6 @@ def gradient_penalty(
 def clip_weights(critic: nn.Module, limit: float) -> None:
     """Cut every weight to [−limit, limit], 0.01 in the first WGAN: the other way to bound slopes.
 
-    References
-    ----------
     Arjovsky et al. 2017, arXiv:1701.07875.
     """
     for weight in critic.parameters():

