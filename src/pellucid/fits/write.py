@@ -227,7 +227,9 @@ def _plain_layout(image: SkyImage) -> Layout:
     from astropy.io.fits import Header
 
     header = Header() if image.header is None else image.header.copy()
-    for keyword in ("EXTNAME", "EXTVER", "INHERIT"):
+    count = len(image.flux)
+    # The names of several bands stand in BAND1…; what named one band would now mislead.
+    for keyword in ("EXTNAME", "EXTVER", "INHERIT", *(BAND_CARDS if count > 1 else ())):
         header.remove(keyword, ignore_missing=True, remove_all=True)
     if image.wcs is not None:
         header = without_wcs(header)
@@ -235,12 +237,7 @@ def _plain_layout(image: SkyImage) -> Layout:
             header[card.keyword] = (card.value, card.comment)
     if image.pixel_scale:
         header["PIXSCALE"] = (image.pixel_scale, "[arcsec] per pixel")
-    count = len(image.flux)
-    if count > 1:
-        # The names of all bands stand in BAND1…; what named one band would now mislead.
-        for keyword in BAND_CARDS:
-            header.remove(keyword, ignore_missing=True, remove_all=True)
-    elif image.bands != ("band1",):
+    if count == 1 and image.bands != ("band1",):
         header["FILTER" if "FILTER" in header else "BAND"] = _ascii(image.bands[0])
     return Layout((Part("bands", header, tuple(range(count)), count > 1),), image.shape)
 

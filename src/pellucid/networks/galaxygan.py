@@ -42,10 +42,6 @@ class GalaxyGANConfig:
         """Image sides must be multiples of this."""
         return 2**self.levels
 
-    def filters(self) -> list[int]:
-        """Filters of each encoder level, outermost first."""
-        return [self.width * min(2**level, 8) for level in range(self.levels)]
-
 
 class Generator(nn.Module):
     """The U-Net: a degraded image in [−1, 1] to a restored one, shape (batch, band, y, x).
@@ -60,7 +56,7 @@ class Generator(nn.Module):
 
     def __init__(self, config: GalaxyGANConfig) -> None:
         super().__init__()
-        filters = config.filters()
+        filters = [config.width * min(2**level, 8) for level in range(config.levels)]
         last = config.levels - 1
         self.encoder = nn.ModuleList(
             _Down(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,6 @@ def read_psf(path: str | os.PathLike[str], default_scale: float | None = None) -
     default_scale
         Arcsec per pixel where the file says nothing, e.g. that of the image it belongs to.
     """
-    path = Path(path)
     with open_fits(path) as file:
         images = [hdu for hdu in file.hdus if hdu.is_plane_or_cube]
         if not images:

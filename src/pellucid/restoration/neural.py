@@ -85,7 +85,7 @@ class NeuralRestorer:
             "engine": self.engine,
             "notes": notes,
         }
-        if _blur_is_known(self.card):
+        if self.card.fwhm[1] > 0:
             provenance["psf_fwhm"] = self.card.fwhm[1]
         if given is whole:
             result = with_restored(image, np.stack(bands))
@@ -242,16 +242,9 @@ def _background(given: SkyImage, whole: SkyImage, order: list[int]) -> Backgroun
     return Background(np.float32(area) * own.sky[order], area * own.sigma)
 
 
-def _blur_is_known(card: Card) -> bool:
-    """Not where it was trained on observed pairs without PSFs."""
-    return card.fwhm[1] > 0
-
-
 def _blur_notes(blur: PSF | None, card: Card) -> list[str]:
-    if blur is None or not _blur_is_known(card):
-        return []
-    low, high = card.fwhm
-    if 0.8 * low <= blur.fwhm <= 1.25 * high:
+    low, high = card.fwhm  # 0 where it was trained on observed pairs without PSFs
+    if blur is None or high == 0 or 0.8 * low <= blur.fwhm <= 1.25 * high:
         return []
     trained = f'{low:g}"' if low == high else f'{low:g}" to {high:g}"'
     return [f'a blur of {blur.fwhm:.2f}" is outside what the model was trained on ({trained})']

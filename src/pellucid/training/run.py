@@ -145,7 +145,7 @@ def train(
 
     log = Log(run / "log.jsonl", step) if rank == 0 else None
     seen = split.validation[: recipe.validation_images]
-    seconds = log.seconds if log else 0.0
+    started -= log.seconds if log else 0.0  # what was done before the run was interrupted
     with progress_bar(progress and rank == 0) as bar:
         task = bar.add_task(recipe.name, total=recipe.steps, completed=step, psnr="")
         for batch in _batches(sampler, range(step, recipe.steps), workers, device):
@@ -161,8 +161,7 @@ def train(
             if step % recipe.validate_every == 0 or step == recipe.steps:
                 score = validate(restorer(), store, seen)
                 draw_panel(restorer(), store, seen, run / f"sample-{step:07d}.png")
-                elapsed = seconds + time.monotonic() - started
-                log.write(step, {**score, "seconds": round(elapsed, 1)})
+                log.write(step, {**score, "seconds": round(time.monotonic() - started, 1)})
                 bar.update(task, psnr=f"{score['psnr']:.2f} dB")
             if step % recipe.checkpoint_every == 0 or step == recipe.steps:
                 save_checkpoint(checkpoint, trainer.parts(), step, settings)
@@ -172,7 +171,7 @@ def train(
         score = validate(restorer(), store, split.validation)
         measured = {
             "steps": step,
-            "wall_seconds": round(seconds + time.monotonic() - started),
+            "wall_seconds": round(time.monotonic() - started),
             "device": _device_name(device, world),
             "validation_psnr": round(score["psnr"], 3),
             "validation_psnr_blurred": round(score["psnr_blurred"], 3),
