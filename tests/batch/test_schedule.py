@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,12 +16,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from cluster import PATIENCE, dask_cluster, importing, wait_until
 
-from pellucid.batch.schedule import run_here, run_on_dask, share
+from pellucid.batch.schedule import IN_FLIGHT, run_jobs, share
 from pellucid.errors import InputError, TemporaryError, UsageError
-
-#: Of a machine that has better things to do; a test that fails sooner fails for another reason.
-PATIENCE = 600.0
 
 
 @dataclass(frozen=True)
@@ -55,15 +52,8 @@ def wait_for_go(folder: Path, errand: Errand) -> None:
 
 
 def sleep_in(errand: Errand) -> None:
-    print(os.getpid(), flush=True)  # noqa: T201
+    os.write(1, f"{os.getpid()}\n".encode())  # at once: two write into one pipe
     time.sleep(10 * PATIENCE)
-
-
-def wait_until(there: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not there():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def errands(count: int) -> list[Errand]:
@@ -101,56 +91,39 @@ def test_a_share_that_is_none_is_refused(text):
 # --- this machine ----------------------------------------------------------------------------
 
 
-def test_every_job_is_done_and_a_failing_one_stops_no_other(tmp_path):
-    ended = list(run_here(partial(fail_at_three, tmp_path), errands(6), workers=2))
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_job_is_done_and_a_failing_one_stops_no_other(tmp_path, workers):
+    ended = list(run_jobs(partial(fail_at_three, tmp_path), errands(6), workers))
     assert len(ended) == 6
-    assert [(each.job, each.reason) for each in ended if each] == [("3", "three is bad")]
+    assert [(failure.job, failure.reason) for failure in ended if failure] == [
+        ("3", "three is bad")
+    ]
     assert results(tmp_path) == {name: value for name, value in SQUARES.items() if name != "3"}
 
 
 def test_no_jobs_are_no_work():
-    assert list(run_here(partial(write_square, Path("nowhere")), [])) == []
+    assert list(run_jobs(partial(write_square, Path("nowhere")), [])) == []
 
 
 def test_a_killed_worker_is_a_matter_of_trying_again(tmp_path):
     with pytest.raises(TemporaryError, match=r"killed.*--resume"):
-        list(run_here(partial(die_at_three, tmp_path), errands(6), workers=1))
+        list(run_jobs(partial(die_at_three, tmp_path), errands(6), workers=2))
 
 
 def test_workers_end_with_a_parent_that_was_killed():
-    """The worker holds the pipe that the test reads: it ends when the worker does."""
-    code = (
-        "from test_schedule import Errand, run_here, sleep_in\n"
-        "list(run_here(sleep_in, [Errand('1')], workers=1))"
-    )
-    here, pipe = Path(__file__).parent, subprocess.PIPE
-    with subprocess.Popen([sys.executable, "-c", code], cwd=here, stdout=pipe, text=True) as parent:
-        assert parent.stdout is not None
-        worker = int(parent.stdout.readline())
+    """The workers hold the pipe that the test reads: it ends when they do."""
+    with sleepers(2, stderr=subprocess.DEVNULL) as (parent, workers):
         parent.kill()
         try:
-            assert parent.communicate(timeout=PATIENCE) == ("", None)
+            assert parent.communicate(timeout=PATIENCE)[0] == ""
         except subprocess.TimeoutExpired:
-            os.kill(worker, signal.SIGKILL)
-            pytest.fail("the worker outlived its parent")
+            for worker in workers:
+                os.kill(worker, signal.SIGKILL)
+            pytest.fail("the workers outlived their parent")
 
 
 def test_ctrl_c_ends_the_workers_and_begins_nothing_new():
-    code = (
-        "from test_schedule import Errand, run_here, sleep_in\n"
-        "list(run_here(sleep_in, [Errand(str(k)) for k in range(6)], workers=1))"
-    )
-    here, pipe = Path(__file__).parent, subprocess.PIPE
-    with subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=here,
-        stdout=pipe,
-        stderr=pipe,
-        text=True,
-        start_new_session=True,
-    ) as parent:
-        assert parent.stdout is not None
-        parent.stdout.readline()
+    with sleepers(6, stderr=subprocess.PIPE) as (parent, _):
         os.killpg(parent.pid, signal.SIGINT)  # as a terminal does
         try:
             begun_after, said = parent.communicate(timeout=PATIENCE)
@@ -162,48 +135,38 @@ def test_ctrl_c_ends_the_workers_and_begins_nothing_new():
     assert "KeyboardInterrupt" in said or "TemporaryError" in said
 
 
-# --- a Dask cluster --------------------------------------------------------------------------
-
-
 @contextmanager
-def dask_cluster(folder: Path, workers: int = 2) -> Iterator[tuple[str, subprocess.Popen]]:
-    """A scheduler and workers of one thread, without nannies: a killed worker stays dead.
-
-    Yields the scheduler's address and its process.
-    """
-    pytest.importorskip("distributed")
-    note = folder / "scheduler.json"
-    here = ["--host", "127.0.0.1", "--no-dashboard"]
-    one = ["--nthreads", "1", "--no-nanny", "--local-directory", str(folder)]
-    scheduler = _dask("scheduler", *here, "--port", "0", "--scheduler-file", str(note))
-    started = [scheduler]
-    try:
-        wait_until(lambda: note.exists() and note.read_text().endswith("}"))
-        started += [
-            _dask("worker", *here, *one, "--scheduler-file", str(note)) for _ in range(workers)
-        ]
-        yield json.loads(note.read_text())["address"], scheduler
-    finally:
-        for process in reversed(started):
-            process.kill()
-            process.wait()
-
-
-def _dask(*words: str) -> subprocess.Popen:
-    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    return subprocess.Popen(
-        [sys.executable, "-m", "dask", *words],
-        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+def sleepers(count: int, stderr: int) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """A process with two workers at jobs without end, and the workers' process ids."""
+    code = (
+        "from test_schedule import errands, run_jobs, sleep_in\n"
+        f"list(run_jobs(sleep_in, errands({count}), workers=2))"
     )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=importing(Path(__file__).parent),
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        start_new_session=True,
+    ) as parent:
+        assert parent.stdout is not None
+        try:
+            yield parent, [int(parent.stdout.readline()) for _ in range(2)]
+        finally:
+            parent.kill()
+
+
+# --- a Dask cluster --------------------------------------------------------------------------
 
 
 def test_a_cluster_does_what_this_machine_does_even_when_a_worker_is_killed(tmp_path):
     folder = tmp_path / "jobs"
     folder.mkdir()
-    with dask_cluster(tmp_path) as (address, _):
-        study = _in_the_background(run_on_dask(partial(wait_for_go, folder), errands(6), address))
+    with dask_cluster(tmp_path, tasks=Path(__file__).parent) as (address, _):
+        study = _in_the_background(
+            run_jobs(partial(wait_for_go, folder), errands(6), scheduler=address)
+        )
         wait_until(lambda: len(_at_work(folder)) == 2)
         os.kill(_at_work(folder).pop(), signal.SIGKILL)
         (folder / "go").touch()
@@ -213,15 +176,37 @@ def test_a_cluster_does_what_this_machine_does_even_when_a_worker_is_killed(tmp_
     assert len(list(folder.glob("*.by-*"))) == 7
 
 
+def test_a_cluster_is_given_a_few_jobs_at_a_time_and_all_in_the_end(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    tasks = Path(__file__).parent
+    with dask_cluster(tmp_path, workers=1, tasks=tasks) as (address, _):
+        folder = tmp_path / "jobs"
+        folder.mkdir()
+        study = _in_the_background(
+            run_jobs(partial(wait_for_go, folder), errands(6), scheduler=address)
+        )
+        wait_until(lambda: _at_work(folder))
+        with distributed.Client(address, set_as_default=False) as client:
+            known = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
+        (folder / "go").touch()
+        assert study.result(timeout=PATIENCE) == [None] * 6
+    assert known <= IN_FLIGHT
+    assert results(folder) == SQUARES
+
+
 def test_on_a_cluster_too_a_failing_job_stops_no_other_and_a_lost_scheduler_is_told(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     one.mkdir()
     two.mkdir()
-    with dask_cluster(tmp_path, workers=1) as (address, scheduler):
-        ended = list(run_on_dask(partial(fail_at_three, one), errands(6), address))
-        assert [(each.job, each.reason) for each in ended if each] == [("3", "three is bad")]
+    with dask_cluster(tmp_path, workers=1, tasks=Path(__file__).parent) as (address, scheduler):
+        ended = list(run_jobs(partial(fail_at_three, one), errands(6), scheduler=address))
+        assert [(failure.job, failure.reason) for failure in ended if failure] == [
+            ("3", "three is bad")
+        ]
         assert len(results(one)) == 5
-        study = _in_the_background(run_on_dask(partial(wait_for_go, two), errands(2), address))
+        study = _in_the_background(
+            run_jobs(partial(wait_for_go, two), errands(2), scheduler=address)
+        )
         wait_until(lambda: _at_work(two))
         scheduler.kill()
         with pytest.raises(TemporaryError, match="went away"):
@@ -233,7 +218,11 @@ def test_no_scheduler_is_a_matter_of_trying_again(monkeypatch):
     client = distributed.Client
     monkeypatch.setattr(distributed, "Client", lambda at, timeout: client(at, timeout=0.5))
     with pytest.raises(TemporaryError, match="no Dask scheduler answers"):
-        list(run_on_dask(partial(write_square, Path("nowhere")), errands(1), "tcp://127.0.0.1:9"))
+        list(
+            run_jobs(
+                partial(write_square, Path("nowhere")), errands(1), scheduler="tcp://127.0.0.1:9"
+            )
+        )
 
 
 def _at_work(folder: Path) -> set[int]:

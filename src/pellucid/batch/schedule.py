@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Executor,
+    Future,
+    wait,
+)
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, Protocol, TypeVar
 
-from pellucid.errors import TemporaryError, UsageError, reason_of
+from pellucid.errors import PellucidError, TemporaryError, UsageError, reason_of
 from pellucid.workers import available_cores, processes
+
+#: Jobs a worker that are submitted at a time: one that it does, and one that waits for it.
+IN_FLIGHT = 2
+
+
+class Job(Protocol):
+    """What is done by one worker, and leaves its result in a file."""
+
+    @property
+    def name(self) -> str: ...
+
+
+SomeJob = TypeVar("SomeJob", bound=Job)
 
 
 @dataclass(frozen=True)
@@ -18,7 +40,11 @@ class Failure:
     """A job that did not end well, and why."""
 
     job: str
-    reason: str
+    error: PellucidError
+
+    @property
+    def reason(self) -> str:
+        return str(self.error)
 
 
 def share(jobs: Sequence[Any], shard: str | None) -> list[Any]:
@@ -37,42 +63,56 @@ def share(jobs: Sequence[Any], shard: str | None) -> list[Any]:
     return list(jobs[int(match[1]) - 1 :: int(match[2])])
 
 
-def run_here(
-    task: Callable[[Any], None], jobs: Sequence[Any], workers: int | None = None
+def run_jobs(
+    task: Callable[[SomeJob], None],
+    jobs: Sequence[SomeJob],
+    workers: int | None = None,
+    scheduler: str | None = None,
 ) -> Iterator[Failure | None]:
-    """Do ``task(job)`` for each job in a pool of processes; yields as they end.
+    """Do ``task(job)`` for each job, yielding as they end; a job that fails stops no other.
 
-    Workers end with the process that started them, even where that was killed.
-
-    Raises
-    ------
-    TemporaryError
-        When a worker is killed, e.g. for want of memory, or the disk is full.
-    """
-    workers = min(workers or available_cores(), max(len(jobs), 1))
-    with processes(workers, "--resume goes on, --workers 1 needs less") as pool:
-        futures = [pool.submit(_attempt, task, job) for job in jobs]
-        for future in as_completed(futures):
-            yield future.result()
-
-
-def run_on_dask(
-    task: Callable[[Any], None], jobs: Iterable[Any], address: str
-) -> Iterator[Failure | None]:
-    """The same on a running Dask cluster whose workers see the study's folder.
-
-    A job whose worker dies goes to another one.
+    Parameters
+    ----------
+    workers
+        Processes on this machine; None takes one a core. A single one is this process itself,
+        others do their work on one thread each and end with it, even where it was killed.
+    scheduler
+        Address of a Dask scheduler whose workers do the jobs instead; they must see the same
+        files. A job whose worker dies goes to another one.
 
     Raises
     ------
     UsageError
-        When dask is not installed.
+        When dask is asked for and not installed.
     TemporaryError
-        When no scheduler answers, or it goes away.
+        When a worker is killed, e.g. for want of memory, the disk is full, no scheduler answers,
+        or it goes away.
     """
+    workers = min(workers or available_cores(), len(jobs))
+    if scheduler is not None:
+        yield from _on_dask(task, jobs, scheduler)
+    elif workers > 1:
+        yield from _in_pool(task, jobs, workers)
+    else:
+        for job in jobs:
+            yield _attempt(task, job)
+
+
+def _in_pool(
+    task: Callable[[SomeJob], None], jobs: Sequence[SomeJob], workers: int
+) -> Iterator[Failure | None]:
+    advice = "--resume goes on, --workers 1 needs less"
+    with processes(workers, advice, _use_one_thread) as pool:
+        yield from _flow(
+            lambda job: pool.submit(_attempt, task, job), jobs, lambda: IN_FLIGHT * workers
+        )
+
+
+def _on_dask(
+    task: Callable[[SomeJob], None], jobs: Sequence[SomeJob], address: str
+) -> Iterator[Failure | None]:
     try:
         from distributed import Client
-        from distributed import as_completed as dask_completed
     except ImportError:
         raise UsageError(
             "--scheduler needs dask, which is not installed: pip install 'pellucid[cluster]'"
@@ -81,24 +121,62 @@ def run_on_dask(
         client = Client(address, timeout=10)
     except (OSError, TimeoutError, ValueError) as error:
         raise TemporaryError(f"{address}: no Dask scheduler answers there ({error})") from error
+    gone = TemporaryError(f"{address}: the Dask scheduler went away; --resume goes on")
     with client:
-        names = {
-            client.submit(_attempt, task, job, key=f"{job.name}-{time.time_ns()}"): job.name
-            for job in jobs
-        }
-        for future in dask_completed(names):
-            if future.cancelled():
-                raise TemporaryError(f"{address}: the Dask scheduler went away; --resume goes on")
-            error = future.exception() if future.status == "error" else None
-            if isinstance(error, (TemporaryError, OSError, MemoryError)):
+        executor: Executor = client.get_executor()
+
+        def submit(job: SomeJob) -> Future[Failure | None]:
+            return executor.submit(_attempt, task, job, key=f"{job.name}-{time.time_ns()}")
+
+        def room() -> int:
+            try:
+                threads: Any = client.nthreads()
+                return IN_FLIGHT * max(1, sum(threads.values()))
+            except (OSError, TimeoutError):
+                raise gone from None
+
+        try:
+            yield from _flow(submit, jobs, room)
+        except CancelledError:
+            raise gone from None
+
+
+def _flow(
+    submit: Callable[[SomeJob], Future[Failure | None]],
+    jobs: Sequence[SomeJob],
+    room: Callable[[], int],
+) -> Iterator[Failure | None]:
+    """Submit jobs as others end, never more at a time than there is room for."""
+    waiting = iter(jobs)
+    pending: dict[Future[Failure | None], str] = {}
+    while True:
+        for job in islice(waiting, max(0, room() - len(pending))):
+            pending[submit(job)] = job.name
+        if not pending:
+            return
+        for future in wait(pending, return_when=FIRST_COMPLETED).done:
+            name = pending.pop(future)
+            error = future.exception()
+            if error is None:
+                yield future.result()
+            elif isinstance(error, (TemporaryError, OSError, MemoryError, BrokenProcessPool)):
                 raise error
-            yield Failure(names[future], str(error)) if error else future.result()
+            else:  # dask gives up a job that took several workers with it
+                yield Failure(name, PellucidError(str(error)))
 
 
-def _attempt(task: Callable[[Any], None], job: Any) -> Failure | None:
+def _use_one_thread() -> None:
+    """Beside other processes that is fastest; torch reads this when it is imported."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def _attempt(task: Callable[[SomeJob], None], job: SomeJob) -> Failure | None:
     """What goes wrong in one job does not stop the others, unless it is the machine's doing."""
     try:
         task(job)
     except Exception as error:  # of whatever kind: said, and the others go on
-        return Failure(job.name, reason_of(error))
+        reason = reason_of(error)
+        return Failure(
+            job.name, error if isinstance(error, PellucidError) else PellucidError(reason)
+        )
     return None

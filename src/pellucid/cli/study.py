@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,9 +17,20 @@ from pellucid.cli.options import (
     Size,
     report_result,
     say,
+    say_first,
     with_progress,
 )
 from pellucid.errors import UsageError
+
+Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the study.")]
+PresetName = Annotated[str, typer.Option("--preset", help="smoke, quick, paper, or a YAML file.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with a study.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Processes; by default one a core.")
+]
+Scheduler = Annotated[
+    str | None, typer.Option("--scheduler", help="Dask scheduler, e.g. tcp://HOST:8786.")
+]
 
 study = typer.Typer(no_args_is_help=True, help="Run a paper's experiment, end to end.")
 
@@ -33,10 +45,8 @@ def galaxygan(
     data: Annotated[
         Path, typer.Option("--data", help="Folder of <id>/<id>-{g,r,i}.fits, or of composites.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the study.")],
-    preset: Annotated[
-        str, typer.Option("--preset", help="smoke, quick, paper, or a YAML file.")
-    ] = "quick",
+    output: Folder,
+    preset: PresetName = "quick",
     catalogue: Annotated[
         Path | None,
         typer.Option("--catalogue", help="Table of ids and redshifts; by default DATA's own."),
@@ -50,21 +60,16 @@ def galaxygan(
     shrink: Shrink = 1,
     size: Size = None,
     pixel_scale: PixelScale = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a study.")] = False,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes; by default one a core.")
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option("--scheduler", help="Dask scheduler, e.g. tcp://HOST:8786.")
-    ] = None,
+    resume: Resume = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     shard: Annotated[
         str | None, typer.Option("--shard", help="Do the i-th of N shares of the jobs: i/N.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """GalaxyGAN against deconvolution over the grid of Schawinski et al. 2017."""
-    if scheduler is not None and (shard is not None or workers is not None):
-        raise UsageError("--scheduler leaves no choice of --shard or --workers; the cluster has it")
+    _check_scheduler(scheduler, workers, shard)
     from pellucid.data.folder import Cut
     from pellucid.studies.folder import require_training
 
@@ -77,19 +82,14 @@ def galaxygan(
     cut = Cut(("g", "r", "i"), pixel_scale, shrink, size)
     sample = SampleRecipe(data, catalogue, None if where is None else tuple(where), cut)
     chosen = read_preset(preset)
-    try:
+    with _resumable(output):
         outcome = run_study(
             chosen, sample, output, resume, workers, scheduler, shard, progress=_progress
         )
-    except KeyboardInterrupt:
-        say(f"interrupted; --resume goes on with {output}")
-        raise
     if outcome.sample.missing:
         say(f"{outcome.sample.missing} rows of the catalogue have no files in {data}")
-    for each in outcome.sample.skipped[:20]:
-        say(f"skipped {each.id}: {each.reason}")
-    if len(outcome.sample.skipped) > 20:
-        say(f"skipped {len(outcome.sample.skipped) - 20} more; {output / 'sample.json'} has all")
+    skipped = {rejection.id: rejection.reason for rejection in outcome.sample.skipped}
+    say_first("skipped", skipped)
     for failure in outcome.failures:
         say(f"{failure.job}: {failure.reason}")
     # Members of a job array would all draw the same figures.
@@ -98,11 +98,11 @@ def galaxygan(
     report = {
         "output": str(output),
         "objects": outcome.sample.objects,
-        "skipped": {each.id: each.reason for each in outcome.sample.skipped},
+        "skipped": skipped,
         "missing": outcome.sample.missing,
         "jobs_done": outcome.done,
         "jobs_planned": outcome.planned,
-        "failed": {each.job: each.reason for each in outcome.failures},
+        "failed": {failure.job: failure.reason for failure in outcome.failures},
         "report": None if written is None else str(written),
     }
     report_result(
@@ -116,16 +116,6 @@ def galaxygan(
         raise typer.Exit(1)
 
 
-def _progress(jobs: Iterable[Any], total: int) -> Iterator[Any]:
-    """A bar on a terminal, a line a job in a log."""
-    if sys.stderr.isatty():
-        yield from with_progress(jobs, total, "jobs")
-        return
-    for count, job in enumerate(jobs, 1):
-        say(f"{count} of {total} jobs")
-        yield job
-
-
 @study.command()
 def seeinggan(
     data: Annotated[
@@ -136,35 +126,55 @@ def seeinggan(
             "pairs.h5 that `pellucid pairs-observed` makes.",
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the study.")],
-    preset: Annotated[
-        str, typer.Option("--preset", help="smoke, quick, paper, or a YAML file.")
-    ] = "quick",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a study.")] = False,
+    output: Folder,
+    preset: PresetName = "quick",
+    resume: Resume = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     as_json: AsJson = False,
 ) -> None:
     """SeeingGAN: Subaru images made HST-like, on real galaxies (Gan, Bekki & Hashemizadeh)."""
+    _check_scheduler(scheduler, workers)
     from pellucid.studies.folder import require_training
 
     require_training("sep", "statmorph")  # before the recipe that a preset holds asks for torch
     from pellucid.studies.seeinggan.preset import read_preset
     from pellucid.studies.seeinggan.study import run_study
 
-    try:
-        sample = run_study(read_preset(preset), data, output, resume, _galaxies, say)
-    except KeyboardInterrupt:
-        say(f"interrupted; --resume goes on with {output}")
-        raise
+    with _resumable(output):
+        sample = run_study(
+            read_preset(preset), data, output, resume, workers, scheduler, _progress, say
+        )
     results = output / "results"
     report = {
         "output": str(output),
         "learned": len(sample.places("learned")),
         "tested": len(sample.places("tested")),
-        "left_out": {each.id: each.reason for each in sample.left_out},
+        "left_out": {rejection.id: rejection.reason for rejection in sample.left_out},
         "report": str(results),
     }
     report_result(report, as_json, f"{results}: the tables and figures")
 
 
-def _galaxies(places: Iterable[Any], total: int) -> Iterator[Any]:
-    return with_progress(places, total, "galaxies")
+def _progress(jobs: Iterable[Any], total: int) -> Iterator[Any]:
+    """A bar on a terminal, a line a job in a log."""
+    if sys.stderr.isatty():
+        yield from with_progress(jobs, total, "jobs")
+        return
+    for count, job in enumerate(jobs, 1):
+        say(f"{count} of {total} jobs")
+        yield job
+
+
+def _check_scheduler(scheduler: str | None, workers: int | None, shard: str | None = None) -> None:
+    if scheduler is not None and (shard is not None or workers is not None):
+        raise UsageError("--scheduler leaves no choice of --shard or --workers; the cluster has it")
+
+
+@contextmanager
+def _resumable(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"interrupted; --resume goes on with {output}")
+        raise

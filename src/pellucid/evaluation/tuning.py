@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,15 +12,17 @@ from pellucid.evaluation.scores import Scoring, score_pair
 from pellucid.restoration import ClassicalRestorer
 from pellucid.sky import Pair
 
+Constant = TypeVar("Constant", int, float)
+
 
 def best_constant(
     method: str,
-    constants: Sequence[float],
+    constants: Sequence[Constant],
     pairs: Mapping[str, Pair],
     scoring: Scoring,
     metric: str,
     one_peak: bool = False,
-) -> float:
+) -> Constant:
     """The one of the constants with the highest mean of a metric over pairs.
 
     Parameters

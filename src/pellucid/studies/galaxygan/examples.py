@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ COMPONENTS = 32
 
 
 @dataclass(frozen=True)
-class Structure:
+class Looks:
     """What an image looks like, in numbers that tell kinds of galaxies apart.
 
     Parameters
@@ -51,8 +51,8 @@ class Structure:
     radius: float
 
 
-def structure(image: SkyImage) -> Structure | None:
-    """The structure of the source in the middle of an image; None where there is none."""
+def looks(image: SkyImage) -> Looks | None:
+    """What the source in the middle of an image looks like; None where there is none."""
     from scipy.ndimage import gaussian_filter
 
     source = find_source(image.flux)
@@ -78,7 +78,7 @@ def structure(image: SkyImage) -> Structure | None:
     asymmetry = float(difference / max(np.abs(window)[own].sum(), 1e-12))
     shape = abs(ellipticity(plane, source.center, source.radius))
     colour = float(2.5 * np.log10(red / blue))
-    return Structure(
+    return Looks(
         colour,
         inner / whole,
         asymmetry,
@@ -98,20 +98,18 @@ def _texture(plane: NDArray[np.float32], source: Aperture) -> float:
     return float(np.abs(fine - broad)[ring].sum() / np.abs(fine)[ring].sum())
 
 
-def by_kind(structures: Sequence[Structure | None], count: int) -> dict[str, list[int]]:
+def by_kind(galaxies: Sequence[Looks | None], count: int) -> dict[str, list[int]]:
     """The positions of the ``count`` clearest examples of each kind, none twice.
 
     By the sum of ranks: mergers are asymmetric; early types concentrated, red, round and
     symmetric; spirals large, textured, blue and not concentrated. No label says so: the eye has
     the last word.
     """
-    known = [k for k, each in enumerate(structures) if each is not None]
-    some = [each for each in structures if each is not None]
-    if not some:
-        return {SPIRAL: [], EARLY: [], MERGER: []}
+    known = {place: galaxy for place, galaxy in enumerate(galaxies) if galaxy is not None}
+    places = list(known)
     colour, concentration, asymmetry, texture, flattening, radius = (
-        _ranks([getattr(each, name) for each in some])
-        for name in ("colour", "concentration", "asymmetry", "texture", "ellipticity", "radius")
+        _ranks([getattr(galaxy, field.name) for galaxy in known.values()])
+        for field in fields(Looks)
     )
     merit = {
         MERGER: 2 * asymmetry + radius,
@@ -121,7 +119,7 @@ def by_kind(structures: Sequence[Structure | None], count: int) -> dict[str, lis
     chosen: dict[str, list[int]] = {}
     taken: set[int] = set()
     for kind, value in merit.items():
-        best = [known[k] for k in np.argsort(-value, kind="stable") if known[k] not in taken]
+        best = [places[k] for k in np.argsort(-value, kind="stable") if places[k] not in taken]
         chosen[kind] = best[:count]
         taken.update(chosen[kind])
     return {kind: chosen[kind] for kind in (SPIRAL, EARLY, MERGER)}

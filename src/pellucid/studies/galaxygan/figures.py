@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pellucid.data.made import MadePairs
 from pellucid.data.pairs import open_made
 from pellucid.display import to_rgb
 from pellucid.evaluation.figures import Panel, draw_comparison
-from pellucid.metrics.psnr import stretched_psnr
+from pellucid.evaluation.scores import Scored, Scoring, Untouched, score_pair
 from pellucid.restoration import Restorer, load_restorer
-from pellucid.sky import Pair, SkyImage
-from pellucid.studies.galaxygan.comparison import Restore, deconvolutions
-from pellucid.studies.galaxygan.examples import by_kind, coarse, structure, unlikeness
-from pellucid.studies.galaxygan.jobs import GAN, Job, fold_for, model_file
+from pellucid.sky import SkyImage
+from pellucid.studies.folder import model_file
+from pellucid.studies.galaxygan.examples import by_kind, coarse, looks, unlikeness
+from pellucid.studies.galaxygan.jobs import DEGRADED, GAN, Job, deconvolutions, fold_for
 from pellucid.studies.galaxygan.preset import Cell, Preset, degradation
 from pellucid.studies.galaxygan.scores import Key, Scores
 
 COLUMNS = ("original", "degraded", "GAN", "Lucy–Richardson", "Lucy–Richardson,\nas the paper")
+DECONVOLVED = ("richardson-lucy", "richardson-lucy-paper")
 #: Objects of each kind in figure 3, and of each fault in figure 4.
 ROWS = 2
 FAILURES = 3
 #: Training objects among which figure 4 looks for anything alike.
 COMPARED = 2000
 
+#: An object's id, and the fold in which it was tested on.
+Tested = tuple[str, int]
+
 
 @dataclass(frozen=True)
-class Atlas:
+class Gallery:
     """A study's images and networks, opened when a figure asks for them.
 
     Parameters
@@ -49,145 +52,116 @@ class Atlas:
     def store(self) -> MadePairs:
         return open_made(self.folder / "sample.h5")
 
-    @cached_property
-    def place(self) -> dict[str, int]:
-        """Position in the store of each id."""
-        return {name: k for k, name in enumerate(self.store.ids)}
+    def sharp(self, name: str) -> SkyImage:
+        return self.store.sharp(self.store.ids.index(name))
 
-    def panels(self, name: str, fold: int, cell: Cell) -> list[Panel]:
-        """Original, degraded, restored and twice deconvolved; none restored without a network."""
-        pair = self.pair(name, cell)
-        sharp, blurred = pair.sharp, pair.blurred
-        fwhm, noise = cell
-        restore = self._deconvolutions(cell, fold)
-        images = (
-            self.restored(name, fold, cell),
-            restore["richardson-lucy"](blurred),
-            restore["richardson-lucy-paper"](blurred),
+    def scored(self, name: str, fold: int, cell: Cell, *methods: str) -> Scored:
+        """An object as a cell's scores saw it, degraded, restored by the network of its own fold,
+        where one was trained, and by deconvolutions."""
+        pair = self.store.through(degradation(cell)).pair(
+            self.store.ids.index(name), self.preset.seed
         )
-        return [
-            Panel(to_rgb(sharp), name),
-            Panel(to_rgb(blurred), f"{fwhm:g}″, {noise:g}σ\n{_psnr(sharp, blurred)}"),
-            *(_panel(sharp, image) for image in images),
-        ]
+        settings = self.scores.settings.get(Job("deconvolution", *cell, fold), {})
+        classical = deconvolutions(settings.get("iterations", {}))
+        restorers: dict[str, Restorer] = {DEGRADED: Untouched()}
+        model = model_file(self.folder, Job("gan", *cell, fold).name)
+        if model.exists():
+            restorers[GAN] = load_restorer(model=model)
+        restorers |= {method: classical[method] for method in methods}
+        return score_pair(name, pair, restorers, Scoring(metrics=["psnr"]))
 
-    def pair(self, name: str, cell: Cell) -> Pair:
-        """(sharp, degraded), as the cell's scores saw them."""
-        through = self.store.through(degradation(cell))
-        return through.pair(self.place[name], self.preset.seed)
-
-    def restored(self, name: str, fold: int, cell: Cell) -> SkyImage | None:
-        """What the network of the object's own fold made of it; None where none was trained."""
-        model = model_file(self.folder, Job("gan", *cell, fold))
-        if not model.exists():
-            return None
-        restorer: Restorer = load_restorer(model=model)
-        return restorer(self.pair(name, cell).blurred, psf=cell[0]).image
-
-    def deconvolved(self, name: str, fold: int, cell: Cell) -> SkyImage:
-        """Fair Lucy–Richardson."""
-        return self._deconvolutions(cell, fold)["richardson-lucy"](self.pair(name, cell).blurred)
-
-    def tested(self, cell: Cell) -> list[tuple[str, int]]:
-        """(id, fold) of every object that a network of this cell was tested on."""
+    def tested(self, cell: Cell) -> list[Tested]:
+        """Every object that a network of this cell was tested on."""
         folds = self.scores.folds.get(Key(GAN, *cell), {})
         return [(name, fold) for fold in sorted(folds) for name in self.scores.ids[fold]]
-
-    def _deconvolutions(self, cell: Cell, fold: int) -> dict[str, Restore]:
-        settings = self.scores.settings.get(Job("deconvolution", *cell, fold), {})
-        iterations = settings.get("iterations", {})
-        return deconvolutions(cell, self.store.pixel_scale, iterations)
 
 
 def draw_figures(folder: Path, preset: Preset, scores: Scores, output: Path) -> list[Path]:
     """Draw every figure that the study has the networks for, as PNG; returns the files."""
-    atlas = Atlas(folder, preset, scores)
-    cells = [cell for cell in preset.cells_of_gan() if atlas.tested(cell)]
+    gallery = Gallery(folder, preset, scores)
+    cells = [cell for cell in preset.cells_of_gan() if gallery.tested(cell)]
     if not cells:
         return []
     curve = preset.learning_curve
     shown = curve.cell if curve is not None and curve.cell in cells else cells[0]
-    kinds = _kinds(atlas, shown)
+    kinds = _kinds(gallery, shown)
     files = []
-    objects = [(kind, some) for kind, many in kinds.items() for some in many]
-    if objects:
-        best = objects[0][1]
-        files.append(_draw(atlas, [("", best, shown)], output / "figure-2.png"))
-        turn = [cells[k % len(cells)] for k in range(len(objects))]
-        rows = [(kind, some, cell) for (kind, some), cell in zip(objects, turn, strict=True)]
-        files.append(_draw(atlas, rows, output / "figure-3.png"))
-        files += list(_draw_grid(atlas, best, output))
-    rows = [(why, some, shown) for why, some in _failures(atlas, shown)]
-    files.append(_draw(atlas, rows, output / "figure-4.png"))
+    if kinds:
+        best = kinds[0][1]
+        turn = [(*kind, cells[k % len(cells)]) for k, kind in enumerate(kinds)]
+        files.append(_draw(gallery, [("", best, shown)], output / "figure-2.png"))
+        files.append(_draw(gallery, turn, output / "figure-3.png"))
+        files += _draw_grid(gallery, best, output)
+    rows = [(why, some, shown) for why, some in _failures(gallery, shown)]
+    files.append(_draw(gallery, rows, output / "figure-4.png"))
     return files
 
 
-def _kinds(atlas: Atlas, cell: Cell) -> dict[str, list[tuple[str, int]]]:
-    tested = atlas.tested(cell)
-    structures = [structure(atlas.store.sharp(atlas.place[name])) for name, _ in tested]
-    chosen = by_kind(structures, ROWS)
-    return {kind: [tested[k] for k in some] for kind, some in chosen.items()}
+def _kinds(gallery: Gallery, cell: Cell) -> list[tuple[str, Tested]]:
+    """Objects of every kind, each with what it is called."""
+    tested = gallery.tested(cell)
+    chosen = by_kind([looks(gallery.sharp(name)) for name, _ in tested], ROWS)
+    return [(kind, tested[k]) for kind, some in chosen.items() for k in some]
 
 
-def _failures(atlas: Atlas, cell: Cell) -> list[tuple[str, tuple[str, int]]]:
+def _failures(gallery: Gallery, cell: Cell) -> list[tuple[str, Tested]]:
     """The objects restored worst, and those most unlike what their network was trained on."""
-    worst: list[tuple[float, tuple[str, int]]] = []
-    unlike: list[tuple[float, tuple[str, int]]] = []
-    for fold, metrics in sorted(atlas.scores.folds[Key(GAN, *cell)].items()):
-        names = atlas.scores.ids[fold]
-        worst += [(psnr, (name, fold)) for psnr, name in zip(metrics["psnr"], names, strict=True)]
-        objects = fold_for(atlas.store, atlas.preset, fold)
+    worst: list[tuple[float, Tested]] = []
+    unlike: list[tuple[float, Tested]] = []
+    for fold, metrics in sorted(gallery.scores.folds[Key(GAN, *cell)].items()):
+        names = [(name, fold) for name in gallery.scores.ids[fold]]
+        objects = fold_for(gallery.store, gallery.preset, fold)
         training, tested = (
-            _coarse(atlas, some) for some in (objects.training[:COMPARED], objects.tested)
+            np.stack([coarse(gallery.store.sharp(int(place))) for place in places])
+            for places in (objects.training[:COMPARED], objects.tested)
         )
-        distances = unlikeness(tested, training)
-        unlike += [(-each, (name, fold)) for each, name in zip(distances, names, strict=True)]
+        worst += zip(metrics["psnr"], names, strict=True)
+        unlike += zip(-unlikeness(tested, training), names, strict=True)
     rows = [("lowest PSNR", some) for _, some in sorted(worst)[:FAILURES]]
     seen = [some for _, some in rows]
     rest = [some for _, some in sorted(unlike) if some not in seen]
     return rows + [("unlike the rest", some) for some in rest[:FAILURES]]
 
 
-def _coarse(atlas: Atlas, indices: NDArray[np.integer]) -> NDArray[np.float32]:
-    return np.stack([coarse(atlas.store.sharp(int(index))) for index in indices])
-
-
-def _draw(atlas: Atlas, rows: Sequence[tuple[str, tuple[str, int], Cell]], path: Path) -> Path:
-    panels = [atlas.panels(name, fold, cell) for _, (name, fold), cell in rows]
+def _draw(gallery: Gallery, rows: Sequence[tuple[str, Tested, Cell]], path: Path) -> Path:
+    """A row an object, with the fair Lucy–Richardson and the paper's beside the GAN."""
+    panels = []
+    for _, (name, fold), cell in rows:
+        scored = gallery.scored(name, fold, cell, *DECONVOLVED)
+        degraded = _panel(scored, DEGRADED)
+        note = f"{cell[0]:g}″, {cell[1]:g}σ\n{degraded.note}"
+        others = [_panel(scored, who) for who in (GAN, *DECONVOLVED)]
+        panels.append(
+            [Panel(to_rgb(scored.pair.sharp), name), Panel(degraded.picture, note), *others]
+        )
     return draw_comparison(panels, COLUMNS, [label for label, *_ in rows], path, overwrite=True)
 
 
-def _draw_grid(atlas: Atlas, best: tuple[str, int], output: Path) -> Iterator[Path]:
+def _draw_grid(gallery: Gallery, best: Tested, output: Path) -> list[Path]:
     """Figure A1 in three parts, each the whole grid of one object."""
-    name, fold = best
-    preset = atlas.preset
+    preset, fair = gallery.preset, DECONVOLVED[0]
+    scored = {cell: gallery.scored(*best, cell, fair) for cell in preset.cells()}
     parts = {
-        "degraded": lambda cell: atlas.pair(name, cell).blurred,
-        "gan": lambda cell: atlas.restored(name, fold, cell),
-        "deconvolved": lambda cell: atlas.deconvolved(name, fold, cell),
+        "degraded": (DEGRADED, "degraded"),
+        "gan": (GAN, "GAN"),
+        "deconvolved": (fair, "Lucy–Richardson"),
     }
-    titles = {"degraded": "degraded", "gan": "GAN", "deconvolved": "Lucy–Richardson"}
-    sharp = atlas.store.sharp(atlas.place[name])
-    for part, image in parts.items():
-        rows = [
-            [_panel(sharp, image((fwhm, noise))) for fwhm in preset.fwhm] for noise in preset.noise
-        ]
-        yield draw_comparison(
-            rows,
+    return [
+        draw_comparison(
+            [[_panel(scored[fwhm, noise], who) for fwhm in preset.fwhm] for noise in preset.noise],
             [f"{fwhm:g}″" for fwhm in preset.fwhm],
             [f"{noise:g} σ" for noise in preset.noise],
             output / f"figure-a1-{part}.png",
-            f"{name}: {titles[part]}",
+            f"{best[0]}: {title}",
             overwrite=True,
         )
+        for part, (who, title) in parts.items()
+    ]
 
 
-def _panel(sharp: SkyImage, image: SkyImage | None) -> Panel:
-    if image is None:
-        height, width = sharp.shape[1:]
+def _panel(scored: Scored, restorer: str) -> Panel:
+    if restorer not in scored.restored:
+        height, width = scored.pair.sharp.shape[1:]
         return Panel(np.full((height, width, 3), 225, dtype=np.uint8), "not trained")
-    return Panel(to_rgb(image), _psnr(sharp, image))
-
-
-def _psnr(sharp: SkyImage, image: SkyImage) -> str:
-    return f"{stretched_psnr(sharp.flux, image.flux):.1f} dB"
+    picture = to_rgb(scored.restored[restorer].image)
+    return Panel(picture, f"{scored.metrics[restorer]['psnr']:.1f} dB")

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import math
-import shutil
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,19 +14,22 @@ from numpy.typing import NDArray
 from pellucid.data.made import MadePairs
 from pellucid.data.pairs import open_made
 from pellucid.data.splits import FOLDS, Split, fold_of
-from pellucid.errors import InputError, PellucidError
-from pellucid.files import make_folder, write_content
-from pellucid.metrics import measure
-from pellucid.studies.galaxygan.comparison import FAIR, Restore, best_iterations, deconvolutions
+from pellucid.deconvolution import METHODS
+from pellucid.errors import InputError
+from pellucid.evaluation.scores import UNTOUCHED as DEGRADED
+from pellucid.evaluation.scores import Scoring, Untouched, score_pairs
+from pellucid.evaluation.tables import finite
+from pellucid.evaluation.tuning import best_constant
+from pellucid.restoration import ClassicalRestorer, Restorer, load_restorer
+from pellucid.studies.folder import do_once, train_network
 from pellucid.studies.galaxygan.preset import Cell, Preset, degradation
-from pellucid.studies.machine import machine
 
 GAN = "gan"
-DEGRADED = "degraded"
+#: Deconvolutions whose iterations are chosen on training images, and what they choose from.
+FAIR = ("richardson-lucy", "blind")
+ITERATIONS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50)
 #: Training objects that only tell how training goes; neither trained nor tested on.
 WATCHED = 16
-#: Seconds to wait for another worker that holds a job, e.g. one that is just being killed.
-PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
@@ -84,55 +83,47 @@ def score_file(folder: Path, job: Job) -> Path:
     return folder / "jobs" / f"{job.name}.json"
 
 
-def model_file(folder: Path, job: Job) -> Path:
-    """Where a GAN job leaves its network."""
-    return folder / "models" / f"{job.name}.onnx"
-
-
 def run_job(folder: Path, preset: Preset, job: Job) -> None:
     """Do one job of the study in ``folder``, unless it is done; go on where it was stopped.
-
-    A lock keeps this worker off a job that another one is at; that one will finish it.
 
     Raises
     ------
     InputError
         When the fold holds no object to test or to train on.
     """
-    from filelock import FileLock, Timeout
-
-    done = score_file(folder, job)
-    locks = make_folder(folder / "work")
-    try:
-        with FileLock(locks / f"{job.name}.lock", timeout=PATIENCE):
-            if not done.exists():
-                _do(folder, preset, job)
-    except Timeout:
-        return
+    do_once(folder, job.name, score_file(folder, job), partial(_found, folder, preset, job))
 
 
-def _do(folder: Path, preset: Preset, job: Job) -> None:
-    started = time.monotonic()
+def deconvolutions(iterations: Mapping[str, int]) -> dict[str, Restorer]:
+    """Each deconvolution of the comparison by name.
+
+    ``…-paper`` are MATLAB's at their defaults, as the authors ran them; the others have a sky
+    pedestal and the ``iterations`` that were best on training images, by the names in `FAIR`. All
+    are told the exact kernel of a cell, the blind ones as their start.
+    """
+    return {name: ClassicalRestorer(name, iterations.get(name)) for name in METHODS}
+
+
+def _found(folder: Path, preset: Preset, job: Job) -> dict[str, Any]:
     store = open_made(folder / "sample.h5").through(degradation(job.cell))
     fold = fold_for(store, preset, job.fold)
-    if job.kind == "gan":
-        restorers, settings = _gan(folder, preset, job, store, fold)
-    else:
-        restorers, settings = _deconvolutions(preset, job, store, fold)
-    result = {
+    restorers, settings = (_gan if job.kind == "gan" else _deconvolutions)(
+        folder, preset, job, store, fold
+    )
+    scoring = score_pairs(store, fold.tested, restorers, seed=preset.seed)
+    scores = [scored.metrics for scored in scoring]
+    return {
         "job": asdict(job),
         "ids": [store.ids[index] for index in fold.tested],
         "settings": settings,
-        "scores": _scores(store, fold.tested, restorers, preset.seed),
-        "machine": machine(),
-        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(time.monotonic() - started, 1),
+        "scores": {
+            restorer: {
+                metric: [finite(round(some[restorer][metric], 6)) for some in scores]
+                for metric in metrics
+            }
+            for restorer, metrics in scores[0].items()
+        },
     }
-    text = json.dumps(result, allow_nan=False)
-    done = score_file(folder, job)
-    make_folder(done.parent)
-    write_content(done, text, overwrite=True)
-    shutil.rmtree(folder / "work" / job.name, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -167,24 +158,23 @@ def fold_for(store: MadePairs, preset: Preset, number: int) -> Fold:
 
 
 def _deconvolutions(
-    preset: Preset, job: Job, store: MadePairs, fold: Fold
-) -> tuple[dict[str, Restore], dict[str, Any]]:
-    pairs = [
-        store.pair(int(index), preset.seed) for index in fold.training[: preset.tuning_objects]
-    ]
-    iterations = {name: best_iterations(name, pairs, job.cell) for name in FAIR}
-    restorers = deconvolutions(job.cell, store.pixel_scale, iterations)
-    untouched: dict[str, Restore] = {DEGRADED: lambda image: image}
-    return untouched | restorers, {"iterations": iterations, "tuned_on": len(pairs)}
+    folder: Path, preset: Preset, job: Job, store: MadePairs, fold: Fold
+) -> tuple[dict[str, Restorer], dict[str, Any]]:
+    places = map(int, fold.training[: preset.tuning_objects])
+    pairs = {store.ids[place]: store.pair(place, preset.seed) for place in places}
+    scoring = Scoring(metrics=["psnr"])
+    iterations = {
+        name: best_constant(name, ITERATIONS, pairs, scoring, "psnr", one_peak=True)
+        for name in FAIR
+    }
+    restorers = {DEGRADED: Untouched(), **deconvolutions(iterations)}
+    return restorers, {"iterations": iterations, "tuned_on": len(pairs)}
 
 
 def _gan(
     folder: Path, preset: Preset, job: Job, store: MadePairs, fold: Fold
-) -> tuple[dict[str, Restore], dict[str, Any]]:
+) -> tuple[dict[str, Restorer], dict[str, Any]]:
     import torch
-
-    from pellucid.restoration import load_restorer
-    from pellucid.training.run import train
 
     # The same result to the last bit wherever a job runs and however often it was interrupted;
     # and cores are better used by other jobs.
@@ -195,37 +185,8 @@ def _gan(
             "description": f'GalaxyGAN for {job.fwhm:g}" of blur and noise at {job.noise:g} sigma',
         }
     )
-    watched, training = fold.training[:WATCHED], fold.training[WATCHED:]
+    watched, training = fold.training[:WATCHED], fold.training[WATCHED:][: job.images]
     rule = f"fold {job.fold} of {FOLDS} by SHA-256 of the object's id, and {len(watched)} to watch"
-    split = Split(training[: job.images], watched, rule)
-    run = folder / "work" / job.name
-    bundle = train(recipe, store, run, resume=True, split=split, progress=False).read_bytes()
-    model = model_file(folder, job)
-    make_folder(model.parent)
-    write_content(model, bundle, overwrite=True)
-    restorer = load_restorer(model=model)
-    return {GAN: lambda image: restorer(image, psf=job.fwhm).image}, {
-        "trained_on": len(split.training),
-        "steps": recipe.steps,
-    }
-
-
-def _scores(
-    store: MadePairs, indices: NDArray[np.integer], restorers: Mapping[str, Restore], seed: int
-) -> dict[str, dict[str, list[float | None]]]:
-    """Every metric of every restorer, one number an object; None where there is none."""
-    rows: dict[str, list[dict[str, float]]] = {name: [] for name in restorers}
-    for index in indices:
-        pair = store.pair(int(index), seed)
-        for name, restore in restorers.items():
-            try:
-                rows[name].append(measure(restore(pair.blurred), pair.sharp, pair.blurred))
-            except PellucidError as error:
-                raise type(error)(f"{store.ids[index]}, {name}: {error}") from error
-    return {
-        name: {
-            metric: [round(row[metric], 6) if math.isfinite(row[metric]) else None for row in some]
-            for metric in some[0]
-        }
-        for name, some in rows.items()
-    }
+    model = train_network(folder, job.name, recipe, store, Split(training, watched, rule))
+    settings = {"trained_on": len(training), "steps": recipe.steps}
+    return {GAN: load_restorer(model=model)}, settings

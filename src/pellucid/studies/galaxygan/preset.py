@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from pellucid.errors import InputError
 from pellucid.optics import Degradation
 from pellucid.settings import read_named, shipped_files
 from pellucid.training.galaxygan import GalaxyGANRecipe
@@ -65,6 +64,16 @@ class Preset(BaseModel):
     #: How each cell's network is trained.
     recipe: GalaxyGANRecipe
 
+    @model_validator(mode="after")
+    def _cells_of_the_grid(self) -> Preset:
+        curve = self.learning_curve
+        asked = [("gan_cells", cell) for cell in self.cells_of_gan()]
+        asked += [("learning_curve.cell", curve.cell)] if curve else []
+        for key, cell in asked:
+            if cell not in self.cells():
+                raise ValueError(f"{key}: {list(cell)} lies outside the grid")
+        return self
+
     def cells(self) -> list[Cell]:
         """The grid, row by row as Table 1 prints it: every FWHM of a noise level in turn."""
         return [(fwhm, noise) for noise in self.noise for fwhm in self.fwhm]
@@ -84,26 +93,5 @@ def degradation(cell: Cell) -> Degradation:
 
 
 def read_preset(name: str | Path) -> Preset:
-    """A preset that comes with pellucid, by name, or a YAML file.
-
-    Raises
-    ------
-    UsageError
-        When there is neither.
-    InputError
-        When the file is no YAML, has an unknown key or a value out of range.
-    """
-    preset = read_named(name, shipped_presets(), Preset)
-    grid = set(preset.cells())
-    curve = preset.learning_curve
-    asked = [("gan_cells", cell) for cell in preset.cells_of_gan()]
-    asked += [("learning_curve.cell", curve.cell)] if curve else []
-    for key, cell in asked:
-        if cell not in grid:
-            raise InputError(f"{name}: {key}: {list(cell)} lies outside the grid")
-    return preset
-
-
-def shipped_presets() -> dict[str, Path]:
-    """The presets that come with pellucid, by name."""
-    return shipped_files("studies", "galaxygan", "presets")
+    """A preset that comes with pellucid, or a YAML file; see `pellucid.settings.read_named`."""
+    return read_named(name, shipped_files("studies", "galaxygan", "presets"), Preset)

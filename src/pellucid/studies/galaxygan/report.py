@@ -9,13 +9,14 @@ import numpy as np
 
 from pellucid.data.pairs import open_made
 from pellucid.errors import InputError
-from pellucid.files import make_folder, write_content
+from pellucid.evaluation.tables import csv_text, json_text
 from pellucid.sky import galaxygan_noise, robust_background
+from pellucid.studies.folder import write_tables
 from pellucid.studies.galaxygan.figures import draw_figures
 from pellucid.studies.galaxygan.jobs import plan
 from pellucid.studies.galaxygan.preset import Preset
 from pellucid.studies.galaxygan.scores import Scores
-from pellucid.studies.galaxygan.tables import as_csv, as_json, markdown, rows
+from pellucid.studies.galaxygan.tables import markdown, rows
 
 #: Objects on which the sample's noise is measured.
 MEASURED = 200
@@ -36,19 +37,15 @@ def write_results(folder: Path) -> Path:
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{folder}: holds no study ({error})") from error
     scores = Scores(folder, plan(preset))
-    output = make_folder(folder / "results")
     table = rows(preset, scores)
+    run = _run(preset, record, sample, scores) | {"noise": _noise(folder)}
     texts = {
         "tables.md": markdown(preset, scores),
-        "tables.csv": as_csv(table),
-        "tables.json": as_json(table),
-        "run.json": json.dumps(
-            _run(preset, record, sample, scores) | {"noise": _noise(folder)}, indent=1
-        )
-        + "\n",
+        "tables.csv": csv_text(table),
+        "tables.json": json_text(table),
+        "run.json": json_text(run),
     }
-    for name, text in texts.items():
-        write_content(output / name, text, True)
+    output = write_tables(folder, texts)
     draw_figures(folder, preset, scores, output)
     return output
 
@@ -59,27 +56,27 @@ def _noise(folder: Path) -> dict[str, float]:
     places = np.unique(np.linspace(0, len(store) - 1, MEASURED).astype(int))
     images = [store.flux(int(place)) for place in places]
     return {
-        "authors_rule": round(float(np.median([galaxygan_noise(each) for each in images])), 5),
-        "sky": round(float(np.median([robust_background(each).sigma for each in images])), 5),
+        "authors_rule": round(float(np.median([galaxygan_noise(flux) for flux in images])), 5),
+        "sky": round(float(np.median([robust_background(flux).sigma for flux in images])), 5),
     }
 
 
 def _run(preset: Preset, record: dict, sample: dict, scores: Scores) -> dict:
     """Configuration, sample, machines and time."""
-    done = scores.records
     machines: list[dict] = []
-    for each in done:
-        if each["machine"] not in machines:
-            machines.append(each["machine"])
+    for job in scores.records:
+        if job["machine"] not in machines:
+            machines.append(job["machine"])
+    ends = [job["ended"] for job in scores.records]
     seconds = {
-        kind: round(sum(each["seconds"] for each in done if each["job"]["kind"] == kind))
+        kind: round(sum(job["seconds"] for job in scores.records if job["job"]["kind"] == kind))
         for kind in ("gan", "deconvolution")
     }
     return {
         **record,
         "sample": record["sample"] | sample,
-        "jobs": {"planned": len(plan(preset)), "done": len(done)},
+        "jobs": {"planned": len(plan(preset)), "done": len(scores.records)},
         "seconds_of_all_jobs": seconds,
-        "ended": [min(ends), max(ends)] if (ends := [each["ended"] for each in done]) else [],
+        "ended": [min(ends), max(ends)] if ends else [],
         "machines": machines,
     }

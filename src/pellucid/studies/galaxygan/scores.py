@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import InputError
+from pellucid.studies.folder import undamaged
 from pellucid.studies.galaxygan.jobs import DEGRADED, GAN, Job, score_file
 from pellucid.studies.galaxygan.preset import Cell
 
@@ -71,14 +71,15 @@ class Scores:
             path = score_file(folder, job)
             if not path.exists():
                 continue
-            record = _read(path)
-            self.ids[job.fold] = record.pop("ids")
-            self.settings[job] = record.pop("settings")
-            for restorer, metrics in record.pop("scores").items():
-                key = Key(restorer, job.fwhm, job.noise, job.images)
-                self.folds.setdefault(key, {})[job.fold] = {
-                    name: np.array(values, dtype=float) for name, values in metrics.items()
-                }
+            with undamaged(path):
+                record = json.loads(path.read_text())
+                self.ids[job.fold] = record.pop("ids")
+                self.settings[job] = record.pop("settings")
+                for restorer, metrics in record.pop("scores").items():
+                    key = Key(restorer, job.fwhm, job.noise, job.images)
+                    self.folds.setdefault(key, {})[job.fold] = {
+                        name: np.array(values, dtype=float) for name, values in metrics.items()
+                    }
             self.records.append(record)
 
     def metrics(self) -> list[str]:
@@ -109,15 +110,7 @@ class Scores:
         chosen = [fold for fold in (scored if folds is None else folds) if fold in scored]
         good = [scored[fold][metric][self._measured(key, metric, fold)] for fold in chosen]
         means = [float(some.mean()) for some in good if some.size]
-        if not means:
-            return None
-        spread = float(np.std(means, ddof=1)) if len(means) > 1 else math.nan
-        return Mean(
-            float(np.mean(means)),
-            spread / math.sqrt(len(means)),
-            len(means),
-            sum(some.size for some in good),
-        )
+        return _mean(means, sum(some.size for some in good)) if means else None
 
     def _measured(self, key: Key, metric: str, fold: int) -> NDArray[np.bool_]:
         rivals = [self.folds[key], *self.of_cell((key.fwhm, key.noise)).values()]
@@ -139,14 +132,9 @@ class Scores:
         rival = self.folds[Key(best, *cell)]
         both = [fold for fold in gan if fold in rival]
         leads = [float(np.nanmean(gan[fold][metric] - rival[fold][metric])) for fold in both]
-        spread = float(np.std(leads, ddof=1)) if len(leads) > 1 else math.nan
-        objects = sum(len(gan[fold][metric]) for fold in both)
-        lead = Mean(float(np.mean(leads)), spread / math.sqrt(len(leads)), len(leads), objects)
-        return best, lead
+        return best, _mean(leads, sum(len(gan[fold][metric]) for fold in both))
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: is damaged ({error}); delete it, and --resume") from error
+def _mean(folds: Sequence[float], objects: int) -> Mean:
+    spread = float(np.std(folds, ddof=1)) if len(folds) > 1 else math.nan
+    return Mean(float(np.mean(folds)), spread / math.sqrt(len(folds)), len(folds), objects)

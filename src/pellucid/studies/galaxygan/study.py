@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pellucid.batch.schedule import Failure, run_here, run_on_dask, share
+from pellucid.batch.schedule import Failure, run_jobs, share
 from pellucid.data.pairs import open_made
-from pellucid.errors import InputError, PellucidError
+from pellucid.errors import InputError
 from pellucid.files import make_folder
-from pellucid.studies.folder import begin, require_training
+from pellucid.studies.folder import locked, prepared, require_training
 from pellucid.studies.galaxygan.jobs import fold_for, plan, run_job, score_file
 from pellucid.studies.galaxygan.preset import Preset
 from pellucid.studies.sample import Sample, SampleRecipe, prepare_sample
@@ -67,46 +67,31 @@ def run_study(
     InputError
         When the sample is bad.
     """
-    jobs = share(plan(preset), shard)
+    planned = plan(preset)
+    jobs = share(planned, shard)
     require_training()
     if not sample.data.is_dir() and not (output / "sample.h5").exists():
         raise InputError(f"{sample.data}: no such folder")
     output = make_folder(output).resolve()  # workers elsewhere have another working directory
-    taken = _prepare(preset, sample, output, resume or shard is not None)
+    record = {
+        "preset": preset.model_dump(mode="json"),
+        "sample": {"data": sample.data.name, "where": sample.where, "cut": vars(sample.cut)},
+    }
+    prepare = partial(_prepare, preset, sample, output)
+    # Members of a job array that start together take turns.
+    with locked(output, "sample"):
+        joins = resume or shard is not None
+        taken = prepared(output, record, joins, prepare, ("sample.h5", "sample.json"))
     todo = [job for job in jobs if not score_file(output, job).exists()]
-    task = partial(run_job, output, preset)
-    ended = run_on_dask(task, todo, scheduler) if scheduler else run_here(task, todo, workers)
-    failures = [each for each in progress(ended, len(todo)) if each is not None]
-    planned = plan(preset)
+    ended = run_jobs(partial(run_job, output, preset), todo, workers, scheduler)
+    failures = [failure for failure in progress(ended, len(todo)) if failure is not None]
     done = sum(score_file(output, job).exists() for job in planned)
     return Outcome(taken, done, len(planned), failures)
 
 
-def _prepare(preset: Preset, sample: SampleRecipe, output: Path, resume: bool) -> Sample:
-    """Begin the study or join it; members of a job array that start together take turns."""
-    from filelock import FileLock
-
-    with FileLock(make_folder(output / "work") / "sample.lock"):
-        begun = begin(output, _record(preset, sample), resume)
-        try:
-            taken = prepare_sample(sample, output / "sample.h5")
-            store = open_made(output / "sample.h5")
-            for fold in sorted({job.fold for job in plan(preset)}):
-                fold_for(store, preset, fold)
-        except PellucidError:
-            if begun:  # nothing to resume
-                for name in ("study.json", "sample.h5", "sample.json"):
-                    (output / name).unlink(missing_ok=True)
-            raise
+def _prepare(preset: Preset, sample: SampleRecipe, output: Path) -> Sample:
+    taken = prepare_sample(sample, output / "sample.h5")
+    store = open_made(output / "sample.h5")
+    for fold in sorted({job.fold for job in plan(preset)}):
+        fold_for(store, preset, fold)
     return taken
-
-
-def _record(preset: Preset, sample: SampleRecipe) -> dict[str, Any]:
-    return {
-        "preset": preset.model_dump(mode="json"),
-        "sample": {
-            "data": sample.data.name,
-            "where": sample.where,
-            "cut": vars(sample.cut),
-        },
-    }

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pellucid.evaluation.tables import finite, markdown_table
 from pellucid.studies.galaxygan.jobs import DEGRADED, GAN, Job, plan
 from pellucid.studies.galaxygan.paper import LEARNING_CURVE, published
-from pellucid.studies.galaxygan.preset import Preset
+from pellucid.studies.galaxygan.preset import Cell, Preset
 from pellucid.studies.galaxygan.scores import Key, Mean, Scores
 
 #: Restorers in the order of a table's columns, and what a reader calls them.
@@ -48,7 +47,7 @@ def markdown(preset: Preset, scores: Scores) -> str:
         "Each entry is the mean over folds ± its standard error. Tables 1a to 1d give ours, and in "
         "brackets the paper's and ours less the paper's. A dash was not computed.",
     ]
-    parts += [_paper_table(preset, scores, *each) for each in PAPER_TABLES]
+    parts += [_paper_table(preset, scores, *table) for table in PAPER_TABLES]
     parts += [
         _curve_table(preset, scores),
         _lead_table(preset, scores),
@@ -82,7 +81,7 @@ def rows(preset: Preset, scores: Scores) -> list[dict[str, Any]]:
                     "training_images": key.images,
                     "metric": metric,
                     "mean": round(mean.mean, 6),
-                    "error": round(mean.error, 6) if math.isfinite(mean.error) else None,
+                    "error": finite(round(mean.error, 6)),
                     "folds": mean.folds,
                     "objects": mean.objects,
                     "paper": paper,
@@ -90,20 +89,6 @@ def rows(preset: Preset, scores: Scores) -> list[dict[str, Any]]:
                 }
             )
     return found
-
-
-def as_csv(table: list[dict[str, Any]]) -> str:
-    """The rows as CSV; an empty field is no number."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(table[0]) if table else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(table)
-    return text.getvalue()
-
-
-def as_json(table: list[dict[str, Any]]) -> str:
-    """The rows as JSON, one a line."""
-    return "[\n" + ",\n".join(json.dumps(row, allow_nan=False) for row in table) + "\n]\n"
 
 
 def _what(preset: Preset, scores: Scores) -> str:
@@ -133,19 +118,17 @@ def _published(preset: Preset, key: Key) -> float | None:
 
 
 def _paper_table(preset: Preset, scores: Scores, restorer: str, title: str) -> str:
-    lines = [
-        f"## {title}",
-        "",
-        "| noise | " + " | ".join(f"{fwhm:g}″" for fwhm in preset.fwhm) + " |",
-        "|---:|" + "---:|" * len(preset.fwhm),
-    ]
+    rows = []
     for noise in preset.noise:
-        keys = [Key(restorer, fwhm, noise) for fwhm in preset.fwhm]
         cells = [
-            _beside(scores.mean(key, "psnr"), published(restorer, key.fwhm, noise)) for key in keys
+            _beside(
+                scores.mean(Key(restorer, fwhm, noise), "psnr"), published(restorer, fwhm, noise)
+            )
+            for fwhm in preset.fwhm
         ]
-        lines.append(f"| {noise:g} σ | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows.append([f"{noise:g} σ", *cells])
+    headings = ["noise", *(f"{fwhm:g}″" for fwhm in preset.fwhm)]
+    return _section(title, "", headings, rows, left=0)
 
 
 def _curve_table(preset: Preset, scores: Scores) -> str:
@@ -153,41 +136,26 @@ def _curve_table(preset: Preset, scores: Scores) -> str:
     if curve is None:
         return ""
     fwhm, noise = curve.cell
-    folds = range(curve.folds)
-    whole = scores.mean(Key(GAN, fwhm, noise), "psnr", folds)
-    headings, cells = [], []
+    headings, cells = ["images"], ["PSNR"]
     for images in curve.images:
-        given = scores.settings.get(Job("gan", fwhm, noise, 0, images), {}).get(
-            "trained_on", images
-        )
+        settings = scores.settings.get(Job("gan", fwhm, noise, 0, images), {})
+        given = settings.get("trained_on", images)
         enough = given == images
         headings.append(str(images) if enough else f"{images} (there were {given})")
         mean = scores.mean(Key(GAN, fwhm, noise, images), "psnr")
         cells.append(_beside(mean, LEARNING_CURVE.get(images) if enough else None))
-    headings.append("all")
-    return "\n".join(
-        [
-            "## Table 1d: PSNR (dB) of the GAN by the number of training images",
-            "",
-            f"At {fwhm:g}″ and {noise:g} σ, folds: {curve.folds}. The paper does not say at which "
-            "cell its own was made.",
-            "",
-            "| images | " + " | ".join(headings) + " |",
-            "|---|" + "---:|" * len(headings),
-            "| PSNR | " + " | ".join([*cells, _number(whole, 2)]) + " |",
-        ]
+    whole = scores.mean(Key(GAN, fwhm, noise), "psnr", range(curve.folds))
+    return _section(
+        "Table 1d: PSNR (dB) of the GAN by the number of training images",
+        f"At {fwhm:g}″ and {noise:g} σ, folds: {curve.folds}. The paper does not say at which cell "
+        "its own was made.",
+        [*headings, "all"],
+        [[*cells, _number(whole, 2)]],
     )
 
 
 def _lead_table(preset: Preset, scores: Scores) -> str:
-    lines = [
-        "## The GAN's lead over the deconvolutions of the paper",
-        "",
-        "PSNR in dB, ours less ours, and in brackets the paper's less the paper's.",
-        "",
-        "| cell | over Lucy–Richardson | over blind |",
-        "|---|---:|---:|",
-    ]
+    rows = []
     for cell in preset.cells_of_gan():
         gan = scores.mean(Key(GAN, *cell), "psnr")
         cells = []
@@ -199,44 +167,54 @@ def _lead_table(preset: Preset, scores: Scores) -> str:
             paper, paper_rival = published(GAN, *cell), published(rival, *cell)
             beside = f" ({paper - paper_rival:+.1f})" if paper and paper_rival else ""
             cells.append(_minus(f"{gan.mean - other.mean:+.1f}{beside}"))
-        lines.append(f"| {cell[0]:g}″, {cell[1]:g} σ | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows.append([_cell(cell), *cells])
+    return _section(
+        "The GAN's lead over the deconvolutions of the paper",
+        "PSNR in dB, ours less ours, and in brackets the paper's less the paper's.",
+        ["cell", "over Lucy–Richardson", "over blind"],
+        rows,
+    )
 
 
 def _margin_table(preset: Preset, scores: Scores) -> str:
-    lines = [
-        "## The GAN's lead over the best deconvolution of its cell",
-        "",
+    leads = [(cell, scores.margin(cell)) for cell in preset.cells()]
+    return _section(
+        "The GAN's lead over the best deconvolution of its cell",
         "PSNR in dB on the same objects of the same folds.",
-        "",
-        "| cell | best deconvolution | lead | objects |",
-        "|---|---|---:|---:|",
-    ]
-    for fwhm, noise in preset.cells():
-        found = scores.margin((fwhm, noise))
-        if found is not None:
-            best, lead = found
-            lines.append(
-                f"| {fwhm:g}″, {noise:g} σ | {NAMES[best]} | {_signed(lead)} | {lead.objects} |"
-            )
-    return "\n".join(lines)
+        ["cell", "best deconvolution", "lead", "objects"],
+        [
+            [_cell(cell), NAMES[found[0]], _number(found[1], 2, "+"), str(found[1].objects)]
+            for cell, found in leads
+            if found is not None
+        ],
+        left=2,
+    )
 
 
 def _metric_table(preset: Preset, scores: Scores, metric: str) -> str:
     heading, digits = METRICS[metric]
-    lines = [
-        f"## {heading}",
-        "",
-        "| cell | " + " | ".join(NAMES.values()) + " | objects |",
-        "|---|" + "---:|" * (len(NAMES) + 1),
-    ]
+    rows = []
     for cell in preset.cells():
         folds = scores.shared_folds(cell)
         means = [scores.mean(Key(restorer, *cell), metric, folds) for restorer in NAMES]
-        cells = " | ".join(_number(mean, digits) for mean in means)
         objects = max((mean.objects for mean in means if mean is not None), default=0)
-        lines.append(f"| {cell[0]:g}″, {cell[1]:g} σ | {cells} | {objects} |")
-    return "\n".join(lines)
+        rows.append([_cell(cell), *(_number(mean, digits) for mean in means), str(objects)])
+    return _section(heading, "", ["cell", *NAMES.values(), "objects"], rows)
+
+
+def _section(
+    title: str,
+    text: str,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    left: int = 1,
+) -> str:
+    table = markdown_table(headings, rows, left)
+    return "\n\n".join(part for part in (f"## {title}", text, table) if part)
+
+
+def _cell(cell: Cell) -> str:
+    return f"{cell[0]:g}″, {cell[1]:g} σ"
 
 
 def _beside(mean: Mean | None, paper: float | None) -> str:
@@ -247,16 +225,11 @@ def _beside(mean: Mean | None, paper: float | None) -> str:
     return f"{_number(mean, 2)} ({paper:.1f}, {_minus(f'{mean.mean - paper:+.1f}')})"
 
 
-def _number(mean: Mean | None, digits: int) -> str:
+def _number(mean: Mean | None, digits: int, sign: str = "") -> str:
     if mean is None:
         return "–"
     error = f" ± {mean.error:.{digits}f}" if math.isfinite(mean.error) else ""
-    return _minus(f"{mean.mean:.{digits}f}") + error
-
-
-def _signed(mean: Mean) -> str:
-    error = f" ± {mean.error:.2f}" if math.isfinite(mean.error) else ""
-    return _minus(f"{mean.mean:+.2f}") + error
+    return _minus(f"{mean.mean:{sign}.{digits}f}") + error
 
 
 def _minus(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,21 +13,15 @@ from numpy.typing import NDArray
 from pellucid.data.pairs import Pairs
 from pellucid.display import asinh_scale, to_pixels
 from pellucid.evaluation.figures import Panel, draw_comparison
+from pellucid.evaluation.scores import Metrics, Scored, inner, score_pair
+from pellucid.restoration import Restorer, load_restorer
 from pellucid.sky import background_of
 from pellucid.sky.image import SkyImage
-from pellucid.studies.seeinggan.comparison import (
-    SEEINGGAN,
-    SUBARU,
-    Restore,
-    cw_ssim_of,
-    inner,
-    network,
-)
+from pellucid.studies.folder import model_file
+from pellucid.studies.seeinggan.jobs import SEEINGGAN, SUBARU, scoring
 from pellucid.studies.seeinggan.preset import Preset
-from pellucid.studies.seeinggan.sample import Sample
 from pellucid.studies.seeinggan.scores import Scores
 from pellucid.studies.seeinggan.tables import NAMES
-from pellucid.studies.seeinggan.training import model_file
 
 #: How many galaxies figures 4 and 5, 6, 8, the appendix and the comparison of methods show.
 SAMPLES, LAYERED, EXAMPLES, APPENDIX, COMPARED = 9, 2, 8, 6, 5
@@ -37,30 +31,14 @@ EMPTY = Panel(np.full((8, 8, 3), 255, dtype=np.uint8))
 
 
 @dataclass(frozen=True)
-class Atlas:
-    """A study's tested galaxies, restored when a figure asks for them.
-
-    Parameters
-    ----------
-    restorers
-        From `deconvolutions` and `network`.
-    """
+class Gallery:
+    """A study's tested galaxies, restored when a figure asks for them."""
 
     folder: Path
     preset: Preset
-    sample: Sample
     store: Pairs
     scores: Scores
-    restorers: dict[str, Restore]
-
-    @property
-    def margin(self) -> int:
-        return self.preset.galaxies.margin_pixels()
-
-    @cached_property
-    def place(self) -> dict[str, int]:
-        """Position in the store of each id."""
-        return {name: k for k, name in enumerate(self.store.ids)}
+    restorers: Mapping[str, Restorer]
 
     @cached_property
     def by_gain(self) -> list[str]:
@@ -76,35 +54,45 @@ class Atlas:
         steps = np.linspace(0, len(self.by_gain) - 1, min(count, len(self.by_gain)))
         return [self.by_gain[k] for k in sorted({round(step) for step in steps})]
 
+    def restored(self, name: str, restorers: Mapping[str, Restorer], *metrics: str) -> Scored:
+        """One galaxy by some restorers, scored anew by some metrics."""
+        pair = self.store.pair(self.store.ids.index(name))
+        return score_pair(name, pair, restorers, scoring(self.preset, *metrics))
+
     def panels(self, name: str, restorers: Sequence[str], metrics: Sequence[str]) -> list[Panel]:
-        """HST, Subaru and restorations of one galaxy, all in one stretch, with their scores."""
-        pair = self.store.pair(self.place[name])
-        sharp, blurred = pair.sharp, pair.blurred
-        truth = inner(sharp, self.margin)
-        images = [inner(self.restorers[each](blurred), self.margin) for each in restorers]
-        notes = [_note(self.scores[name][each], metrics) for each in restorers]
+        """HST and restorations of one galaxy, all in one stretch, with the study's scores."""
+        scored = self.restored(name, {who: self.restorers[who] for who in restorers})
+        return self.drawn(scored, self.scores[name], metrics)
+
+    def drawn(self, scored: Scored, scores: Metrics, metrics: Sequence[str]) -> list[Panel]:
+        margin = self.preset.galaxies.margin_pixels()
+        truth = inner(scored.pair.sharp, margin)
         return [
-            Panel(picture(each, truth), note)
-            for each, note in zip([truth, *images], ["", *notes], strict=True)
+            Panel(picture(truth, truth)),
+            *(
+                Panel(picture(inner(made.image, margin), truth), _note(scores[who], metrics))
+                for who, made in scored.restored.items()
+            ),
         ]
 
 
-def draw_figures(atlas: Atlas, output: Path) -> list[Path]:
+def draw_figures(gallery: Gallery, output: Path) -> list[Path]:
     """Draw all of them; returns their paths."""
-    shown = atlas.spread(SAMPLES)
-    best, *others = atlas.spread(EXAMPLES + 1)
-    rest = [name for name in atlas.by_gain if name not in (best, *others)]
+    shown = gallery.spread(SAMPLES)
+    best, *others = gallery.spread(EXAMPLES + 1)
+    rest = [name for name in gallery.by_gain if name not in (best, *others)]
     all_scores = ("cw_ssim", "ssim", "psnr")
+    samples = [gallery.panels(name, (SUBARU,), ()) for name in shown]
     drawn = [
-        _draw_samples(atlas, shown, 0, "HST", output / "figure-4.png"),
-        _draw_samples(atlas, shown, 1, "Subaru", output / "figure-5.png"),
-        _draw_layers(atlas, output / "figure-6.png"),
-        _draw_trios(atlas, [best], all_scores, output / "figure-7.png"),
-        _draw_trios(atlas, others or [best], ("cw_ssim",), output / "figure-8.png"),
-        _draw_methods(atlas, output / "methods.png"),
+        _draw_samples(samples, shown, 0, "HST", output / "figure-4.png"),
+        _draw_samples(samples, shown, 1, "Subaru", output / "figure-5.png"),
+        _draw_layers(gallery, output / "figure-6.png"),
+        _draw_trios(gallery, [best], all_scores, output / "figure-7.png"),
+        _draw_trios(gallery, others or [best], ("cw_ssim",), output / "figure-8.png"),
+        _draw_methods(gallery, output / "methods.png"),
     ]
     if rest:
-        drawn.append(_draw_trios(atlas, rest[:APPENDIX], all_scores, output / "appendix.png"))
+        drawn.append(_draw_trios(gallery, rest[:APPENDIX], all_scores, output / "appendix.png"))
     return drawn
 
 
@@ -120,27 +108,29 @@ def picture(image: SkyImage, truth: SkyImage) -> NDArray[np.uint8]:
     return np.repeat(grey[..., None], 3, axis=-1)
 
 
-def _draw_samples(atlas: Atlas, names: list[str], side: int, telescope: str, path: Path) -> Path:
+def _draw_samples(
+    samples: list[list[Panel]], names: list[str], side: int, telescope: str, path: Path
+) -> Path:
     """Nine galaxies as one telescope saw them."""
-    panels = [replace(atlas.panels(name, (SUBARU,), ())[side], note=name) for name in names]
+    panels = [replace(pair[side], note=name) for pair, name in zip(samples, names, strict=True)]
     return _draw_grid(panels, [telescope] * min(ACROSS, len(panels)), path)
 
 
-def _draw_trios(atlas: Atlas, names: list[str], metrics: Sequence[str], path: Path) -> Path:
+def _draw_trios(gallery: Gallery, names: list[str], metrics: Sequence[str], path: Path) -> Path:
     """HST, Subaru and SeeingGAN of each galaxy."""
     panels = []
     for name in names:
-        first, *others = atlas.panels(name, (SUBARU, SEEINGGAN), metrics)
+        first, *others = gallery.panels(name, (SUBARU, SEEINGGAN), metrics)
         panels += [replace(first, note=name), *others]
     headings = ["HST", "Subaru", "SeeingGAN"] * min(TRIOS, len(names))
     return _draw_grid(panels, headings, path)
 
 
-def _draw_methods(atlas: Atlas, path: Path) -> Path:
+def _draw_methods(gallery: Gallery, path: Path) -> Path:
     """The galaxies by every restorer."""
-    methods = [name for name in NAMES if name in atlas.restorers]
-    names = atlas.spread(COMPARED)
-    rows = [atlas.panels(name, methods, ("cw_ssim",)) for name in names]
+    methods = [name for name in NAMES if name in gallery.restorers]
+    names = gallery.spread(COMPARED)
+    rows = [gallery.panels(name, methods, ("cw_ssim",)) for name in names]
     headings = ["HST", *(NAMES[name] for name in methods)]
     return draw_comparison(rows, headings, names, path, overwrite=True)
 
@@ -153,30 +143,24 @@ def _draw_grid(panels: list[Panel], headings: list[str], path: Path) -> Path:
     return draw_comparison(rows, headings, [""] * len(rows), path, overwrite=True)
 
 
-def _draw_layers(atlas: Atlas, path: Path) -> Path:
+def _draw_layers(gallery: Gallery, path: Path) -> Path:
     """The same galaxies by networks whose perceptual loss was in other layers."""
-    models = {layer: network(model_file(atlas.folder, layer)) for layer in atlas.preset.layers}
+    restorers: dict[str, Restorer] = {
+        "Subaru": gallery.restorers[SUBARU],
+        **{
+            layer: load_restorer(model_file(gallery.folder, layer))
+            for layer in gallery.preset.layers
+        },
+        "the model": gallery.restorers[SEEINGGAN],
+    }
+    names = gallery.by_gain[:LAYERED]
     rows = []
-    names = atlas.by_gain[:LAYERED]
     for name in names:
-        pair = atlas.store.pair(atlas.place[name])
-        sharp, blurred = pair.sharp, pair.blurred
-        truth = inner(sharp, atlas.margin)
-        panels = atlas.panels(name, (SUBARU,), ("cw_ssim",))
-        for restore in (*models.values(), atlas.restorers[SEEINGGAN]):
-            image = inner(restore(blurred), atlas.margin)
-            panels.append(
-                Panel(
-                    picture(image, truth),
-                    _note({"cw_ssim": cw_ssim_of(truth, image)}, ("cw_ssim",)),
-                )
-            )
-        rows.append(panels)
-    return draw_comparison(
-        rows, ["HST", "Subaru", *models, "the model"], names, path, overwrite=True
-    )
+        scored = gallery.restored(name, restorers, "cw_ssim")
+        rows.append(gallery.drawn(scored, scored.metrics, ("cw_ssim",)))
+    return draw_comparison(rows, ["HST", *restorers], names, path, overwrite=True)
 
 
-def _note(scores: dict[str, float], metrics: Sequence[str]) -> str:
+def _note(scores: Mapping[str, float], metrics: Sequence[str]) -> str:
     form = {"cw_ssim": "CW-SSIM {:.3f}", "ssim": "SSIM {:.3f}", "psnr": "PSNR {:.1f} dB"}
     return "\n".join(form[metric].format(scores[metric]) for metric in metrics)

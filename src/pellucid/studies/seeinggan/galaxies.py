@@ -21,7 +21,7 @@ SAME = 0.5
 
 
 @dataclass(frozen=True)
-class Galaxy:
+class Found:
     """A galaxy that takes part.
 
     Parameters
@@ -39,7 +39,7 @@ class Galaxy:
     magnitude: float
 
 
-def find_galaxies(tile: Tile, blurred: Mosaic, faintest: float) -> Iterator[Galaxy | Rejection]:
+def find_galaxies(tile: Tile, blurred: Mosaic, faintest: float) -> Iterator[Found | Rejection]:
     """The sources of a field that are no fainter than ``faintest`` (AB), without its quasar."""
     name = tile.path.stem
     flux = tile.read(slice(0, tile.shape[0]), slice(0, tile.shape[1]))
@@ -72,15 +72,15 @@ def find_galaxies(tile: Tile, blurred: Mosaic, faintest: float) -> Iterator[Gala
         if name.startswith(QUASAR) and away.max() < radius + QUASAR_WITHIN / 2:
             yield Rejection(identity, "the quasar is in its window")
             continue
-        yield Galaxy(Source(identity, ra, dec, radius), name, float(magnitude))
+        yield Found(Source(identity, ra, dec, radius), name, float(magnitude))
 
 
-def once(galaxies: Iterable[Galaxy]) -> tuple[list[Galaxy], list[Rejection]]:
+def once(galaxies: Iterable[Found]) -> tuple[list[Found], list[Rejection]]:
     """Each galaxy one time: fields may share sky."""
-    kept: list[Galaxy] = []
+    kept: list[Found] = []
     left_out: list[Rejection] = []
     for galaxy in galaxies:
-        same = next((each for each in kept if _apart(each.source, galaxy.source) < SAME), None)
+        same = next((other for other in kept if _apart(other.source, galaxy.source) < SAME), None)
         if same is None:
             kept.append(galaxy)
         else:

@@ -85,35 +85,33 @@ class Preset(Settings):
             raise ValueError(f"layer_stage: there are {len(self.stages)} stages")
         return self
 
+    def final_network(self) -> str:
+        """The name of the network that is tested."""
+        return f"stage-{len(self.stages)}"
+
     def layer_networks(self) -> dict[str, Stage]:
         """What is trained for figure 6, by the layer."""
         stage = self.stages[(self.layer_stage or len(self.stages)) - 1]
         recipe = self.layer_recipe or stage.recipe
-        return {
-            layer: stage.model_copy(
-                update={
-                    "recipe": recipe.model_copy(
-                        update={"perceptual_layer": layer, "name": f"{recipe.name}-{layer}"}
-                    )
-                }
-            )
+        changes = {
+            layer: {"perceptual_layer": layer, "name": f"{recipe.name}-{layer}"}
             for layer in self.layers
         }
+        return {
+            layer: stage.model_copy(update={"recipe": recipe.model_copy(update=some)})
+            for layer, some in changes.items()
+        }
+
+    def networks(self) -> dict[str, tuple[Stage, str | None]]:
+        """Every network by its name: how it is trained, and the name of the one it begins with."""
+        stages = {
+            f"stage-{number}": (stage, f"stage-{number - 1}" if number > 1 else None)
+            for number, stage in enumerate(self.stages, 1)
+        }
+        before = stages[f"stage-{self.layer_stage or len(self.stages)}"][1]
+        return stages | {layer: (stage, before) for layer, stage in self.layer_networks().items()}
 
 
 def read_preset(name: str | Path) -> Preset:
-    """A preset that comes with pellucid, by name, or a YAML file.
-
-    Raises
-    ------
-    UsageError
-        When there is neither.
-    InputError
-        When the file is no YAML, has an unknown key or a value out of range.
-    """
-    return read_named(name, shipped_presets(), Preset)
-
-
-def shipped_presets() -> dict[str, Path]:
-    """The presets that come with pellucid, by name."""
-    return shipped_files("studies", "seeinggan", "presets")
+    """A preset that comes with pellucid, or a YAML file; see `pellucid.settings.read_named`."""
+    return read_named(name, shipped_files("studies", "seeinggan", "presets"), Preset)

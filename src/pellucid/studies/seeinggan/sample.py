@@ -21,13 +21,14 @@ from pellucid.data.splits import VALIDATION_FOLD, Split, fold_of
 from pellucid.errors import InputError, PellucidError
 from pellucid.files import write_content
 from pellucid.sources import half_light_radius
+from pellucid.studies.folder import undamaged
 from pellucid.studies.seeinggan.fields import (
     field_files,
     groups_of,
     is_calibrated,
     open_fields,
 )
-from pellucid.studies.seeinggan.galaxies import Galaxy, find_galaxies, once
+from pellucid.studies.seeinggan.galaxies import Found, find_galaxies, once
 from pellucid.studies.seeinggan.preset import Preset
 from pellucid.studies.seeinggan.simulated import simulate
 
@@ -54,7 +55,7 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Sample:
+class Parts:
     """What takes part, in the order of the store of real pairs, and what does not."""
 
     galaxies: list[Taken]
@@ -62,10 +63,10 @@ class Sample:
 
     def places(self, part: Part) -> list[int]:
         """Positions in the store of a part's galaxies."""
-        return [k for k, each in enumerate(self.galaxies) if each.part == part]
+        return [place for place, galaxy in enumerate(self.galaxies) if galaxy.part == part]
 
 
-def prepare_sample(preset: Preset, data: Path, output: Path) -> Sample:
+def prepare_sample(preset: Preset, data: Path, output: Path) -> Parts:
     """Make the study's stores of pairs, or take what an earlier run made.
 
     Raises
@@ -80,18 +81,11 @@ def prepare_sample(preset: Preset, data: Path, output: Path) -> Sample:
         sample = _from_store(preset, data / STORE, output)
     else:
         sample = _from_fields(preset, data, output)
-    text = json.dumps(
-        {
-            "galaxies": [asdict(each) for each in sample.galaxies],
-            "left_out": [asdict(each) for each in sample.left_out],
-        },
-        indent=1,
-    )
-    write_content(note, text, overwrite=True)
+    write_content(note, json.dumps(asdict(sample), indent=1), overwrite=True)
     return sample
 
 
-def read_sample(output: Path) -> Sample:
+def read_sample(output: Path) -> Parts:
     """What `prepare_sample` wrote.
 
     Raises
@@ -100,14 +94,12 @@ def read_sample(output: Path) -> Sample:
         When it is missing or damaged.
     """
     note = output / NOTE
-    try:
+    with undamaged(note):
         content = json.loads(note.read_text())
-        return Sample(
-            [Taken(**each) for each in content["galaxies"]],
-            [Rejection(**each) for each in content["left_out"]],
+        return Parts(
+            [Taken(**fields) for fields in content["galaxies"]],
+            [Rejection(**fields) for fields in content["left_out"]],
         )
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{note}: is damaged ({error}); delete it, and --resume") from error
 
 
 def real_store(data: Path, output: Path) -> Pairs:
@@ -125,11 +117,11 @@ def training_pairs(preset: Preset, data: Path, output: Path, kind: str) -> tuple
             np.flatnonzero(own != VALIDATION_FOLD), np.flatnonzero(own == VALIDATION_FOLD), rule
         )
     if (output / TUNING).exists():
-        store, learned = open_pairs(output / TUNING), None
+        store = open_pairs(output / TUNING)
+        places = np.arange(len(store))
     else:
         store = real_store(data, output)
-        learned = read_sample(output).places("learned")
-    places = np.arange(len(store)) if learned is None else np.array(learned)
+        places = np.array(read_sample(output).places("learned"))
     if len(places) < 2:
         raise InputError(f"{data}: {len(places)} pair to learn from; one more is needed to watch")
     # The last ones watch; none of them is tested on.
@@ -137,7 +129,7 @@ def training_pairs(preset: Preset, data: Path, output: Path, kind: str) -> tuple
     return store, Split(places[:-watching], places[-watching:], "the last tenth of the windows")
 
 
-def _from_store(preset: Preset, path: Path, output: Path) -> Sample:
+def _from_store(preset: Preset, path: Path, output: Path) -> Parts:
     store = open_pairs(path)
     if not isinstance(store, ObservedPairs):
         raise InputError(
@@ -154,68 +146,72 @@ def _from_store(preset: Preset, path: Path, output: Path) -> Sample:
             f"{path}: holds images of {shape} (bands, height, width), preset "
             f"{preset.name} asks for {(1, side, side)}: galaxies.size with galaxies.margin"
         )
-    sample = Sample([Taken(name, _part(name, preset)) for name in store.ids], [])
+    sample = Parts([Taken(name, _part(name, preset)) for name in store.ids], [])
     _check_parts(sample, path)
     return sample
 
 
-def _check_parts(sample: Sample, path: Path) -> None:
+def _check_parts(sample: Parts, path: Path) -> None:
     for part in ("learned", "tested"):
         if not sample.places(part):
             raise InputError(f"{path}: holds {len(sample.galaxies)} galaxies; none is to be {part}")
 
 
-def _from_fields(preset: Preset, data: Path, output: Path) -> Sample:
+def _from_fields(preset: Preset, data: Path, output: Path) -> Parts:
     files = field_files(data, output / "work")
     sharp, blurred = open_fields(files, preset.galaxies.band)
     parts = _parts(blurred, preset)
-    known = [tile for tile in blurred.tiles if is_calibrated(tile.path)]
+    known = {tile.path for tile in blurred.tiles if is_calibrated(tile.path)}
     left_out = [
         Rejection(tile.path.stem, "its zero points are unknown")
         for tile in blurred.tiles
-        if tile not in known
+        if tile.path not in known
     ]
-    found = [
-        each for tile in known for each in find_galaxies(tile, blurred, preset.galaxies.faintest)
-    ]
-    left_out += [each for each in found if isinstance(each, Rejection)]
-    galaxies, again = once([each for each in found if isinstance(each, Galaxy)])
-    left_out += again
-    taken: list[Taken] = []
     everywhere = sharp, blurred
-    paths = {tile.path for tile in known}
     # A galaxy near the edge of its field may lie in another one, too, that is not calibrated.
     sharp, blurred = (
-        replace(each, tiles=tuple(tile for tile in each.tiles if tile.path in paths))
-        for each in everywhere
+        replace(mosaic, tiles=tuple(tile for tile in mosaic.tiles if tile.path in known))
+        for mosaic in everywhere
     )
+    galaxies: list[Found] = []
+    for tile in blurred.tiles:
+        for found in find_galaxies(tile, blurred, preset.galaxies.faintest):
+            if isinstance(found, Found):
+                galaxies.append(found)
+            else:
+                left_out.append(found)
+    galaxies, again = once(galaxies)
+    left_out += again
+    taken: list[Taken] = []
     pairs = _cut(galaxies, sharp, blurred, preset, parts, taken, left_out)
     first = next(pairs, None)
     if first is None:
         why = f" (e.g. {left_out[-1].id}: {left_out[-1].reason})" if left_out else ""
         raise InputError(f"{files[0].parent}: no galaxy of its {len(files)} fields takes part{why}")
-    provenance = {"files": [tile.path.name for tile in known], "band": preset.galaxies.band}
+    provenance = {
+        "files": [tile.path.name for tile in blurred.tiles],
+        "band": preset.galaxies.band,
+    }
     bands = (preset.galaxies.band.lower(),)
     both = itertools.chain([first], pairs)
     write_observed(output / REAL, both, bands, None, provenance, overwrite=True)
-    sample = Sample(taken, left_out)
+    sample = Parts(taken, left_out)
     _check_parts(sample, files[0].parent)
     if preset.simulation is not None:
         recipe = CutRecipe(preset.simulation.size, pixel_scale=preset.simulation.pixel_scale)
-        learned = {tile.path for tile in known if parts[tile.path.stem] == "learned"}
         sources = [
             source
             for tile in sharp.tiles
-            if tile.path in learned
+            if parts[tile.path.stem] == "learned"
             for source in _around_quasar(tile, sharp.pixel_scale, recipe)
         ]
     else:
         # The same galaxies without the margin, of which the sharp image may lack.
         recipe = CutRecipe(preset.galaxies.size)
-        ids = {each.id for each in taken if each.part == "learned"}
-        sources = [each.source for each in galaxies if each.source.id in ids]
+        ids = {galaxy.id for galaxy in taken if galaxy.part == "learned"}
+        sources = [galaxy.source for galaxy in galaxies if galaxy.source.id in ids]
     windows = (_attempt(source, sharp, blurred, recipe) for source in sources)
-    good = (each for each in windows if isinstance(each, ObservedPair))
+    good = (window for window in windows if isinstance(window, ObservedPair))
     write_observed(output / TUNING, good, bands, None, provenance, overwrite=True)
     if preset.simulation is not None:
         learned_from = {name for name, part in parts.items() if part == "learned"}
@@ -224,7 +220,7 @@ def _from_fields(preset: Preset, data: Path, output: Path) -> Sample:
 
 
 def _cut(
-    galaxies: list[Galaxy],
+    galaxies: list[Found],
     sharp: Mosaic,
     blurred: Mosaic,
     preset: Preset,

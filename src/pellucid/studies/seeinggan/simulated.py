@@ -82,8 +82,10 @@ def simulate(
     sharp_psf = next(
         tile.psf for tile in sharp.tiles[::-1] if tile.path.stem in learned_from and tile.psf
     )
-    watched = {name: each for name, each in galaxies.items() if fold_of(name) == VALIDATION_FOLD}
-    others = {name: each for name, each in galaxies.items() if name not in watched}
+    watched, others = (
+        {name: galaxies[name] for name in galaxies if (fold_of(name) == VALIDATION_FOLD) is held}
+        for held in (True, False)
+    )
     if not watched or not others:
         raise InputError(f"{path}: {len(galaxies)} usable galaxies; {FOLDS} and more are needed")
     settings = preset.simulation

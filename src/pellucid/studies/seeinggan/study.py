@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pellucid.batch.schedule import run_jobs
 from pellucid.data.pairs import Pairs
-from pellucid.errors import InputError, PellucidError, TemporaryError
-from pellucid.files import make_folder, write_content
-from pellucid.studies.folder import RECORD, begin, require_training
-from pellucid.studies.machine import machine
-from pellucid.studies.seeinggan.comparison import (
-    SEEINGGAN,
-    SUBARU,
-    Restore,
-    deconvolutions,
-    network,
-)
-from pellucid.studies.seeinggan.figures import Atlas, draw_figures
+from pellucid.errors import InputError
+from pellucid.evaluation.tables import csv_text, json_text
+from pellucid.files import make_folder
+from pellucid.studies.folder import locked, prepared, require_training, write_tables
+from pellucid.studies.seeinggan.figures import Gallery, draw_figures
+from pellucid.studies.seeinggan.jobs import Job, collect, plan, restorers, run_job
 from pellucid.studies.seeinggan.preset import Preset
 from pellucid.studies.seeinggan.sample import (
+    NOTE,
     REAL,
     SIMULATED,
     TUNING,
-    Sample,
+    Parts,
     prepare_sample,
     real_store,
 )
-from pellucid.studies.seeinggan.scores import FILE, read_scores, score_galaxies, to_json
-from pellucid.studies.seeinggan.tables import as_csv, as_json, markdown
-from pellucid.studies.seeinggan.training import check_layers, final_model, train_networks
-
-Progress = Callable[[Iterable[Any], int], Iterable[Any]]
+from pellucid.studies.seeinggan.scores import FILE, read_scores
+from pellucid.studies.seeinggan.tables import markdown, rows, summary
 
 
 def run_study(
@@ -44,9 +34,11 @@ def run_study(
     data: Path,
     output: Path,
     resume: bool = False,
-    progress: Progress = lambda items, _: items,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, _: items,
     say: Callable[[str], None] = lambda text: None,
-) -> Sample:
+) -> Parts:
     """Do what is not done yet: pairs, networks, scores, tables and figures, in this order.
 
     Parameters
@@ -57,8 +49,11 @@ def run_study(
         Folder of the study; the report is in its ``results``.
     resume
         Go on with a study that was begun there.
+    workers, scheduler
+        See `pellucid.batch.schedule.run_jobs`. A stage's network is trained alone, those of the
+        layers beside each other, and galaxies are scored so.
     progress
-        Wraps the galaxies that are scored, e.g. to draw a bar, given their number.
+        Wraps jobs that are done beside each other, e.g. to draw a bar, given their number.
     say
         Told what begins.
 
@@ -73,94 +68,66 @@ def run_study(
         When another run is at the same study.
     """
     require_training("statmorph")
-    check_layers(preset)
+    _check_layers(preset)
     if not data.is_dir():
         raise InputError(f"{data}: no such folder")
-    from filelock import FileLock, Timeout
-
-    output = make_folder(output)
-    try:
-        with FileLock(make_folder(output / "work") / "study.lock", timeout=0):
-            return _run(preset, data, output, resume, progress, say)
-    except Timeout:
-        raise TemporaryError(f"{output}: another run is at this study") from None
-
-
-def _run(
-    preset: Preset,
-    data: Path,
-    output: Path,
-    resume: bool,
-    progress: Progress,
-    say: Callable[[str], None],
-) -> Sample:
     record = {"preset": preset.model_dump(mode="json"), "data": data.resolve().name}
-    begun = begin(output, record, resume)
-    try:
+    output = make_folder(output)
+    # Workers elsewhere have another working directory.
+    task = partial(run_job, preset, data.resolve(), output.resolve())
+    with locked(output, "study", patience=0.0):
         say("preparing the pairs")
-        sample = prepare_sample(preset, data, output)
-    except PellucidError:
-        if begun:  # nothing to resume
-            for name in (RECORD, REAL, TUNING, SIMULATED):
-                (output / name).unlink(missing_ok=True)
-            shutil.rmtree(output / "work", ignore_errors=True)
-        raise
-    train_networks(preset, data, output, say)
-    store = real_store(data, output)
-    if not (output / FILE).exists():
-        say("scoring the galaxies")
-        _score(preset, output, store, sample, progress)
-    write_results(preset, output, store, sample)
+        prepare = partial(prepare_sample, preset, data, output)
+        files = (REAL, TUNING, SIMULATED, NOTE, "work")
+        sample = prepared(output, record, resume, prepare, files)
+        if not (output / FILE).exists():
+            for jobs in plan(preset, sample):
+                todo = [job for job in jobs if not job.done(output).exists()]
+                _tell(preset, todo, say)
+                ended = run_jobs(task, todo, workers, scheduler)
+                for failure in progress(ended, len(todo)) if len(jobs) > 1 else ended:
+                    if failure is not None:
+                        raise failure.error
+            collect(output, sample)
+        write_results(preset, output, real_store(data, output), sample)
     return sample
 
 
-def write_results(preset: Preset, output: Path, store: Pairs, sample: Sample) -> Path:
+def write_results(preset: Preset, output: Path, store: Pairs, sample: Parts) -> Path:
     """Tables and figures of a study whose galaxies are scored, in ``<output>/results``."""
     scores, settings = read_scores(output)
-    results = make_folder(output / "results")
-    texts = {
-        "tables.md": f"# Preset {preset.name}: {preset.description}\n\n" + markdown(sample, scores),
-        "tables.csv": as_csv(scores),
-        "tables.json": as_json(scores),
-        "run.json": json.dumps(
-            {
-                "preset": preset.model_dump(mode="json"),
-                "galaxies": [vars(each) for each in sample.galaxies],
-                "left_out": [vars(each) for each in sample.left_out],
-                **settings,
-            },
-            indent=1,
-        )
-        + "\n",
+    run = {
+        "preset": preset.model_dump(mode="json"),
+        "galaxies": [vars(galaxy) for galaxy in sample.galaxies],
+        "left_out": [vars(rejection) for rejection in sample.left_out],
+        **settings,
     }
-    for name, text in texts.items():
-        write_content(results / name, text, True)
-    restorers, _ = _restorers(preset, output, store, sample)
-    draw_figures(Atlas(output, preset, sample, store, scores, restorers), results)
+    texts = {
+        "tables.md": f"# Preset {preset.name}: {preset.description}\n\n{markdown(sample, scores)}",
+        "tables.csv": csv_text(rows(scores)),
+        "tables.json": json_text(summary(scores)),
+        "run.json": json_text(run),
+    }
+    results = write_tables(output, texts)
+    compared = restorers(preset, output, settings["chosen"])
+    draw_figures(Gallery(output, preset, store, scores, compared), results)
     return results
 
 
-def _score(preset: Preset, output: Path, store: Pairs, sample: Sample, progress: Progress) -> None:
-    started = time.monotonic()
-    restorers, settings = _restorers(preset, output, store, sample)
-    scores = score_galaxies(
-        store, sample.places("tested"), restorers, preset.galaxies.margin_pixels(), progress
-    )
-    text = to_json(
-        scores,
-        {
-            "chosen": settings,
-            "machine": machine(),
-            "ended": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds_of_scoring": round(time.monotonic() - started, 1),
-        },
-    )
-    write_content(output / FILE, text, overwrite=True)
+def _check_layers(preset: Preset) -> None:
+    """Say before anything is done what would stop a perceptual loss hours later."""
+    from pellucid.training.vgg19 import read_vgg19
+
+    for stage, _ in preset.networks().values():
+        if stage.recipe.perceptual_weight > 0:
+            read_vgg19(stage.recipe.perceptual_layer, stage.recipe.perceptual_file)
 
 
-def _restorers(
-    preset: Preset, output: Path, store: Pairs, sample: Sample
-) -> tuple[dict[str, Restore], dict[str, float]]:
-    classical, settings = deconvolutions(preset, store, sample.places("learned"))
-    own = network(final_model(preset, output))
-    return {SUBARU: lambda image: image, **classical, SEEINGGAN: own}, settings
+def _tell(preset: Preset, jobs: list[Job], say: Callable[[str], None]) -> None:
+    networks = preset.networks()
+    for job in jobs:
+        if job.name in networks:
+            stage, _ = networks[job.name]
+            say(f"training {job.name}: {stage.recipe.steps} steps on {stage.data} pairs")
+    if any(job.galaxy is not None for job in jobs):
+        say("scoring the galaxies")

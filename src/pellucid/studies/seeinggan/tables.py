@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pellucid.studies.seeinggan.comparison import SEEINGGAN, SUBARU
+from pellucid.evaluation.tables import markdown_table
+from pellucid.studies.seeinggan.jobs import SEEINGGAN, SUBARU
 from pellucid.studies.seeinggan.paper import TABLE_1, TABLE_2
-from pellucid.studies.seeinggan.sample import Sample
+from pellucid.studies.seeinggan.sample import Parts
 from pellucid.studies.seeinggan.scores import Scores, values
 
+#: Who is compared in the paper, and what its numbers are called beside ours.
+PAPER = {SUBARU: "paper: Subaru", SEEINGGAN: "paper: SeeingGAN"}
 NAMES = {
     SUBARU: "Subaru, bicubic",
     "wiener": "Wiener",
@@ -38,28 +39,20 @@ STRUCTURE = {
 }
 
 
-def markdown(sample: Sample, scores: Scores) -> str:
+def markdown(sample: Parts, scores: Scores) -> str:
     """All tables as a page."""
-    return "\n".join(
-        [
-            *_table_1(scores),
-            *_table_2(scores),
-            *_sources(scores),
-            *_structure(scores),
-            *_galaxies(sample, scores),
-        ]
-    )
+    parts = [_table_1, _table_2, _sources, _structure]
+    return "\n".join([*(part(scores) for part in parts), _galaxies(sample, scores)])
 
 
-def as_csv(scores: Scores) -> str:
-    """One line a galaxy, restorer and metric."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["id", "restorer", "metric", "value"])
-    for name, rows in scores.items():
-        for restorer, metrics in rows.items():
-            writer.writerows([name, restorer, key, repr(value)] for key, value in metrics.items())
-    return text.getvalue()
+def rows(scores: Scores) -> list[dict[str, Any]]:
+    """One row a galaxy, restorer and metric."""
+    return [
+        {"id": name, "restorer": restorer, "metric": metric, "value": value}
+        for name, some in scores.items()
+        for restorer, metrics in some.items()
+        for metric, value in metrics.items()
+    ]
 
 
 def gains(scores: Scores, restorer: str, metric: str = "cw_ssim") -> dict[str, float]:
@@ -89,58 +82,44 @@ def summary(scores: Scores) -> dict[str, Any]:
     return table
 
 
-def as_json(scores: Scores) -> str:
-    """`summary` as text; what is not finite is null."""
-    return json.dumps(_finite(summary(scores)), indent=1, allow_nan=False) + "\n"
-
-
 def restorers(scores: Scores) -> list[str]:
     """Who was scored."""
     return list(next(iter(scores.values())))
 
 
-def _table_1(scores: Scores) -> list[str]:
+def _table_1(scores: Scores) -> str:
     names = restorers(scores)
-    lines = [
-        f"## Table 1: likeness to HST, {len(scores)} galaxies (mean / minimum / maximum)",
-        "",
-        _row(["", *(NAMES.get(name, name) for name in names), "paper: Subaru", "paper: SeeingGAN"]),
-        _row(["---"] * (len(names) + 3)),
-    ]
+    table = []
     for metric, (title, digits) in TABLE_1_METRICS.items():
+        paper = TABLE_1.get(metric, dict.fromkeys(PAPER, ()))
         cells = [_three(values(scores, name, metric), digits) for name in names]
-        theirs = TABLE_1.get(metric)
-        paper = [
-            " / ".join(f"{each:.3f}" for each in theirs[who]) if theirs else ""
-            for who in ("subaru", "seeinggan")
-        ]
-        lines.append(_row([title, *cells, *paper]))
-    return [*lines, ""]
+        cells += [" / ".join(f"{value:.3f}" for value in paper[who]) for who in PAPER]
+        table.append([title, *cells])
+    return _section(
+        f"Table 1: likeness to HST, {len(scores)} galaxies (mean / minimum / maximum)",
+        ["", *map(_called, names), *PAPER.values()],
+        table,
+    )
 
 
-def _table_2(scores: Scores) -> list[str]:
-    lines = [
-        "## Table 2: CW-SSIM gained over the Subaru image, per cent",
-        "",
-        _row(["", "mean", "standard deviation", "minimum", "maximum", "galaxies improved"]),
-        _row(["---"] * 6),
-    ]
+def _table_2(scores: Scores) -> str:
+    table = []
     for name in restorers(scores):
-        if name == SUBARU:
-            continue
-        gain = gains(scores, name)
-        cells = [_number(gain[key], ".2f") for key in ("mean", "deviation", "minimum", "maximum")]
-        lines.append(_row([NAMES.get(name, name), *cells, _number(gain["improved"], ".0%")]))
-    return [*lines, _row(["paper: SeeingGAN", *map(str, TABLE_2), ""]), ""]
+        if name != SUBARU:
+            gain = gains(scores, name)
+            cells = [
+                _number(gain[key], ".2f") for key in ("mean", "deviation", "minimum", "maximum")
+            ]
+            table.append([_called(name), *cells, _number(gain["improved"], ".0%")])
+    return _section(
+        "Table 2: CW-SSIM gained over the Subaru image, per cent",
+        ["", "mean", "standard deviation", "minimum", "maximum", "galaxies improved"],
+        [*table, [PAPER[SEEINGGAN], *map(str, TABLE_2), ""]],
+    )
 
 
-def _sources(scores: Scores) -> list[str]:
-    lines = [
-        "## Sources: what is shown that HST does not have, and what is not shown that it has",
-        "",
-        _row(["", "HST's", "shown", "missed", "ghosts", "completeness", "purity"]),
-        _row(["---"] * 7),
-    ]
+def _sources(scores: Scores) -> str:
+    table = []
     for name in restorers(scores):
         truth, shown, missed, ghosts = (
             int(np.nansum(values(scores, name, f"sources_{key}")))
@@ -149,52 +128,63 @@ def _sources(scores: Scores) -> list[str]:
         completeness = f"{1 - missed / truth:.3f}" if truth else ""
         purity = f"{1 - ghosts / shown:.3f}" if shown else ""
         counts = map(str, (truth, shown, missed, ghosts))
-        lines.append(_row([NAMES.get(name, name), *counts, completeness, purity]))
-    return [*lines, ""]
+        table.append([_called(name), *counts, completeness, purity])
+    return _section(
+        "Sources: what is shown that HST does not have, and what is not shown that it has",
+        ["", "HST's", "shown", "missed", "ghosts", "completeness", "purity"],
+        table,
+    )
 
 
-def _structure(scores: Scores) -> list[str]:
+def _structure(scores: Scores) -> str:
     names = restorers(scores)
-    lines = [
-        "## Flux and structure against HST's: median, and half the 16 to 84 per cent range",
-        "",
-        _row(["", *(NAMES.get(name, name) for name in names)]),
-        _row(["---"] * (len(names) + 1)),
-    ]
-    for metric, title in STRUCTURE.items():
-        lines.append(_row([title, *(_spread(values(scores, name, metric)) for name in names)]))
-    return [*lines, ""]
+    return _section(
+        "Flux and structure against HST's: median, and half the 16 to 84 per cent range",
+        ["", *map(_called, names)],
+        [
+            [title, *(_spread(values(scores, name, metric)) for name in names)]
+            for metric, title in STRUCTURE.items()
+        ],
+    )
 
 
-def _galaxies(sample: Sample, scores: Scores) -> list[str]:
-    lines = [
-        "## The galaxies",
-        "",
-        _row(["id", "magnitude", "R90 (arcsec)", "CW-SSIM: Subaru", "SeeingGAN"]),
-        _row(["---"] * 5),
-    ]
-    for each in sample.galaxies:
-        if each.id not in scores:
-            continue
-        size = "" if each.r90 is None else f"{each.r90:.2f}"
-        magnitude = "" if each.magnitude is None else f"{each.magnitude:.2f}"
-        both = (_number(scores[each.id][name]["cw_ssim"], ".3f") for name in (SUBARU, SEEINGGAN))
-        lines.append(_row([each.id, magnitude, size, *both]))
-    return [*lines, ""]
+def _galaxies(sample: Parts, scores: Scores) -> str:
+    return _section(
+        "The galaxies",
+        ["id", "magnitude", "R90 (arcsec)", "CW-SSIM: Subaru", "SeeingGAN"],
+        [
+            [
+                galaxy.id,
+                _number(galaxy.magnitude, ".2f"),
+                _number(galaxy.r90, ".2f"),
+                *(_number(scores[galaxy.id][who]["cw_ssim"], ".3f") for who in PAPER),
+            ]
+            for galaxy in sample.galaxies
+            if galaxy.id in scores
+        ],
+    )
 
 
-def _number(value: float, form: str) -> str:
-    return format(value, form) if np.isfinite(value) else ""
+def _section(title: str, headings: Sequence[str], table: Iterable[Sequence[str]]) -> str:
+    return f"## {title}\n\n{markdown_table(headings, table)}\n"
 
 
-def _three(numbers: np.ndarray, digits: int) -> str:
+def _called(restorer: str) -> str:
+    return NAMES.get(restorer, restorer)
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None or not np.isfinite(value) else format(value, form)
+
+
+def _three(numbers: NDArray[np.float64], digits: int) -> str:
     good = numbers[np.isfinite(numbers)]
     if not good.size:
         return ""
-    return " / ".join(f"{each:.{digits}f}" for each in (good.mean(), good.min(), good.max()))
+    return " / ".join(f"{value:.{digits}f}" for value in (good.mean(), good.min(), good.max()))
 
 
-def _spread(numbers: np.ndarray) -> str:
+def _spread(numbers: NDArray[np.float64]) -> str:
     good = numbers[np.isfinite(numbers)]
     if not good.size:
         return ""
@@ -202,7 +192,7 @@ def _spread(numbers: np.ndarray) -> str:
     return f"{middle:.3f} ± {0.5 * (high - low):.3f}"
 
 
-def _statistics(numbers: np.ndarray) -> dict[str, float]:
+def _statistics(numbers: NDArray[np.float64]) -> dict[str, float]:
     good = numbers[np.isfinite(numbers)]
     if not good.size:
         return {"count": 0}
@@ -213,13 +203,3 @@ def _statistics(numbers: np.ndarray) -> dict[str, float]:
         "maximum": float(good.max()),
         "median": float(np.median(good)),
     }
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

@@ -1,0 +1,153 @@
+"""The study as jobs: networks, each after the one that it begins with, then galaxies to score."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pellucid.evaluation.scores import Scoring, Untouched, score_pair
+from pellucid.evaluation.tables import finite
+from pellucid.evaluation.tuning import best_constant
+from pellucid.files import write_content
+from pellucid.metrics import METRICS
+from pellucid.restoration import ClassicalRestorer, Restorer, load_restorer
+from pellucid.sky import gaussian_psf
+from pellucid.stretch import NoiseStretch
+from pellucid.studies.folder import (
+    PATIENCE,
+    do_once,
+    locked,
+    model_file,
+    train_network,
+    undamaged,
+)
+from pellucid.studies.seeinggan.preset import Preset
+from pellucid.studies.seeinggan.sample import Parts, read_sample, real_store, training_pairs
+from pellucid.studies.seeinggan.scores import FILE
+
+#: The resampled Subaru image: a cubic spline, which is what bicubic interpolation makes of it.
+SUBARU = "subaru"
+WIENER, RICHARDSON_LUCY, SEEINGGAN = "wiener", "richardson-lucy", "seeinggan"
+#: Galaxies learned from on which the deconvolutions are tuned.
+TUNED_ON = 8
+#: Noise over signal that the Wiener filter is tuned among. Its own fit takes noise for white,
+#: which that of a resampled image is not.
+NOISE_TO_SIGNAL = (1e-4, 1e-3, 1e-2, 1e-1)
+#: FWHM of a point source in the sharp image where no PSF says so, arcsec.
+SHARP_FWHM = 0.11
+CONSTANTS = "scores/constants"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A network, the deconvolutions' constants, or a galaxy, whose place in the store it has."""
+
+    name: str
+    galaxy: int | None = None
+
+    def done(self, folder: Path) -> Path:
+        """The file that it leaves."""
+        if self.galaxy is None and self.name != CONSTANTS:
+            return model_file(folder, self.name)
+        return folder / "work" / f"{self.name}.json"
+
+
+def plan(preset: Preset, sample: Parts) -> list[list[Job]]:
+    """All jobs; each list needs what the ones before it left."""
+    return [
+        *([Job(name)] for name in preset.networks() if name not in preset.layers),
+        [*map(Job, preset.layers), Job(CONSTANTS)],
+        [Job(f"scores/galaxy-{place}", place) for place in sample.places("tested")],
+    ]
+
+
+def run_job(preset: Preset, data: Path, folder: Path, job: Job) -> None:
+    """Do one job, unless it is done, going on where it was stopped."""
+    if job.galaxy is not None:
+        do_once(folder, job.name, job.done(folder), lambda: _scores(preset, data, folder, job))
+    elif job.name == CONSTANTS:
+        do_once(folder, job.name, job.done(folder), lambda: _tuned(preset, data, folder))
+    else:
+        stage, before = preset.networks()[job.name]
+        store, split = training_pairs(preset, data, folder, stage.data)
+        start = None if before is None else model_file(folder, before)
+        with locked(folder, job.name, PATIENCE):
+            alone = job.name not in preset.layers
+            train_network(folder, job.name, stage.recipe, store, split, start, alone)
+
+
+def collect(folder: Path, sample: Parts) -> None:
+    """The scores of all galaxies as one file, in the place of each one's own."""
+    constants = _read(folder, Job(CONSTANTS))
+    found = {
+        sample.galaxies[place].id: _read(folder, Job(f"scores/galaxy-{place}", place))
+        for place in sample.places("tested")
+    }
+    seconds = sum(job["seconds"] for job in (constants, *found.values()))
+    content = {
+        "settings": {
+            "chosen": constants["chosen"],
+            "machine": constants["machine"],
+            "ended": max(job["ended"] for job in (constants, *found.values())),
+            "seconds_of_scoring": round(seconds, 1),
+        },
+        "scores": {name: job["metrics"] for name, job in found.items()},
+    }
+    write_content(folder / FILE, json.dumps(content, allow_nan=False), overwrite=True)
+    shutil.rmtree(folder / "work" / "scores")
+
+
+def restorers(preset: Preset, folder: Path, chosen: Mapping[str, float]) -> dict[str, Restorer]:
+    """Who is compared, the deconvolutions by the constants that were chosen for them."""
+    return {
+        SUBARU: Untouched(SUBARU),
+        **{method: ClassicalRestorer(method, constant) for method, constant in chosen.items()},
+        SEEINGGAN: load_restorer(model_file(folder, preset.final_network())),
+    }
+
+
+def scoring(preset: Preset, *metrics: str) -> Scoring:
+    """After a stretch in units of the truth's noise; all of the measured PSF is undone."""
+    margin = preset.galaxies.margin_pixels()
+    return Scoring(metrics, NoiseStretch(), margin, whole_psf=True)
+
+
+def _scores(preset: Preset, data: Path, folder: Path, job: Job) -> dict[str, Any]:
+    """Every metric of one galaxy."""
+    assert job.galaxy is not None
+    store = real_store(data, folder)
+    pair, name = store.pair(job.galaxy), store.ids[job.galaxy]
+    if pair.sharp.psf is None:
+        psf = gaussian_psf(SHARP_FWHM, store.pixel_scale)
+        pair = replace(pair, sharp=pair.sharp.with_flux(pair.sharp.flux, psf=psf))
+    chosen = _read(folder, Job(CONSTANTS))["chosen"]
+    compared = restorers(preset, folder, chosen)
+    scored = score_pair(name, pair, compared, scoring(preset, *METRICS), store.blurred_scale)
+    return {"metrics": finite(scored.metrics)}
+
+
+def _tuned(preset: Preset, data: Path, folder: Path) -> dict[str, Any]:
+    """The constants that serve CW-SSIM best on galaxies learned from; none without PSFs."""
+    store = real_store(data, folder)
+    places = read_sample(folder).places("learned")[:TUNED_ON]
+    pairs = {store.ids[place]: store.pair(place) for place in places}
+    if any(pair.blurred.psf is None for pair in pairs.values()):
+        return {"chosen": {}}
+    by_cw_ssim = scoring(preset, "cw_ssim")
+    choices = {WIENER: NOISE_TO_SIGNAL, RICHARDSON_LUCY: preset.iterations}
+    return {
+        "chosen": {
+            method: best_constant(method, constants, pairs, by_cw_ssim, "cw_ssim")
+            for method, constants in choices.items()
+        }
+    }
+
+
+def _read(folder: Path, job: Job) -> dict[str, Any]:
+    path = job.done(folder)
+    with undamaged(path):
+        return json.loads(path.read_text())
