@@ -187,10 +187,10 @@ def test_methods_are_told_the_kernel_that_blurred(monkeypatch, galaxy):
         told.append(stamps)
         return flux
 
-    monkeypatch.setitem(METHODS, "listen", listen)
+    monkeypatch.setitem(METHODS, "wiener", listen)
     for cell in CELLS:
         pair = degradation(cell)(galaxy, np.random.default_rng(0))
-        score_pair("one", pair, {"listen": deconvolutions({})["listen"]})
+        score_pair("one", pair, {"listen": deconvolutions({})["wiener"]})
         blurred = blurred_point(cell)
         edge = (31 - told[-1].shape[1]) // 2
         assert told[-1].shape[0] == 3

@@ -27,13 +27,13 @@ from pellucid.cli import main
 from pellucid.data.folder import Cut
 from pellucid.data.pairs import open_made
 from pellucid.data.splits import fold_of, known_mask
-from pellucid.deconvolution import METHODS
 from pellucid.errors import UsageError
 from pellucid.metrics import stretched_psnr
 from pellucid.networks.bundle import open_bundle
 from pellucid.studies.folder import model_file
 from pellucid.studies.galaxygan import jobs
 from pellucid.studies.galaxygan.jobs import (
+    COMPARED,
     ITERATIONS,
     WATCHED,
     Job,
@@ -127,7 +127,7 @@ def test_the_smoke_preset_leaves_every_file_it_planned(smoke):
 
 
 def test_each_job_scores_its_fold_by_every_method(smoke):
-    deconvolved = {"degraded", *METHODS}
+    deconvolved = {"degraded", *COMPARED}
     for name, result in measured(smoke).items():
         job = Job(**result["job"])
         assert name == f"{job.name}.json"

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pellucid.data.made import MadePairs
 from pellucid.data.pairs import open_made
 from pellucid.data.splits import FOLDS, Split, fold_of
-from pellucid.deconvolution import METHODS
 from pellucid.errors import InputError
 from pellucid.evaluation.scores import UNTOUCHED as DEGRADED
 from pellucid.evaluation.scores import Scoring, Untouched, score_pairs
@@ -25,6 +24,8 @@ from pellucid.studies.folder import do_once, train_network
 from pellucid.studies.galaxygan.preset import Cell, Preset, degradation
 
 GAN = "gan"
+#: The deconvolutions of the comparison.
+COMPARED = ("wiener", "richardson-lucy", "blind", "richardson-lucy-paper", "blind-paper")
 #: Deconvolutions whose iterations are chosen on training images, and what they choose from.
 FAIR = ("richardson-lucy", "blind")
 ITERATIONS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50)
@@ -101,7 +102,7 @@ def deconvolutions(iterations: Mapping[str, int]) -> dict[str, Restorer]:
     pedestal and the ``iterations`` that were best on training images, by the names in `FAIR`. All
     are told the exact kernel of a cell, the blind ones as their start.
     """
-    return {name: ClassicalRestorer(name, iterations.get(name)) for name in METHODS}
+    return {name: ClassicalRestorer(name, iterations.get(name)) for name in COMPARED}
 
 
 def _found(folder: Path, preset: Preset, job: Job) -> dict[str, Any]:
