@@ -12,6 +12,7 @@ from pellucid.deconvolution.blind import blind_richardson_lucy
 from pellucid.deconvolution.richardson_lucy import richardson_lucy
 from pellucid.deconvolution.spectrum import best_iterations
 from pellucid.deconvolution.steps import sky_pedestal
+from pellucid.deconvolution.tikhonov import tikhonov
 from pellucid.deconvolution.wiener import wiener
 from pellucid.optics.inpaint import filled
 from pellucid.sky.background import robust_background
@@ -71,6 +72,7 @@ def _above_sky(flux: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[
 #: What ``--method`` and the tables' columns name.
 METHODS: dict[str, Method] = {
     "wiener": wiener,
+    "tikhonov": tikhonov,
     "richardson-lucy": richardson_lucy,
     "blind": blind,
     "richardson-lucy-paper": richardson_lucy_paper,
