@@ -27,6 +27,8 @@ INSTRUMENTS = {
     "suprime-cam": Instrument(0.202, 27.4),
     # Miyazaki et al. 2018, PASJ 70, S1; coadds
     "hsc": Instrument(0.168, 27.0),
+    # Flaugher et al. 2015, AJ 150, 150; Dey et al. 2019, AJ 157, 168: nanomaggies
+    "decam": Instrument(0.262, 22.5),
     # ACS/WFC in F814W, ACS Instrument Handbook; electrons per second
     "acs": Instrument(0.05, 25.937),
 }
