@@ -92,20 +92,12 @@ def run_jobs(
     if scheduler is not None:
         yield from _on_dask(task, jobs, scheduler)
     elif workers > 1:
-        yield from _in_pool(task, jobs, workers)
+        advice, most = "--resume goes on, --workers 1 needs less", IN_FLIGHT * workers
+        with processes(workers, advice, _use_one_thread) as pool:
+            yield from _flow(lambda job: pool.submit(_attempt, task, job), jobs, lambda: most)
     else:
         for job in jobs:
             yield _attempt(task, job)
-
-
-def _in_pool(
-    task: Callable[[SomeJob], None], jobs: Sequence[SomeJob], workers: int
-) -> Iterator[Failure | None]:
-    advice = "--resume goes on, --workers 1 needs less"
-    with processes(workers, advice, _use_one_thread) as pool:
-        yield from _flow(
-            lambda job: pool.submit(_attempt, task, job), jobs, lambda: IN_FLIGHT * workers
-        )
 
 
 def _on_dask(

@@ -46,13 +46,7 @@ def write_report(
     shown: Sequence[Scored],
     overwrite: bool = False,
 ) -> Path:
-    """Write a page: Markdown with the table, or HTML with the objects ``shown`` as well.
-
-    Raises
-    ------
-    UsageError
-        When the name ends neither in .html nor in .md.
-    """
+    """Write a page: Markdown with the table, or HTML with the objects ``shown`` as well."""
     path = check_report_name(path)
     headings = ["", *(heading for heading, _ in COLUMNS.values())]
     rows = summary_rows(summaries, COLUMNS)

@@ -164,11 +164,6 @@ def objects_of(store: Pairs, part: str, restorers: Iterable[Restorer] = ()) -> N
 
     Held back is what none of the models was trained on; where none knows the store, the fold that
     training would hold back.
-
-    Raises
-    ------
-    UsageError
-        When it holds no object.
     """
     trained = _trained_on(store, restorers)
     held_back = ~trained if trained.any() else validation_mask(store.ids)

@@ -39,11 +39,6 @@ def require_training(*more: str) -> None:
     ----------
     more
         Further packages that the study needs, from the extra ``sources``.
-
-    Raises
-    ------
-    UsageError
-        When torch, filelock or one of these is not installed.
     """
     extra = "train,sources" if more else "train"
     for name in ("torch", "filelock", *more):
@@ -91,13 +86,6 @@ def prepared(
         Makes the sample, or reads what an earlier run made.
     files
         Files and folders that it writes.
-
-    Raises
-    ------
-    UsageError
-        When the folder holds something else, another study, or this one without ``resume``.
-    InputError
-        When its record is damaged.
     """
     begun = _begin(output, record, resume)
     try:

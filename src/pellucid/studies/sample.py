@@ -19,6 +19,7 @@ from pellucid.errors import InputError, PellucidError, UsageError
 from pellucid.files import write_content
 from pellucid.sky import robust_background
 from pellucid.sky.image import SkyImage, is_nanomaggy
+from pellucid.studies.folder import undamaged
 
 #: What tables call a redshift, and its range in Schawinski et al. 2017, §2.
 REDSHIFT_COLUMNS = ("z", "redshift")
@@ -71,15 +72,13 @@ def prepare_sample(recipe: SampleRecipe, store: Path) -> Sample:
     """Cut the sample and write it to ``store`` (HDF5), or take what an earlier run wrote.
 
     An object with a fault is skipped and named, beside the store, in ``<store>.json``.
-
-    Raises
-    ------
-    InputError
-        When more than 5 % of the objects had to be skipped, or the catalogue lacks a column.
     """
     note = store.with_suffix(".json")
     if store.exists() and note.exists():
-        return _read_note(note, store)
+        with undamaged(note):
+            before = json.loads(note.read_text())
+            skipped = [Rejection(**fields) for fields in before["skipped"]]
+            return Sample(len(open_pairs(store)), skipped, before["missing"])
     objects = find_objects(recipe.data)
     composites = any(is_composite(files[0]) for files in objects.values())
     if composites and recipe.cut.pixel_scale is None:
@@ -89,10 +88,8 @@ def prepare_sample(recipe: SampleRecipe, store: Path) -> Sample:
     missing = sum(name not in objects for name in wanted)
     wanted = [name for name in wanted if name in objects]
     if not wanted:
-        raise InputError(
-            f"{recipe.data}: holds no object of {catalogue}"
-            + "".join(f", {condition}" for condition in where)
-        )
+        conditions = "".join(f", {condition}" for condition in where)
+        raise InputError(f"{recipe.data}: holds no object of {catalogue}{conditions}")
     chosen = {name: objects[name] for name in wanted}
     images = ((name, _usable(image)) for name, image in read_objects(chosen, recipe.cut))
     count, rejected = write_pairs(store, images, [], overwrite=True)
@@ -107,22 +104,10 @@ def prepare_sample(recipe: SampleRecipe, store: Path) -> Sample:
     content = {
         "catalogue": None if catalogue is None else catalogue.name,
         "where": where,
-        "objects": count,
-        "skipped": [asdict(each) for each in skipped],
-        "missing": missing,
+        **asdict(Sample(count, skipped, missing)),
     }
-    text = json.dumps(content, indent=1)
-    write_content(note, text, overwrite=True)
+    write_content(note, json.dumps(content, indent=1), overwrite=True)
     return Sample(count, skipped, missing)
-
-
-def _read_note(note: Path, store: Path) -> Sample:
-    try:
-        before = json.loads(note.read_text())
-        skipped = [Rejection(**each) for each in before["skipped"]]
-        return Sample(len(open_pairs(store)), skipped, before["missing"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{note}: is damaged ({error}); delete it, and --resume") from error
 
 
 def _usable(image: SkyImage | PellucidError) -> SkyImage | PellucidError:
@@ -154,9 +139,7 @@ def _selected(
     where, without = recipe.where or (), set[str]()
     if recipe.where is None and not composites:
         redshift = _column(catalogue, table.colnames, REDSHIFT_COLUMNS, "redshifts")
-        where = tuple(
-            f"{redshift} {sign} {limit}" for sign, limit in zip("><", REDSHIFTS, strict=True)
-        )
+        where = f"{redshift} > {REDSHIFTS[0]}", f"{redshift} < {REDSHIFTS[1]}"
         try:
             known = np.isfinite(np.ma.filled(np.ma.asarray(table[redshift], dtype=float), np.nan))
         except ValueError as error:
@@ -169,9 +152,8 @@ def _selected(
     skipped = [Rejection(name, f"has no redshift in {catalogue.name}") for name in sorted(without)]
     for name in select_ids(catalogue, where, column):
         if name in wanted:
-            skipped.append(
-                Rejection(name, f"stands twice in {catalogue.name}; its first row counts")
-            )
+            reason = f"stands twice in {catalogue.name}; its first row counts"
+            skipped.append(Rejection(name, reason))
         else:
             wanted[name] = None
     return list(wanted), skipped, where

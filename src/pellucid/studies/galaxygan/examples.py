@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.metrics.source import Aperture, find_source
+from pellucid.metrics.source import find_source
 from pellucid.optics import block_mean
 from pellucid.sky.image import SkyImage
 from pellucid.sources import aperture_flux, ellipticity
@@ -76,26 +76,15 @@ def looks(image: SkyImage) -> Looks | None:
     own = ~(other | other[::-1, ::-1])  # a star beside a galaxy does not make it a merger
     difference = np.abs(window - window[::-1, ::-1])[own].sum()
     asymmetry = float(difference / max(np.abs(window)[own].sum(), 1e-12))
+    fine, broad = (gaussian_filter(plane, sigma) for sigma in (1.0, 4.0))
+    rows, columns = np.ogrid[: plane.shape[0], : plane.shape[1]]
+    distance = np.hypot(rows - source.center[0], columns - source.center[1]) / source.radius
+    ring = (distance > 0.25) & (distance < 0.8)
+    texture = float(np.abs(fine - broad)[ring].sum() / np.abs(fine)[ring].sum())
     shape = abs(ellipticity(plane, source.center, source.radius))
     colour = float(2.5 * np.log10(red / blue))
-    return Looks(
-        colour,
-        inner / whole,
-        asymmetry,
-        _texture(plane, source),
-        float(np.nan_to_num(shape)),
-        source.radius,
-    )
-
-
-def _texture(plane: NDArray[np.float32], source: Aperture) -> float:
-    from scipy.ndimage import gaussian_filter
-
-    fine, broad = (gaussian_filter(plane, sigma) for sigma in (1.0, 4.0))
-    y, x = np.ogrid[: plane.shape[0], : plane.shape[1]]
-    distance = np.hypot(y - source.center[0], x - source.center[1]) / source.radius
-    ring = (distance > 0.25) & (distance < 0.8)
-    return float(np.abs(fine - broad)[ring].sum() / np.abs(fine)[ring].sum())
+    flattening = float(np.nan_to_num(shape))
+    return Looks(colour, inner / whole, asymmetry, texture, flattening, source.radius)
 
 
 def by_kind(galaxies: Sequence[Looks | None], count: int) -> dict[str, list[int]]:

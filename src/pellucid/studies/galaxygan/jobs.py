@@ -85,13 +85,7 @@ def score_file(folder: Path, job: Job) -> Path:
 
 
 def run_job(folder: Path, preset: Preset, job: Job) -> None:
-    """Do one job of the study in ``folder``, unless it is done; go on where it was stopped.
-
-    Raises
-    ------
-    InputError
-        When the fold holds no object to test or to train on.
-    """
+    """Do one job of the study in ``folder``, unless it is done; go on where it was stopped."""
     do_once(folder, job.name, score_file(folder, job), partial(_found, folder, preset, job))
 
 
@@ -139,11 +133,6 @@ def fold_for(store: MadePairs, preset: Preset, number: int) -> Fold:
     """A fold, the same for every cell and every method.
 
     Objects are taken in an order that the seed draws, so that less is a part of more.
-
-    Raises
-    ------
-    InputError
-        When there is too little to learn from, or nothing to test.
     """
     folds = np.array([fold_of(name) for name in store.ids])
     order = np.random.default_rng([preset.seed, 4550]).permutation(len(folds))

@@ -23,13 +23,7 @@ MEASURED = 200
 
 
 def write_results(folder: Path) -> Path:
-    """Tables and figures of what is done of a study, in ``<folder>/results``.
-
-    Raises
-    ------
-    InputError
-        When the folder holds no study, or a file of it is damaged.
-    """
+    """Tables and figures of what is done of a study, in ``<folder>/results``."""
     try:
         record = json.loads((folder / "study.json").read_text())
         sample = json.loads((folder / "sample.json").read_text())
@@ -63,10 +57,7 @@ def _noise(folder: Path) -> dict[str, float]:
 
 def _run(preset: Preset, record: dict, sample: dict, scores: Scores) -> dict:
     """Configuration, sample, machines and time."""
-    machines: list[dict] = []
-    for job in scores.records:
-        if job["machine"] not in machines:
-            machines.append(job["machine"])
+    machines = [job["machine"] for job in scores.records]
     ends = [job["ended"] for job in scores.records]
     seconds = {
         kind: round(sum(job["seconds"] for job in scores.records if job["job"]["kind"] == kind))
@@ -78,5 +69,5 @@ def _run(preset: Preset, record: dict, sample: dict, scores: Scores) -> dict:
         "jobs": {"planned": len(plan(preset)), "done": len(scores.records)},
         "seconds_of_all_jobs": seconds,
         "ended": [min(ends), max(ends)] if ends else [],
-        "machines": machines,
+        "machines": [some for k, some in enumerate(machines) if some not in machines[:k]],
     }

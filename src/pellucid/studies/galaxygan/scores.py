@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +16,8 @@ from pellucid.studies.galaxygan.jobs import DEGRADED, GAN, Job, score_file
 from pellucid.studies.galaxygan.preset import Cell
 
 
-@dataclass(frozen=True)
-class Key:
-    """A row of the results: who restored what.
-
-    Parameters
-    ----------
-    restorer
-        ``"gan"``, ``"degraded"`` or a deconvolution.
-    fwhm, noise
-        The cell: arcsec, and units of the original's noise.
-    images
-        How many images the network was trained on; None is all.
-    """
+class Key(NamedTuple):
+    """A row of the results: who restored which cell, for a network trained on how many images."""
 
     restorer: str
     fwhm: float
@@ -37,15 +25,8 @@ class Key:
     images: int | None = None
 
 
-@dataclass(frozen=True)
-class Mean:
-    """A metric over folds: the mean of the folds' means, and its standard error.
-
-    Parameters
-    ----------
-    error
-        NaN for a single fold.
-    """
+class Mean(NamedTuple):
+    """A metric over folds: the mean of the folds' means, and its standard error, NaN for one."""
 
     mean: float
     error: float

@@ -33,13 +33,7 @@ APART = 30.0
 
 
 def field_files(data: Path, work: Path) -> list[Path]:
-    """The fields of a folder, or of its archive, which is unpacked to ``work``.
-
-    Raises
-    ------
-    InputError
-        When there are none, or the archive is damaged.
-    """
+    """The fields of a folder, or of its archive, which is unpacked to ``work``."""
     folder, archive = data / FIELDS, data / f"{FIELDS}.tar"
     if not folder.is_dir():
         if not archive.is_file():
@@ -70,13 +64,7 @@ def open_fields(files: list[Path], band: str) -> tuple[Mosaic, Mosaic]:
 
 
 def is_calibrated(path: Path) -> bool:
-    """Whether a field knows its zero points: some came without, and say so by a negative one.
-
-    Raises
-    ------
-    InputError
-        When it has others than these telescopes' usual ones.
-    """
+    """Whether a field knows its zero points: some came without, and say so by a negative one."""
     with open_fits(path) as file:
         cards = [file.hdus[0].header.get(key) for key in ("HSC_ZP", "HST_ZP")]
     if not all(isinstance(card, int | float) and card > 0 for card in cards):

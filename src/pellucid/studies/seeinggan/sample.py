@@ -17,7 +17,7 @@ from pellucid.data.mosaics.tile import Tile
 from pellucid.data.observed import ObservedPair, ObservedPairs, write_observed
 from pellucid.data.pairs import Pairs, open_pairs
 from pellucid.data.rejection import Rejection
-from pellucid.data.splits import VALIDATION_FOLD, Split, fold_of
+from pellucid.data.splits import Split, fold_of, validation_mask
 from pellucid.errors import InputError, PellucidError
 from pellucid.files import write_content
 from pellucid.sources import half_light_radius
@@ -67,13 +67,7 @@ class Parts:
 
 
 def prepare_sample(preset: Preset, data: Path, output: Path) -> Parts:
-    """Make the study's stores of pairs, or take what an earlier run made.
-
-    Raises
-    ------
-    InputError
-        When the data hold no pairs, or too few.
-    """
+    """Make the study's stores of pairs, or take what an earlier run made."""
     note = output / NOTE
     if note.exists():
         return read_sample(output)
@@ -86,13 +80,7 @@ def prepare_sample(preset: Preset, data: Path, output: Path) -> Parts:
 
 
 def read_sample(output: Path) -> Parts:
-    """What `prepare_sample` wrote.
-
-    Raises
-    ------
-    InputError
-        When it is missing or damaged.
-    """
+    """What `prepare_sample` wrote."""
     note = output / NOTE
     with undamaged(note):
         content = json.loads(note.read_text())
@@ -111,11 +99,9 @@ def training_pairs(preset: Preset, data: Path, output: Path, kind: str) -> tuple
     """What a stage trains on, and on what it is watched."""
     if kind == "simulated":
         store = open_pairs(output / SIMULATED)
-        own = np.array([fold_of(name.rsplit("-", 1)[0]) for name in store.ids])
+        held = validation_mask([name.rsplit("-", 1)[0] for name in store.ids])
         rule = "simulated pairs of a tenth of the galaxies"
-        return store, Split(
-            np.flatnonzero(own != VALIDATION_FOLD), np.flatnonzero(own == VALIDATION_FOLD), rule
-        )
+        return store, Split(np.flatnonzero(~held), np.flatnonzero(held), rule)
     if (output / TUNING).exists():
         store = open_pairs(output / TUNING)
         places = np.arange(len(store))
@@ -183,8 +169,18 @@ def _from_fields(preset: Preset, data: Path, output: Path) -> Parts:
     galaxies, again = once(galaxies)
     left_out += again
     taken: list[Taken] = []
-    pairs = _cut(galaxies, sharp, blurred, preset, parts, taken, left_out)
-    first = next(pairs, None)
+
+    def pairs() -> Iterator[ObservedPair]:
+        for galaxy in galaxies:
+            found = _take(galaxy, sharp, blurred, preset, parts[galaxy.field])
+            if isinstance(found, Rejection):
+                left_out.append(found)
+            else:
+                taken.append(found[0])
+                yield found[1]
+
+    some = pairs()
+    first = next(some, None)
     if first is None:
         why = f" (e.g. {left_out[-1].id}: {left_out[-1].reason})" if left_out else ""
         raise InputError(f"{files[0].parent}: no galaxy of its {len(files)} fields takes part{why}")
@@ -193,7 +189,7 @@ def _from_fields(preset: Preset, data: Path, output: Path) -> Parts:
         "band": preset.galaxies.band,
     }
     bands = (preset.galaxies.band.lower(),)
-    both = itertools.chain([first], pairs)
+    both = itertools.chain([first], some)
     write_observed(output / REAL, both, bands, None, provenance, overwrite=True)
     sample = Parts(taken, left_out)
     _check_parts(sample, files[0].parent)
@@ -219,39 +215,22 @@ def _from_fields(preset: Preset, data: Path, output: Path) -> Parts:
     return sample
 
 
-def _cut(
-    galaxies: list[Found],
-    sharp: Mosaic,
-    blurred: Mosaic,
-    preset: Preset,
-    parts: dict[str, Part],
-    taken: list[Taken],
-    left_out: list[Rejection],
-) -> Iterator[ObservedPair]:
-    """The pairs, noting on the way what is taken and what is not."""
+def _take(
+    galaxy: Found, sharp: Mosaic, blurred: Mosaic, preset: Preset, part: Part
+) -> tuple[Taken, ObservedPair] | Rejection:
+    """A galaxy with its pair, or why it does not take part."""
     settings = preset.galaxies
     recipe = CutRecipe(settings.size, margin=settings.margin_pixels())
-    for galaxy in galaxies:
-        pair = _attempt(galaxy.source, sharp, blurred, recipe)
-        if isinstance(pair, Rejection):
-            left_out.append(pair)
-            continue
-        middle = 0.5 * (pair.sharp.shape[-1] - 1)
-        flux = np.nan_to_num(pair.sharp[0])
-        radius = pair.pixel_scale * half_light_radius(flux, (middle, middle), 0.5 * settings.size)
-        if not radius >= settings.smallest:
-            left_out.append(Rejection(galaxy.source.id, "as small as a star in the sharp image"))
-            continue
-        taken.append(
-            Taken(
-                galaxy.source.id,
-                parts[galaxy.field],
-                round(galaxy.magnitude, 2),
-                galaxy.source.r90,
-                round(radius, 3),
-            )
-        )
-        yield pair
+    pair = _attempt(galaxy.source, sharp, blurred, recipe)
+    if isinstance(pair, Rejection):
+        return pair
+    middle = 0.5 * (pair.sharp.shape[-1] - 1)
+    flux = np.nan_to_num(pair.sharp[0])
+    radius = pair.pixel_scale * half_light_radius(flux, (middle, middle), 0.5 * settings.size)
+    if not radius >= settings.smallest:
+        return Rejection(galaxy.source.id, "as small as a star in the sharp image")
+    size, magnitude = galaxy.source.r90, round(galaxy.magnitude, 2)
+    return Taken(galaxy.source.id, part, magnitude, size, round(radius, 3)), pair
 
 
 def _attempt(
@@ -283,12 +262,9 @@ def _around_quasar(tile: Tile, pixel_scale: float, recipe: CutRecipe) -> Iterato
 
 def _parts(mosaic: Mosaic, preset: Preset) -> dict[str, Part]:
     """The part of each field; fields that may share sky are in one."""
-    groups = groups_of(mosaic)
-    names = [tile.path.stem for tile in mosaic.tiles]
-    return {
-        name: _part(names[groups.index(group)], preset)
-        for name, group in zip(names, groups, strict=True)
-    }
+    names, groups = [tile.path.stem for tile in mosaic.tiles], groups_of(mosaic)
+    firsts = [names[groups.index(group)] for group in groups]
+    return {name: _part(first, preset) for name, first in zip(names, firsts, strict=True)}
 
 
 def _part(name: str, preset: Preset) -> Part:

@@ -18,13 +18,7 @@ Scores = dict[str, dict[str, dict[str, float]]]
 
 
 def read_scores(folder: Path) -> tuple[Scores, dict[str, Any]]:
-    """The scores of a finished study, NaN where there is none, and what was chosen for them.
-
-    Raises
-    ------
-    InputError
-        When the file is missing or damaged.
-    """
+    """The scores of a finished study, NaN where there is none, and what was chosen for them."""
     path = folder / FILE
     with undamaged(path):
         content = json.loads(path.read_text())

@@ -44,11 +44,6 @@ def simulate(
         (sharp, blurred), which bring the PSFs.
     learned_from
         Names of the fields whose PSFs may be used.
-
-    Raises
-    ------
-    InputError
-        When the galaxies cannot be read or are too few.
     """
     assert preset.simulation is not None
     sharp, blurred = mosaics
@@ -66,18 +61,12 @@ def simulate(
     psfs = tuple(tile.psf for tile in learned if tile.psf is not None)
     hsc, suprime = blurred.pixel_scale, INSTRUMENTS["suprime-cam"].pixel_scale
     betas = (2.5, 3.5)
+    other_nights = [moffat_psf(w, hsc, b) for w in (0.5, 0.55, 0.6, 0.65, 0.7, 0.8) for b in betas]
+    other_camera = [moffat_psf(w, suprime, b) for w in (0.6, 0.7, 0.8) for b in betas]
     cameras = (
         Camera(psfs, (0.010, 0.03), BLURRED_ZERO_POINT),
-        Camera(
-            tuple(moffat_psf(w, hsc, b) for w in (0.5, 0.55, 0.6, 0.65, 0.7, 0.8) for b in betas),
-            (0.010, 0.04),
-            BLURRED_ZERO_POINT,
-        ),
-        Camera(
-            tuple(moffat_psf(w, suprime, b) for w in (0.6, 0.7, 0.8) for b in betas),
-            (0.02, 0.06),
-            BLURRED_ZERO_POINT,
-        ),
+        Camera(tuple(other_nights), (0.010, 0.04), BLURRED_ZERO_POINT),
+        Camera(tuple(other_camera), (0.02, 0.06), BLURRED_ZERO_POINT),
     )
     sharp_psf = next(
         tile.psf for tile in sharp.tiles[::-1] if tile.path.stem in learned_from and tile.psf

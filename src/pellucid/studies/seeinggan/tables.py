@@ -76,7 +76,7 @@ def summary(scores: Scores) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for restorer in restorers(scores):
         metrics = next(iter(scores.values()))[restorer]
-        table[restorer] = {key: _statistics(values(scores, restorer, key)) for key in metrics}
+        table[restorer] = {key: _statistics(_good(scores, restorer, key)) for key in metrics}
         if restorer != SUBARU:
             table[restorer]["cw_ssim_gain_percent"] = gains(scores, restorer)
     return table
@@ -92,7 +92,7 @@ def _table_1(scores: Scores) -> str:
     table = []
     for metric, (title, digits) in TABLE_1_METRICS.items():
         paper = TABLE_1.get(metric, dict.fromkeys(PAPER, ()))
-        cells = [_three(values(scores, name, metric), digits) for name in names]
+        cells = [_three(_good(scores, name, metric), digits) for name in names]
         cells += [" / ".join(f"{value:.3f}" for value in paper[who]) for who in PAPER]
         table.append([title, *cells])
     return _section(
@@ -142,7 +142,7 @@ def _structure(scores: Scores) -> str:
         "Flux and structure against HST's: median, and half the 16 to 84 per cent range",
         ["", *map(_called, names)],
         [
-            [title, *(_spread(values(scores, name, metric)) for name in names)]
+            [title, *(_spread(_good(scores, name, metric)) for name in names)]
             for metric, title in STRUCTURE.items()
         ],
     )
@@ -169,6 +169,11 @@ def _section(title: str, headings: Sequence[str], table: Iterable[Sequence[str]]
     return f"## {title}\n\n{markdown_table(headings, table)}\n"
 
 
+def _good(scores: Scores, restorer: str, metric: str) -> NDArray[np.float64]:
+    numbers = values(scores, restorer, metric)
+    return numbers[np.isfinite(numbers)]
+
+
 def _called(restorer: str) -> str:
     return NAMES.get(restorer, restorer)
 
@@ -177,23 +182,20 @@ def _number(value: float | None, form: str) -> str:
     return "" if value is None or not np.isfinite(value) else format(value, form)
 
 
-def _three(numbers: NDArray[np.float64], digits: int) -> str:
-    good = numbers[np.isfinite(numbers)]
+def _three(good: NDArray[np.float64], digits: int) -> str:
     if not good.size:
         return ""
     return " / ".join(f"{value:.{digits}f}" for value in (good.mean(), good.min(), good.max()))
 
 
-def _spread(numbers: NDArray[np.float64]) -> str:
-    good = numbers[np.isfinite(numbers)]
+def _spread(good: NDArray[np.float64]) -> str:
     if not good.size:
         return ""
     low, middle, high = np.percentile(good, [16, 50, 84])
     return f"{middle:.3f} ± {0.5 * (high - low):.3f}"
 
 
-def _statistics(numbers: NDArray[np.float64]) -> dict[str, float]:
-    good = numbers[np.isfinite(numbers)]
+def _statistics(good: NDArray[np.float64]) -> dict[str, float]:
     if not good.size:
         return {"count": 0}
     return {
