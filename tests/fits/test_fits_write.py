@@ -316,3 +316,23 @@ def test_real_hsc_and_hst_extensions(tmp_path):
             assert_array_equal(hdu.data, old[hdu.name].data)
             assert lasting(hdu.header) == lasting(old[hdu.name].header)
     checked(tmp_path / "out.fits")
+
+
+FULL = """
+import resource, sys
+import numpy as np
+from pellucid import SkyImage, write_image
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+try:
+    write_image(SkyImage(np.ones((1, 200, 200))), sys.argv[1])
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_a_disk_that_fills_up_under_the_pixels_is_said(tmp_path, run_python):
+    pytest.importorskip("resource")
+    said = run_python("-c", FULL, tmp_path / "full.fits").stdout
+    assert said.startswith("TemporaryError")
+    assert "the disk is full" in said
+    assert list(tmp_path.iterdir()) == []

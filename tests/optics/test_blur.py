@@ -24,13 +24,20 @@ def through(target: PSF, blur: PSF, side: int) -> np.ndarray:
     return seen[middle - side // 2 :, middle - side // 2 :][:side, :side]
 
 
+def trailed() -> PSF:
+    """0.4 arcsec wide and 2 arcsec high."""
+    rows, columns = (gaussian_psf(fwhm, SCALE).stamps[0].sum(axis=0) for fwhm in (2.0, 0.4))
+    return PSF(np.outer(rows, columns), SCALE)
+
+
 @pytest.mark.parametrize("psf", [moffat_psf(1.2, SCALE), gaussian_psf(0.9, SCALE)])
-@pytest.mark.parametrize("fwhm", [0.4, 0.5, 0.6])
+@pytest.mark.parametrize("fwhm", [0.4, 0.5, 0.6, 0.85])
 def test_target_and_blur_make_the_psf(psf, fwhm):
     target = gaussian_psf(fwhm, SCALE)
     side = psf.stamps.shape[1]
     seen = through(target, blur_between(psf, target), side)
-    np.testing.assert_allclose(seen, psf.stamps[0], atol=0.01 * psf.stamps.max())
+    allowed = 0.003 if fwhm < 0.7 else 0.025
+    np.testing.assert_allclose(seen, psf.stamps[0], atol=allowed * psf.stamps.max())
 
 
 def test_gaussians_subtract_in_quadrature():
@@ -38,7 +45,7 @@ def test_gaussians_subtract_in_quadrature():
     assert blur.fwhm == pytest.approx(1.2, rel=0.01)
 
 
-@pytest.mark.parametrize("noise", [1e-4, 1e-3])
+@pytest.mark.parametrize("noise", [1e-4, 1e-3, 3e-3])
 def test_noise_in_a_measured_psf_is_not_amplified(noise):
     clean = moffat_psf(1.2, SCALE)
     rng = np.random.default_rng(1)
@@ -46,18 +53,17 @@ def test_noise_in_a_measured_psf_is_not_amplified(noise):
     noisy = PSF(clean.stamps + noise * peak * rng.standard_normal(clean.stamps.shape), SCALE)
     target = gaussian_psf(0.5, SCALE)
     blurs = [blur_between(psf, target).stamps for psf in (clean, noisy)]
-    # The faintest wings are lost in the noise, a few per cent of the light; nothing is made up.
-    assert np.abs(blurs[1] - blurs[0]).max() < 0.04 * blurs[0].max()
+    assert np.abs(blurs[1] - blurs[0]).max() < 40 * noise * blurs[0].max()
     assert blurs[1].sum() == pytest.approx(1.0, abs=1e-5)
 
 
 @pytest.mark.parametrize(
     ("psf", "target", "complaint"),
     [
-        (gaussian_psf(0.6, SCALE), gaussian_psf(0.9, SCALE), r'blurs a PSF of 0\.90"'),
+        (gaussian_psf(0.6, SCALE), gaussian_psf(0.9, SCALE), r'0\.90" is broader than the PSF'),
         (gaussian_psf(0.6, SCALE), gaussian_psf(0.2, SCALE), r'0\.30" is the sharpest'),
-        # A core sharper than the target, on wings that make the whole as wide.
-        (moffat_psf(0.5, SCALE, beta=1.2), gaussian_psf(0.49, SCALE), "of its peak is missed"),
+        # Narrower than the target in one direction, though not on the whole.
+        (trailed(), gaussian_psf(0.8, SCALE), "of its peak is missed"),
     ],
 )
 def test_a_target_that_the_psf_does_not_allow_is_refused(psf, target, complaint):

@@ -22,11 +22,14 @@ def restore(
         str | None,
         typer.Option(
             "--method",
-            help="Instead of a model: wiener, richardson-lucy, blind (and -paper forms).",
+            help="Instead of a model: wiener, richardson-lucy, … (an unknown name lists all).",
         ),
     ] = None,
     psf: Annotated[
-        str | None, typer.Option("--psf", help="The image's PSF: FWHM in arcsec, or a FITS file.")
+        str | None,
+        typer.Option(
+            "--psf", help="The image's PSF, FWHM in arcsec or FITS; some models check it."
+        ),
     ] = None,
     target: Annotated[
         str | None,

@@ -96,7 +96,12 @@ def write_image(
             out = gzip.GzipFile(filename="", fileobj=stream, mode="wb", mtime=0)
         with quiet(), out as opened:
             # What cannot be fixed came with the file: it is no reason to lose the image.
-            hdulist.writeto(opened, output_verify="silentfix+ignore")
+            try:
+                hdulist.writeto(opened, output_verify="silentfix+ignore")
+            except AttributeError as error:  # astropy trips over its own report of a full disk
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from None
+                raise
 
     return write_atomically(target, write, overwrite)
 

@@ -17,14 +17,10 @@ from pellucid.sky.psf import PSF, gaussian_psf
 SCALE_TOLERANCE = 0.05
 #: FWHM in pixels of the sharpest target that a pixel grid holds without aliasing.
 SHARPEST = 1.5
-#: Of the psf's peak: what blur ⊛ target may miss of it.
-MISMATCH = 0.1
-#: ε of `matching_kernel`.
-REGULARISATION = 1e-4
-#: Noise that a measured psf may leave at any frequency of a blur, whose total is one.
-NOISE_GAIN = 0.003
-#: Cycles per pixel beyond which a stamp's spectrum holds noise only.
-CORNERS = 0.55
+#: Of the psf's peak: what blur ⊛ target may miss of it. Stamps with rings below zero miss a tenth.
+MISMATCH = 0.25
+#: Of `blur_between`, and the least light of a pixel there.
+ITERATIONS, LEAST = 100, 1e-12
 
 
 def identity_kernel(pixel_scale: float) -> PSF:
@@ -61,12 +57,14 @@ def blur_of(
         When a kernel's pixels are not the image's, or as `blur_between`.
     """
     if blur is not None and (psf is not None or target is not None):
-        raise UsageError("the blur follows from psf and target: state it, or these")
+        raise UsageError("--blur stands for --psf and --target: state it, or these")
     known = _kernel(image, blur if blur is not None else psf) or image.psf
     if target is None:
         return known
     if known is None:
         raise InputError("a target needs the PSF that the image has: --psf states it")
+    if not isinstance(target, PSF):  # what was typed, not what its stamp measures
+        _check_target(psf if isinstance(psf, float) else known.fwhm, target, known.pixel_scale)
     goal = _kernel(image, target)
     assert goal is not None
     return blur_between(known, goal)
@@ -75,36 +73,55 @@ def blur_of(
 def blur_between(psf: PSF, target: PSF) -> PSF:
     """The blur with psf = blur ⊛ target.
 
-    Where a measured psf has noise, the division would raise it. So it is tried as it is, and
-    regularised by as much as keeps the noise small at every frequency, with what noise alone could
-    be cut from the kernel; what comes nearer to the psf is taken.
+    Richardson–Lucy's iteration on the stamp itself: the kernel stays non-negative, may be as narrow
+    as a pixel, and is found before the noise of a measured psf is.
 
     Raises
     ------
     InputError
         When the target is not sharper than the psf, or sharper than its pixels can hold.
+
+    References
+    ----------
+    Richardson 1972, JOSA 62, 55, doi:10.1364/JOSA.62.000055
     """
-    if target.fwhm < SHARPEST * target.pixel_scale:
-        raise InputError(
-            f'a target of {target.fwhm:.2f}" is sharper than pixels of {target.pixel_scale:.4g}" '
-            f'can hold; {SHARPEST * target.pixel_scale:.2f}" is the sharpest'
-        )
-    candidates = [
-        matching_kernel(target, psf, *bounds) for bounds in ((), _noise_bounds(psf, target))
-    ]
-    blur = min(candidates, key=lambda kernel: _mismatch(kernel, target, psf))
-    missed = _mismatch(blur, target, psf)
+    _check_target(psf.fwhm, target.fwhm, target.pixel_scale)
+    side, (blurred, sharp) = _transfers(psf, target)
+
+    def through(stamps: NDArray[np.float64], transfer: NDArray[np.complex128]) -> NDArray:
+        return np.fft.irfft2(np.fft.rfft2(stamps) * transfer, s=(side, side))
+
+    seen = np.fft.irfft2(blurred, s=(side, side))
+    wanted = np.maximum(seen, LEAST)
+    kernel = wanted
+    for _ in range(ITERATIONS):
+        ratio = wanted / np.maximum(through(kernel, sharp), LEAST)
+        kernel = np.maximum(kernel * through(ratio, sharp.conj()), 0.0)
+    kernel /= kernel.sum(axis=(1, 2), keepdims=True)
+    missed = float(np.abs(through(kernel, sharp) - seen).max() / seen.max())
     if missed > MISMATCH:
         raise InputError(
-            f'no kernel blurs a target of {target.fwhm:.2f}" into this PSF ({missed:.0%} of its '
-            "peak is missed); name a sharper target"
+            f'no kernel blurs a target of {target.fwhm:.2f}" into this PSF: {missed:.0%} of its '
+            "peak is missed; state another target, or the blur itself"
         )
-    return blur
+    return PSF(np.fft.fftshift(kernel, axes=(1, 2)), psf.pixel_scale)
 
 
-def matching_kernel(
-    source: PSF, target: PSF, regularisation: float = REGULARISATION, floor: float = 0.0
-) -> PSF:
+def _check_target(psf: float, target: float, pixel_scale: float) -> None:
+    """Refuse a target's FWHM, arcsec, that the pixels or the psf's do not allow."""
+    if target < SHARPEST * pixel_scale:
+        raise InputError(
+            f'a target of {target:.2f}" is sharper than pixels of {pixel_scale:.4g}" can hold; '
+            f'{SHARPEST * pixel_scale:.2f}" is the sharpest'
+        )
+    if target > psf:
+        raise InputError(
+            f'the target of {target:.2f}" is broader than the PSF of {psf:.2f}": nothing is to be '
+            "undone; state a sharper one"
+        )
+
+
+def matching_kernel(source: PSF, target: PSF, regularisation: float = 1e-4) -> PSF:
     """The kernel that blurs ``source`` into the broader ``target``.
 
     Regularised division of the transfer functions, K = T·S* / (|S|² + ε), cut to non-negative
@@ -116,8 +133,6 @@ def matching_kernel(
         PSFs on one pixel scale.
     regularisation
         ε as a fraction of the source's largest power.
-    floor
-        What lies below it in a kernel of sum one is cut.
 
     Raises
     ------
@@ -139,7 +154,7 @@ def matching_kernel(
         broad * sharp.conj() / (power + regularisation * power.max()), s=(side, side)
     )
     kernel = np.fft.fftshift(kernel, axes=(1, 2))
-    return PSF(np.where(kernel > floor, kernel, 0.0), source.pixel_scale)
+    return PSF(np.clip(kernel, 0.0, None), source.pixel_scale)
 
 
 def _kernel(image: SkyImage, given: PSF | float | None) -> PSF | None:
@@ -154,29 +169,6 @@ def _kernel(image: SkyImage, given: PSF | float | None) -> PSF | None:
     if image.pixel_scale is None:
         raise InputError("the image has no pixel scale; --pixel-scale states it")
     return gaussian_psf(float(given), image.pixel_scale)
-
-
-def _noise_bounds(psf: PSF, target: PSF) -> tuple[float, float]:
-    """Regularisation and floor of `matching_kernel` that keep the noise of a psf out of a blur."""
-    side, (blurred, sharp) = _transfers(psf, target)
-    noise = _noise_power(blurred, side)
-    regularisation = max(REGULARISATION, noise / (2.0 * NOISE_GAIN) ** 2)
-    gain = np.abs(sharp) / (np.abs(sharp) ** 2 + regularisation)
-    return regularisation, 3.0 * float(np.sqrt(noise * np.mean(gain**2))) / side
-
-
-def _noise_power(transfer: NDArray[np.complex128], side: int) -> float:
-    """Of a stamp: the power in the corners of its spectrum, where no light reaches."""
-    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side))
-    corners = np.abs(transfer[:, frequency > CORNERS]) ** 2
-    return float(np.median(corners)) if corners.size else 0.0
-
-
-def _mismatch(blur: PSF, target: PSF, psf: PSF) -> float:
-    """The largest difference between blur ⊛ target and the psf, in units of the psf's peak."""
-    side, (kernel, sharp, blurred) = _transfers(blur, target, psf)
-    made, wanted = (np.fft.irfft2(t, s=(side, side)) for t in (kernel * sharp, blurred))
-    return float(np.abs(made - wanted).max() / wanted.max())
 
 
 def _transfers(*psfs: PSF) -> tuple[int, list[NDArray[np.complex128]]]:

@@ -43,9 +43,8 @@ class ClassicalRestorer:
         kernel = blur_of(image, blur, psf, target)
         if kernel is None:
             raise InputError(
-                "a classical method needs the PSF: --psf FWHM_ARCSEC or --psf PSF.fits, "
-                "from Python restorer(image, psf=FWHM_ARCSEC), for pairs of two telescopes "
-                "`pellucid pairs --blurred-psf`"
+                "a classical method needs the PSF: --psf FWHM_ARCSEC or --psf PSF.fits, from "
+                "Python psf=…, for pairs of two telescopes `pairs-observed --blurred-psf`"
             )
         flux = filled(image.flux, image.mask)
         restored = METHODS[self.method](flux, kernel.for_bands(len(flux)), self.constant)
