@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,8 @@ from pellucid.evaluation.figures import Panel, draw_comparison
 from pellucid.evaluation.scores import UNTOUCHED, Untouched, score_pair, summarise
 from pellucid.evaluation.tables import print_table
 from pellucid.files import make_folder
-from pellucid.optics import Degradation, object_rng
-from pellucid.restoration import Restoration, Restorer, load_restorer
+from pellucid.optics import INSTRUMENTS, Degradation, object_rng
+from pellucid.restoration import Restorer, load_restorer
 from pellucid.sky.image import SkyImage
 
 DEGRADATION = Degradation(fwhm=1.8, noise=2.0)
@@ -57,23 +57,18 @@ def run_demo(output: Path) -> None:
     for name, sharp in galaxies.items():
         scored = score_pair(name, DEGRADATION(sharp, object_rng(0, name)), restorers)
         metrics.append(scored.metrics)
-        rows.append(
-            [Panel(to_rgb(sharp))]
-            + [
-                Panel(to_rgb(restoration.image), f"{scored.metrics[who]['psnr']:.1f} dB")
-                for who, restoration in scored.restored.items()
-            ]
-        )
-        _write_files(output, name, scored.pair.blurred, scored.restored[model.name])
+        panels = [Panel(to_rgb(sharp))]
+        for who, made in scored.restored.items():
+            panels.append(Panel(to_rgb(made.image), f"{scored.metrics[who]['psnr']:.1f} dB"))
+        rows.append(panels)
+        restored = scored.restored[model.name]
+        write_image(scored.pair.blurred, output / f"{name}-degraded.fits", overwrite=True)
+        write_image(restored, output / f"{name}-restored.fits", overwrite=True)
+        write_png(restored.image, output / f"{name}-restored.png", overwrite=True)
     degraded = f'{DEGRADATION.fwhm:g}" and {DEGRADATION.noise:g} sigma'
-    figure = draw_comparison(
-        rows,
-        ["original", f'degraded {DEGRADATION.fwhm:g}", {DEGRADATION.noise:g}σ', "GalaxyGAN"]
-        + [name.replace("-", "–").title() for name in METHODS],
-        list(galaxies),
-        output / "demo.png",
-        overwrite=True,
-    )
+    headings = ["original", f'degraded {DEGRADATION.fwhm:g}", {DEGRADATION.noise:g}σ', "GalaxyGAN"]
+    headings += [name.replace("-", "–").title() for name in METHODS]
+    figure = draw_comparison(rows, headings, list(galaxies), output / "demo.png", overwrite=True)
     print_table(summarise(metrics), f"{len(galaxies)} galaxies degraded at {degraded}", COLUMNS)
     typer.echo(f"{figure}: the figure; restored FITS and PNG beside it")
     typer.echo(f"{time.perf_counter() - started:.1f} s", err=True)
@@ -90,7 +85,7 @@ def find_galaxies() -> dict[str, SkyImage]:
         "is used instead",
         err=True,
     )
-    return _from_deep_field(DEEP_FIELD)
+    return _from_deep_field()
 
 
 def _from_galaxy_zoo(path: Path) -> SkyImage:
@@ -98,18 +93,12 @@ def _from_galaxy_zoo(path: Path) -> SkyImage:
     image = read_image(path)
     _, height, width = image.shape
     window = image.cutout(height // 2 - SIDE, width // 2 - SIDE, 2 * SIDE, 2 * SIDE)
-    return SkyImage(
-        shrunk(window, 2, in_stretch=True).flux,
-        bands=image.bands,
-        unit=image.unit,
-        pixel_scale=image.pixel_scale,
-    )
+    return replace(shrunk(window, 2, in_stretch=True), pixel_scale=image.pixel_scale)
 
 
-def _from_deep_field(centres: Sequence[tuple[int, int]]) -> dict[str, SkyImage]:
+def _from_deep_field() -> dict[str, SkyImage]:
     from skimage.data import hubble_deep_field
 
-    from pellucid.api import COMPOSITE_PIXEL_SCALE
     from pellucid.stretch import GalaxyGANStretch
 
     value = np.moveaxis(hubble_deep_field(), -1, 0)[::-1] / np.float32(255)
@@ -117,14 +106,9 @@ def _from_deep_field(centres: Sequence[tuple[int, int]]) -> dict[str, SkyImage]:
         GalaxyGANStretch().inverse(value),
         bands=("g", "r", "i"),
         unit="nanomaggy",
-        pixel_scale=COMPOSITE_PIXEL_SCALE,
+        pixel_scale=INSTRUMENTS["sdss"].pixel_scale,
     )
     return {
-        f"hdf-{y}-{x}": field.cutout(y - SIDE // 2, x - SIDE // 2, SIDE, SIDE) for y, x in centres
+        f"hdf-{y}-{x}": field.cutout(y - SIDE // 2, x - SIDE // 2, SIDE, SIDE)
+        for y, x in DEEP_FIELD
     }
-
-
-def _write_files(output: Path, name: str, degraded: SkyImage, restored: Restoration) -> None:
-    write_image(degraded, output / f"{name}-degraded.fits", overwrite=True)
-    write_image(restored, output / f"{name}-restored.fits", overwrite=True)
-    write_png(restored.image, output / f"{name}-restored.png", overwrite=True)

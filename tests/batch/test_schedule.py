@@ -95,7 +95,7 @@ def test_a_share_that_is_none_is_refused(text):
 def test_every_job_is_done_and_a_failing_one_stops_no_other(tmp_path, workers):
     ended = list(run_jobs(partial(fail_at_three, tmp_path), errands(6), workers))
     assert len(ended) == 6
-    assert [(failure.job, failure.reason) for failure in ended if failure] == [
+    assert [(failure.job, str(failure.error)) for failure in ended if failure] == [
         ("3", "three is bad")
     ]
     assert results(tmp_path) == {name: value for name, value in SQUARES.items() if name != "3"}
@@ -200,7 +200,7 @@ def test_on_a_cluster_too_a_failing_job_stops_no_other_and_a_lost_scheduler_is_t
     two.mkdir()
     with dask_cluster(tmp_path, workers=1, tasks=Path(__file__).parent) as (address, scheduler):
         ended = list(run_jobs(partial(fail_at_three, one), errands(6), scheduler=address))
-        assert [(failure.job, failure.reason) for failure in ended if failure] == [
+        assert [(failure.job, str(failure.error)) for failure in ended if failure] == [
             ("3", "three is bad")
         ]
         assert len(results(one)) == 5

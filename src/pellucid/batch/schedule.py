@@ -6,13 +6,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    CancelledError,
-    Executor,
-    Future,
-    wait,
-)
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
@@ -42,19 +36,9 @@ class Failure:
     job: str
     error: PellucidError
 
-    @property
-    def reason(self) -> str:
-        return str(self.error)
-
 
 def share(jobs: Sequence[Any], shard: str | None) -> list[Any]:
-    """The jobs of one member of a job array: ``"2/8"`` takes every eighth, from the second.
-
-    Raises
-    ------
-    UsageError
-        When the text is not i/N with 1 ≤ i ≤ N.
-    """
+    """The jobs of one member of a job array: ``"2/8"`` takes every eighth, from the second."""
     if shard is None:
         return list(jobs)
     match = re.fullmatch(r"(\d+)/(\d+)", shard)
@@ -82,8 +66,6 @@ def run_jobs(
 
     Raises
     ------
-    UsageError
-        When dask is asked for and not installed.
     TemporaryError
         When a worker is killed, e.g. for want of memory, the disk is full, no scheduler answers,
         or it goes away.
@@ -167,8 +149,6 @@ def _attempt(task: Callable[[SomeJob], None], job: SomeJob) -> Failure | None:
     try:
         task(job)
     except Exception as error:  # of whatever kind: said, and the others go on
-        reason = reason_of(error)
-        return Failure(
-            job.name, error if isinstance(error, PellucidError) else PellucidError(reason)
-        )
+        known = isinstance(error, PellucidError)
+        return Failure(job.name, error if known else PellucidError(reason_of(error)))
     return None

@@ -7,17 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pellucid.cli.options import (
-    AsJson,
-    Bands,
-    Overwrite,
-    PixelScale,
-    band_names,
-    check_outputs,
-    naming,
-    print_json,
-    with_progress,
-)
+from pellucid.cli import options
 from pellucid.errors import UsageError
 
 #: Objects whose pictures stand in a report.
@@ -47,10 +37,10 @@ def evaluate(
     report: Annotated[
         Path | None, typer.Option("--report", help="Write a page, .html or .md.")
     ] = None,
-    pixel_scale: PixelScale = None,
-    bands: Bands = None,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
+    pixel_scale: options.PixelScale = None,
+    bands: options.Bands = None,
+    overwrite: options.Overwrite = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Compare a restoration with the truth, or restorers with each other on a pair store."""
     if (truth is None) != (restored is None) or (truth is None) == (data is None):
@@ -58,7 +48,7 @@ def evaluate(
     if truth is not None and report is not None:
         raise UsageError("--report is for --data; use --json for one image")
     if truth is not None and restored is not None:
-        _evaluate_images(truth, restored, band_names(bands), pixel_scale, as_json)
+        _evaluate_images(truth, restored, options.band_names(bands), pixel_scale, as_json)
         return
     assert data is not None
     from pellucid.data.pairs import open_pairs
@@ -67,7 +57,7 @@ def evaluate(
     from pellucid.evaluation.tables import COLUMNS, finite, print_table
     from pellucid.restoration import Restorer, load_restorer
 
-    check_outputs([report], [data], overwrite)
+    options.check_outputs([report], [data], overwrite)
     if report is not None:
         check_report_name(report)
     named = [load_restorer(model=name) for name in model or ()]
@@ -83,14 +73,13 @@ def evaluate(
         restorers[f"{restorer.name} ({again + 1})" if again else restorer.name] = restorer
     metrics, shown = [], []
     scoring = scores.score_pairs(store, chosen, restorers, seed=seed)
-    for scored in with_progress(scoring, len(chosen), "scoring"):
+    for scored in options.with_progress(scoring, len(chosen), "scoring"):
         metrics.append(scored.metrics)
         if report is not None and len(shown) < SHOWN:
             shown.append(scored)
     summaries = scores.summarise(metrics)
-    title = f"{len(chosen)} objects of {data.name}" + (
-        ", held back" if part == "validation" else ""
-    )
+    held_back = ", held back" if part == "validation" else ""
+    title = f"{len(chosen)} objects of {data.name}{held_back}"
     if report is not None:
         write_report(report, title, summaries, shown, overwrite)
     if as_json:
@@ -98,7 +87,7 @@ def evaluate(
             name: {metric: vars(summary) for metric, summary in some.items()}
             for name, some in summaries.items()
         }
-        print_json({"objects": len(chosen), "restorers": finite(numbers)})
+        options.print_json({"objects": len(chosen), "restorers": finite(numbers)})
         return
     print_table(summaries, title, COLUMNS)
 
@@ -115,10 +104,10 @@ def _evaluate_images(
     from pellucid.metrics import measure
 
     images = [read_image(path, bands=bands, pixel_scale=pixel_scale) for path in (truth, restored)]
-    with naming(restored):
+    with options.naming(restored):
         numbers = measure(images[1], images[0])
     if as_json:
-        print_json(finite(numbers))
+        options.print_json(finite(numbers))
         return
     for key, value in numbers.items():
         typer.echo(f"{key:26s}{value:10.4f}")

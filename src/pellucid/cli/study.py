@@ -10,16 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pellucid.cli.options import (
-    AsJson,
-    PixelScale,
-    Shrink,
-    Size,
-    report_result,
-    say,
-    say_first,
-    with_progress,
-)
+from pellucid.cli import options
 from pellucid.errors import UsageError
 
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the study.")]
@@ -57,16 +48,16 @@ def galaxygan(
             "--where", help='Which of its rows; may be repeated. FITS: "z > 0.01", "z < 0.02".'
         ),
     ] = None,
-    shrink: Shrink = 1,
-    size: Size = None,
-    pixel_scale: PixelScale = None,
+    shrink: options.Shrink = 1,
+    size: options.Size = None,
+    pixel_scale: options.PixelScale = None,
     resume: Resume = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
     shard: Annotated[
         str | None, typer.Option("--shard", help="Do the i-th of N shares of the jobs: i/N.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """GalaxyGAN against deconvolution over the grid of Schawinski et al. 2017."""
     _check_scheduler(scheduler, workers, shard)
@@ -87,11 +78,12 @@ def galaxygan(
             chosen, sample, output, resume, workers, scheduler, shard, progress=_progress
         )
     if outcome.sample.missing:
-        say(f"{outcome.sample.missing} rows of the catalogue have no files in {data}")
+        options.say(f"{outcome.sample.missing} rows of the catalogue have no files in {data}")
     skipped = {rejection.id: rejection.reason for rejection in outcome.sample.skipped}
-    say_first("skipped", skipped)
-    for failure in outcome.failures:
-        say(f"{failure.job}: {failure.reason}")
+    options.say_first("skipped", skipped)
+    failed = {failure.job: str(failure.error) for failure in outcome.failures}
+    for job, reason in failed.items():
+        options.say(f"{job}: {reason}")
     # Members of a job array would all draw the same figures.
     ready = outcome.complete or (shard is None and outcome.done > 0)
     written = write_results(output) if ready else None
@@ -102,17 +94,14 @@ def galaxygan(
         "missing": outcome.sample.missing,
         "jobs_done": outcome.done,
         "jobs_planned": outcome.planned,
-        "failed": {failure.job: failure.reason for failure in outcome.failures},
+        "failed": failed,
         "report": None if written is None else str(written),
     }
-    report_result(
-        report,
-        as_json,
-        f"{written}: the tables and figures"
-        if outcome.complete
-        else f"{outcome.done} of {outcome.planned} jobs done; --resume goes on",
-    )
-    if outcome.failures or outcome.sample.skipped:
+    line = f"{written}: the tables and figures"
+    if not outcome.complete:
+        line = f"{outcome.done} of {outcome.planned} jobs done; --resume goes on"
+    options.report_result(report, as_json, line)
+    if failed or skipped:
         raise typer.Exit(1)
 
 
@@ -131,7 +120,7 @@ def seeinggan(
     resume: Resume = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """SeeingGAN: Subaru images made HST-like, on real galaxies (Gan, Bekki & Hashemizadeh)."""
     _check_scheduler(scheduler, workers)
@@ -143,7 +132,7 @@ def seeinggan(
 
     with _resumable(output):
         sample = run_study(
-            read_preset(preset), data, output, resume, workers, scheduler, _progress, say
+            read_preset(preset), data, output, resume, workers, scheduler, _progress, options.say
         )
     results = output / "results"
     report = {
@@ -153,16 +142,16 @@ def seeinggan(
         "left_out": {rejection.id: rejection.reason for rejection in sample.left_out},
         "report": str(results),
     }
-    report_result(report, as_json, f"{results}: the tables and figures")
+    options.report_result(report, as_json, f"{results}: the tables and figures")
 
 
 def _progress(jobs: Iterable[Any], total: int) -> Iterator[Any]:
     """A bar on a terminal, a line a job in a log."""
     if sys.stderr.isatty():
-        yield from with_progress(jobs, total, "jobs")
+        yield from options.with_progress(jobs, total, "jobs")
         return
     for count, job in enumerate(jobs, 1):
-        say(f"{count} of {total} jobs")
+        options.say(f"{count} of {total} jobs")
         yield job
 
 
@@ -176,5 +165,5 @@ def _resumable(output: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        say(f"interrupted; --resume goes on with {output}")
+        options.say(f"interrupted; --resume goes on with {output}")
         raise

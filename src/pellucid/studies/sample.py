@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from pellucid.data.catalogue import read_catalogue, select_ids
+from pellucid.data.catalogue import open_catalogue, read_catalogue
 from pellucid.data.folder import Cut, find_objects, read_objects
 from pellucid.data.made import write_pairs
 from pellucid.data.pairs import open_pairs
@@ -32,40 +33,25 @@ MOST_SKIPPED = 0.05
 
 @dataclass(frozen=True)
 class SampleRecipe:
-    """Where a sample comes from and how it is cut.
+    """Where a sample comes from and how it is cut."""
 
-    Parameters
-    ----------
-    data
-        Folder of ``<id>/<id>-{g,r,i}.fits`` or of 8-bit composites.
-    catalogue
-        Its table; None looks for one in the folder, then for ``<folder>.csv`` beside it.
-    where
-        Which rows, e.g. ``"z < 0.02"``. None takes 0.01 < z < 0.02 of FITS files, and every row
-        of composites.
-    cut
-        What is done to each image.
-    """
-
+    #: Folder of ``<id>/<id>-{g,r,i}.fits`` or of 8-bit composites.
     data: Path
+    #: Its table; None looks for one in the folder, then for ``<folder>.csv`` beside it.
     catalogue: Path | None
+    #: Which rows, e.g. ``"z < 0.02"``; None takes 0.01 < z < 0.02 of FITS files, all of composites.
     where: tuple[str, ...] | None
     cut: Cut
 
 
 @dataclass(frozen=True)
 class Sample:
-    """How many objects take part, and which do not, with the reason.
-
-    Parameters
-    ----------
-    missing
-        How many rows of the catalogue have no files in the folder: a catalogue may cover more.
-    """
+    """How many objects take part, and which do not, with the reason."""
 
     objects: int
     skipped: list[Rejection]
-    missing: int = 0
+    #: How many rows of the catalogue have no files in the folder: a catalogue may cover more.
+    missing: int
 
 
 def prepare_sample(recipe: SampleRecipe, store: Path) -> Sample:
@@ -101,13 +87,10 @@ def prepare_sample(recipe: SampleRecipe, store: Path) -> Sample:
             f"{recipe.data}: {len(skipped)} of {count + len(skipped)} objects had to be skipped, "
             f"more than {MOST_SKIPPED:.0%} (first: {first.id}: {first.reason})"
         )
-    content = {
-        "catalogue": None if catalogue is None else catalogue.name,
-        "where": where,
-        **asdict(Sample(count, skipped, missing)),
-    }
+    sample = Sample(count, skipped, missing)
+    content = {"catalogue": catalogue and catalogue.name, "where": where, **asdict(sample)}
     write_content(note, json.dumps(content, indent=1), overwrite=True)
-    return Sample(count, skipped, missing)
+    return sample
 
 
 def _usable(image: SkyImage | PellucidError) -> SkyImage | PellucidError:
@@ -134,29 +117,21 @@ def _selected(
                 f"{recipe.data}: has no catalogue; --catalogue names a table of ids and redshifts"
             )
         return list(objects), [], ()
-    table = read_catalogue(catalogue)
-    column = _column(catalogue, table.colnames, ID_COLUMNS, "ids")
-    where, without = recipe.where or (), set[str]()
+    columns = read_catalogue(catalogue).colnames
+    column = _column(catalogue, columns, ID_COLUMNS, "ids")
+    table = open_catalogue(catalogue, column)
+    ids, where = np.array(table.text(column)), recipe.where or ()
+    skipped: list[Rejection] = []
     if recipe.where is None and not composites:
-        redshift = _column(catalogue, table.colnames, REDSHIFT_COLUMNS, "redshifts")
+        redshift = _column(catalogue, columns, REDSHIFT_COLUMNS, "redshifts")
         where = f"{redshift} > {REDSHIFTS[0]}", f"{redshift} < {REDSHIFTS[1]}"
-        try:
-            known = np.isfinite(np.ma.filled(np.ma.asarray(table[redshift], dtype=float), np.nan))
-        except ValueError as error:
-            raise InputError(
-                f"{catalogue}: column {redshift} holds no numbers ({error})"
-            ) from error
-        ids = select_ids(catalogue, (), column)
-        without = {name for name, good in zip(ids, known, strict=True) if not good} & set(objects)
-    wanted: dict[str, None] = {}
-    skipped = [Rejection(name, f"has no redshift in {catalogue.name}") for name in sorted(without)]
-    for name in select_ids(catalogue, where, column):
-        if name in wanted:
-            reason = f"stands twice in {catalogue.name}; its first row counts"
-            skipped.append(Rejection(name, reason))
-        else:
-            wanted[name] = None
-    return list(wanted), skipped, where
+        without = set(ids[~np.isfinite(table.numbers(redshift))].tolist()) & set(objects)
+        reason = f"has no redshift in {catalogue.name}"
+        skipped += [Rejection(name, reason) for name in sorted(without)]
+    rows = Counter(ids[table.meets(where)].tolist())
+    reason = f"stands twice in {catalogue.name}; its first row counts"
+    skipped += [Rejection(name, reason) for name in (rows - Counter(list(rows))).elements()]
+    return list(rows), skipped, where
 
 
 def _found_catalogue(data: Path) -> Path | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,33 +21,22 @@ NEIGHBOURS = 5
 COMPONENTS = 32
 
 
-@dataclass(frozen=True)
-class Looks:
-    """What an image looks like, in numbers that tell kinds of galaxies apart.
+class Looks(NamedTuple):
+    """What an image looks like, in numbers that tell kinds of galaxies apart."""
 
-    Parameters
-    ----------
-    colour
-        Of the bluest over the reddest band in the aperture, magnitudes; large is red.
-    concentration
-        Of the aperture's light, the share within a third of its radius.
-    asymmetry
-        Σ |f − f turned by 180°| / Σ |f| in the aperture (Conselice 2003, ApJS 147, 1,
-        doi:10.1086/375001), bands averaged.
-    texture
-        Σ |f₁ − f₄| / Σ |f₁| between a quarter and four fifths of the aperture's radius, where f₁
-        and f₄ are smoothed by Gaussians of 1 and 4 pixels: arms and clumps, not noise.
-    ellipticity
-        |e| of the second moments, 0 is round.
-    radius
-        Of Kron's aperture, pixels.
-    """
-
+    #: Of the bluest over the reddest band in the aperture, magnitudes; large is red.
     colour: float
+    #: Of the aperture's light, the share within a third of its radius.
     concentration: float
+    #: Σ |f − f turned by 180°| / Σ |f| in the aperture (Conselice 2003, ApJS 147, 1,
+    #: doi:10.1086/375001), bands averaged.
     asymmetry: float
+    #: Σ |f₁ − f₄| / Σ |f₁| between a quarter and four fifths of the aperture's radius, where f₁
+    #: and f₄ are smoothed by Gaussians of 1 and 4 pixels: arms and clumps, not noise.
     texture: float
+    #: |e| of the second moments, 0 is round.
     ellipticity: float
+    #: Of Kron's aperture, pixels.
     radius: float
 
 
@@ -94,12 +83,14 @@ def by_kind(galaxies: Sequence[Looks | None], count: int) -> dict[str, list[int]
     symmetric; spirals large, textured, blue and not concentrated. No label says so: the eye has
     the last word.
     """
+    from scipy.stats import rankdata
+
     known = {place: galaxy for place, galaxy in enumerate(galaxies) if galaxy is not None}
     places = list(known)
-    colour, concentration, asymmetry, texture, flattening, radius = (
-        _ranks([getattr(galaxy, field.name) for galaxy in known.values()])
-        for field in fields(Looks)
-    )
+    numbers = np.reshape(list(known.values()), (-1, len(Looks._fields)))
+    ranks = rankdata(numbers, method="ordinal", axis=0) - 1.0
+    ranks /= max(len(ranks) - 1, 1)  # 0 is the lowest, 1 the highest
+    colour, concentration, asymmetry, texture, flattening, radius = ranks.T
     merit = {
         MERGER: 2 * asymmetry + radius,
         EARLY: concentration + colour - asymmetry - flattening,
@@ -117,18 +108,9 @@ def by_kind(galaxies: Sequence[Looks | None], count: int) -> dict[str, list[int]
 def unlikeness(images: NDArray[np.float32], training: NDArray[np.float32]) -> NDArray[np.float64]:
     """Distance of each image to its nearest training images, in units of their own spread.
 
-    Coarse, stretched images are projected on the principal components of the training set, each
-    scaled to spread 1; the distance is the mean over the five nearest.
-
-    Parameters
-    ----------
-    images, training
-        As `coarse` gives them, shape (object, feature).
-
-    Returns
-    -------
-    NDArray
-        Shape (object,).
+    Images as `coarse` gives them, shape (object, feature), are projected on the principal
+    components of the training set, each scaled to spread 1; the distance is the mean over the
+    five nearest, shape (object,).
     """
     from scipy.spatial import KDTree
 
@@ -150,9 +132,3 @@ def coarse(image: SkyImage) -> NDArray[np.float32]:
     top, left = (height - side * block) // 2, (width - side * block) // 2
     middle = value[:, top : top + side * block, left : left + side * block]
     return block_mean(middle, block, block).ravel()
-
-
-def _ranks(values: Sequence[float]) -> NDArray[np.float64]:
-    """Rank of each value, 0 the lowest to 1 the highest."""
-    order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
-    return order / max(len(values) - 1, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -36,13 +36,7 @@ Tested = tuple[str, int]
 
 @dataclass(frozen=True)
 class Gallery:
-    """A study's images and networks, opened when a figure asks for them.
-
-    Parameters
-    ----------
-    folder
-        Of the study.
-    """
+    """A study's images and networks, opened when a figure asks for them."""
 
     folder: Path
     preset: Preset
@@ -87,7 +81,7 @@ def draw_figures(folder: Path, preset: Preset, scores: Scores, output: Path) -> 
     kinds = _kinds(gallery, shown)
     files = []
     if kinds:
-        best = kinds[0][1]
+        _, best = kinds[0]
         turn = [(*kind, cells[k % len(cells)]) for k, kind in enumerate(kinds)]
         files.append(_draw(gallery, [("", best, shown)], output / "figure-2.png"))
         files.append(_draw(gallery, turn, output / "figure-3.png"))
@@ -128,23 +122,21 @@ def _draw(gallery: Gallery, rows: Sequence[tuple[str, Tested, Cell]], path: Path
     panels = []
     for _, (name, fold), cell in rows:
         scored = gallery.scored(name, fold, cell, *DECONVOLVED)
-        degraded = _panel(scored, DEGRADED)
-        note = f"{cell[0]:g}″, {cell[1]:g}σ\n{degraded.note}"
-        others = [_panel(scored, who) for who in (GAN, *DECONVOLVED)]
-        panels.append(
-            [Panel(to_rgb(scored.pair.sharp), name), Panel(degraded.picture, note), *others]
-        )
+        degraded, *others = (_panel(scored, who) for who in (DEGRADED, GAN, *DECONVOLVED))
+        degraded = replace(degraded, note=f"{cell[0]:g}″, {cell[1]:g}σ\n{degraded.note}")
+        panels.append([Panel(to_rgb(scored.pair.sharp), name), degraded, *others])
     return draw_comparison(panels, COLUMNS, [label for label, *_ in rows], path, overwrite=True)
 
 
 def _draw_grid(gallery: Gallery, best: Tested, output: Path) -> list[Path]:
     """Figure A1 in three parts, each the whole grid of one object."""
-    preset, fair = gallery.preset, DECONVOLVED[0]
+    preset, (fair, _) = gallery.preset, DECONVOLVED
     scored = {cell: gallery.scored(*best, cell, fair) for cell in preset.cells()}
+    _, degraded, gan, lucy, _ = COLUMNS
     parts = {
-        "degraded": (DEGRADED, "degraded"),
-        "gan": (GAN, "GAN"),
-        "deconvolved": (fair, "Lucy–Richardson"),
+        "degraded": (DEGRADED, degraded),
+        "gan": (GAN, gan),
+        "deconvolved": (fair, lucy),
     }
     return [
         draw_comparison(

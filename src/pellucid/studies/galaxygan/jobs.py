@@ -35,24 +35,16 @@ WATCHED = 16
 
 @dataclass(frozen=True)
 class Job:
-    """One cell of the grid on one fold.
+    """One cell of the grid on one fold."""
 
-    Parameters
-    ----------
-    kind
-        Every deconvolution, or one network trained and tested.
-    fwhm, noise
-        The cell: arcsec, and units of the original's noise.
-    fold
-        The fold tested on.
-    images
-        How many images a network is trained on; None takes all of the other folds.
-    """
-
+    #: Every deconvolution, or one network trained and tested.
     kind: Literal["deconvolution", "gan"]
+    #: The cell: arcsec, and units of the original's noise.
     fwhm: float
     noise: float
+    #: The fold tested on.
     fold: int
+    #: How many images a network is trained on; None takes all of the other folds.
     images: int | None = None
 
     @property
@@ -105,8 +97,8 @@ def _found(folder: Path, preset: Preset, job: Job) -> dict[str, Any]:
     restorers, settings = (_gan if job.kind == "gan" else _deconvolutions)(
         folder, preset, job, store, fold
     )
-    scoring = score_pairs(store, fold.tested, restorers, seed=preset.seed)
-    scores = [scored.metrics for scored in scoring]
+    scored = score_pairs(store, fold.tested, restorers, seed=preset.seed)
+    scores = [some.metrics for some in scored]
     return {
         "job": asdict(job),
         "ids": [store.ids[index] for index in fold.tested],
@@ -130,10 +122,7 @@ class Fold:
 
 
 def fold_for(store: MadePairs, preset: Preset, number: int) -> Fold:
-    """A fold, the same for every cell and every method.
-
-    Objects are taken in an order that the seed draws, so that less is a part of more.
-    """
+    """A fold, the same for every cell and method, in the seed's order: less is a part of more."""
     folds = np.array([fold_of(name) for name in store.ids])
     order = np.random.default_rng([preset.seed, 4550]).permutation(len(folds))
     training, tested = order[folds[order] != number], order[folds[order] == number]
@@ -169,12 +158,8 @@ def _gan(
     # The same result to the last bit wherever a job runs and however often it was interrupted;
     # and cores are better used by other jobs.
     torch.set_num_threads(1)
-    recipe = preset.recipe.model_copy(
-        update={
-            "name": job.name,
-            "description": f'GalaxyGAN for {job.fwhm:g}" of blur and noise at {job.noise:g} sigma',
-        }
-    )
+    description = f'GalaxyGAN for {job.fwhm:g}" of blur and noise at {job.noise:g} sigma'
+    recipe = preset.recipe.model_copy(update={"name": job.name, "description": description})
     watched, training = fold.training[:WATCHED], fold.training[WATCHED:][: job.images]
     rule = f"fold {job.fold} of {FOLDS} by SHA-256 of the object's id, and {len(watched)} to watch"
     model = train_network(folder, job.name, recipe, store, Split(training, watched, rule))

@@ -34,8 +34,10 @@ PSNR: dict[str, tuple[tuple[float, ...], ...]] = {
 LEARNING_CURVE = {5: 34.6, 10: 36.0, 100: 37.7, 2000: 37.9}
 
 
-def published(restorer: str, fwhm: float, noise: float) -> float | None:
-    """The paper's PSNR of a cell; None where it has none."""
+def published(restorer: str, fwhm: float, noise: float, images: int | None = None) -> float | None:
+    """The paper's PSNR of a cell, or of a network trained on so many images; None without."""
+    if images is not None:
+        return LEARNING_CURVE.get(images)
     if restorer not in PSNR or fwhm not in FWHM or noise not in NOISE:
         return None
     return PSNR[restorer][NOISE.index(noise)][FWHM.index(fwhm)]

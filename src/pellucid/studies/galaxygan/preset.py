@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, PositiveFloat, PositiveInt, model_validator
 
 from pellucid.optics import Degradation
 from pellucid.settings import read_named, shipped_files
 from pellucid.training.galaxygan import GalaxyGANRecipe
 
-Count = Annotated[int, Field(gt=0)]
-Positive = Annotated[float, Field(gt=0)]
 #: FWHM of the added blur in arcsec, and noise in units of the original's.
-Cell = tuple[Positive, Positive]
+Cell = tuple[PositiveFloat, PositiveFloat]
 T = TypeVar("T")
 
 
@@ -24,26 +22,22 @@ def _each_once(values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
-Axis = Annotated[tuple[Positive, ...], Field(min_length=1), AfterValidator(_each_once)]
+Axis = Annotated[tuple[PositiveFloat, ...], Field(min_length=1), AfterValidator(_each_once)]
 
 
-class LearningCurve(BaseModel):
+class LearningCurve(BaseModel, extra="forbid", frozen=True):
     """Table 1d: one cell, trained on fewer and fewer images."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     cell: Cell = (1.8, 2.0)
-    images: Annotated[tuple[Count, ...], AfterValidator(_each_once)] = (5, 10, 100, 2000)
-    folds: Count = 1
+    images: Annotated[tuple[PositiveInt, ...], AfterValidator(_each_once)] = (5, 10, 100, 2000)
+    folds: PositiveInt = 1
 
 
-class Preset(BaseModel):
+class Preset(BaseModel, extra="forbid", frozen=True):
     """Everything that decides what the study computes; an unknown key is an error.
 
     The grid, the folds and the learning curve are the paper's where nothing is said.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     description: str = ""
@@ -57,18 +51,18 @@ class Preset(BaseModel):
     gan_cells: Annotated[tuple[Cell, ...], AfterValidator(_each_once)] | None = None
     learning_curve: LearningCurve | None = LearningCurve()
     #: Objects tested on in each fold; None takes all of it.
-    test_objects: Count | None = None
+    test_objects: PositiveInt | None = None
     #: Training objects on which the iterations of the fair deconvolutions are chosen.
-    tuning_objects: Count = 16
+    tuning_objects: PositiveInt = 16
     seed: int = 2017
     #: How each cell's network is trained.
     recipe: GalaxyGANRecipe
 
     @model_validator(mode="after")
     def _cells_of_the_grid(self) -> Preset:
-        curve = self.learning_curve
         asked = [("gan_cells", cell) for cell in self.cells_of_gan()]
-        asked += [("learning_curve.cell", curve.cell)] if curve else []
+        if self.learning_curve:
+            asked.append(("learning_curve.cell", self.learning_curve.cell))
         for key, cell in asked:
             if cell not in self.cells():
                 raise ValueError(f"{key}: {list(cell)} lies outside the grid")

@@ -78,8 +78,8 @@ class Scores:
 
     def shared_folds(self, cell: Cell) -> list[int]:
         """The folds on which every restorer of a cell was scored."""
-        scored = [set(folds) for folds in self.of_cell(cell).values()]
-        return sorted(set.intersection(*scored)) if scored else []
+        scored = list(self.of_cell(cell).values())
+        return sorted(set(scored[0]).intersection(*scored)) if scored else []
 
     def mean(self, key: Key, metric: str, folds: Iterable[int] | None = None) -> Mean | None:
         """A metric over all folds scored, or some of them; None where nothing was scored.
@@ -88,24 +88,23 @@ class Scores:
         that a failure does not make its method look better.
         """
         scored = self.folds.get(key, {})
-        chosen = [fold for fold in (scored if folds is None else folds) if fold in scored]
-        good = [scored[fold][metric][self._measured(key, metric, fold)] for fold in chosen]
+        rivals = [scored, *self.of_cell((key.fwhm, key.noise)).values()]
+        good = []
+        for fold in scored if folds is None else folds:
+            if fold in scored:
+                values = [some[fold][metric] for some in rivals if fold in some]
+                good.append(scored[fold][metric][np.isfinite(values).all(axis=0)])
         means = [float(some.mean()) for some in good if some.size]
         return _mean(means, sum(some.size for some in good)) if means else None
-
-    def _measured(self, key: Key, metric: str, fold: int) -> NDArray[np.bool_]:
-        rivals = [self.folds[key], *self.of_cell((key.fwhm, key.noise)).values()]
-        values = [folds[fold][metric] for folds in rivals if fold in folds]
-        return np.asarray(np.isfinite(values).all(axis=0))
 
     def margin(self, cell: Cell, metric: str = "psnr") -> tuple[str, Mean] | None:
         """The best deconvolution of a cell on the GAN's folds, and the GAN's lead over it."""
         gan = self.folds.get(Key(GAN, *cell), {})
-        rivals = [name for name in self.of_cell(cell) if name not in (GAN, DEGRADED)]
         means = {
             name: mean.mean
-            for name in rivals
-            if (mean := self.mean(Key(name, *cell), metric, gan)) is not None
+            for name in self.of_cell(cell)
+            if name not in (GAN, DEGRADED)
+            and (mean := self.mean(Key(name, *cell), metric, gan)) is not None
         }
         if not means:
             return None

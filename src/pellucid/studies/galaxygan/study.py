@@ -58,14 +58,6 @@ def run_study(
         Do only the i-th of N shares, as ``"i/N"``; implies ``resume``.
     progress
         Wraps the finished jobs, e.g. to draw a bar, given their number.
-
-    Raises
-    ------
-    UsageError
-        When the folder holds a study already, or another one than asked for, or torch is not
-        installed.
-    InputError
-        When the sample is bad.
     """
     planned = plan(preset)
     jobs = share(planned, shard)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.evaluation.tables import finite, markdown_table
 from pellucid.studies.galaxygan.jobs import DEGRADED, GAN, Job, plan
-from pellucid.studies.galaxygan.paper import LEARNING_CURVE, published
+from pellucid.studies.galaxygan.paper import published
 from pellucid.studies.galaxygan.preset import Cell, Preset
 from pellucid.studies.galaxygan.scores import Key, Mean, Scores
 
@@ -52,8 +52,6 @@ def markdown(preset: Preset, scores: Scores) -> str:
         _curve_table(preset, scores),
         _lead_table(preset, scores),
         _margin_table(preset, scores),
-    ]
-    parts += [
         "# Beside it",
         "Deconvolutions without “as the paper” have a sky pedestal and the iterations that were "
         "best on training images; Wiener takes its noise from the image. All are told the exact "
@@ -72,27 +70,23 @@ def rows(preset: Preset, scores: Scores) -> list[dict[str, Any]]:
             mean = scores.mean(key, metric)
             if mean is None:
                 continue
-            paper = _published(preset, key) if metric == "psnr" else None
-            found.append(
-                {
-                    "restorer": key.restorer,
-                    "fwhm": key.fwhm,
-                    "noise": key.noise,
-                    "training_images": key.images,
-                    "metric": metric,
-                    "mean": round(mean.mean, 6),
-                    "error": finite(round(mean.error, 6)),
-                    "folds": mean.folds,
-                    "objects": mean.objects,
-                    "paper": paper,
-                    "difference": None if paper is None else round(mean.mean - paper, 6),
-                }
-            )
+            paper = published(*key) if metric == "psnr" else None
+            row = dict(zip(("restorer", "fwhm", "noise", "training_images"), key, strict=True))
+            row |= {
+                "metric": metric,
+                "mean": round(mean.mean, 6),
+                "error": finite(round(mean.error, 6)),
+                "folds": mean.folds,
+                "objects": mean.objects,
+                "paper": paper,
+                "difference": None if paper is None else round(mean.mean - paper, 6),
+            }
+            found.append(row)
     return found
 
 
 def _what(preset: Preset, scores: Scores) -> str:
-    """What was computed, in a sentence or two: numbers alone would be taken for the paper's GAN."""
+    """What was computed: numbers alone would be taken for the paper's GAN."""
     recipe = preset.recipe
     stretch = "clipped" if recipe.stretch.get("clip", True) else "not clipped"
     weights = f"{recipe.pixel_weight:g}"
@@ -110,23 +104,11 @@ def _what(preset: Preset, scores: Scores) -> str:
     )
 
 
-def _published(preset: Preset, key: Key) -> float | None:
-    curve = preset.learning_curve
-    if key.images is None:
-        return published(key.restorer, key.fwhm, key.noise)
-    return LEARNING_CURVE.get(key.images) if curve is not None else None
-
-
 def _paper_table(preset: Preset, scores: Scores, restorer: str, title: str) -> str:
-    rows = []
-    for noise in preset.noise:
-        cells = [
-            _beside(
-                scores.mean(Key(restorer, fwhm, noise), "psnr"), published(restorer, fwhm, noise)
-            )
-            for fwhm in preset.fwhm
-        ]
-        rows.append([f"{noise:g} σ", *cells])
+    rows = [
+        [f"{noise:g} σ", *(_beside(scores, Key(restorer, fwhm, noise)) for fwhm in preset.fwhm)]
+        for noise in preset.noise
+    ]
     headings = ["noise", *(f"{fwhm:g}″" for fwhm in preset.fwhm)]
     return _section(title, "", headings, rows, left=0)
 
@@ -135,20 +117,17 @@ def _curve_table(preset: Preset, scores: Scores) -> str:
     curve = preset.learning_curve
     if curve is None:
         return ""
-    fwhm, noise = curve.cell
     headings, cells = ["images"], ["PSNR"]
     for images in curve.images:
-        settings = scores.settings.get(Job("gan", fwhm, noise, 0, images), {})
+        settings = scores.settings.get(Job("gan", *curve.cell, 0, images), {})
         given = settings.get("trained_on", images)
-        enough = given == images
-        headings.append(str(images) if enough else f"{images} (there were {given})")
-        mean = scores.mean(Key(GAN, fwhm, noise, images), "psnr")
-        cells.append(_beside(mean, LEARNING_CURVE.get(images) if enough else None))
-    whole = scores.mean(Key(GAN, fwhm, noise), "psnr", range(curve.folds))
+        headings.append(str(images) if given == images else f"{images} (there were {given})")
+        cells.append(_beside(scores, Key(GAN, *curve.cell, images), given == images))
+    whole = scores.mean(Key(GAN, *curve.cell), "psnr", range(curve.folds))
     return _section(
         "Table 1d: PSNR (dB) of the GAN by the number of training images",
-        f"At {fwhm:g}″ and {noise:g} σ, folds: {curve.folds}. The paper does not say at which cell "
-        "its own was made.",
+        f"At {curve.cell[0]:g}″ and {curve.cell[1]:g} σ, folds: {curve.folds}. The paper does not "
+        "say at which cell its own was made.",
         [*headings, "all"],
         [[*cells, _number(whole, 2)]],
     )
@@ -217,7 +196,9 @@ def _cell(cell: Cell) -> str:
     return f"{cell[0]:g}″, {cell[1]:g} σ"
 
 
-def _beside(mean: Mean | None, paper: float | None) -> str:
+def _beside(scores: Scores, key: Key, comparable: bool = True) -> str:
+    """Our PSNR, and in brackets the paper's and the difference, where they can be compared."""
+    mean, paper = scores.mean(key, "psnr"), published(*key) if comparable else None
     if mean is None:
         return "–" if paper is None else f"– ({paper:.1f})"
     if paper is None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pellucid.data.mosaics.mosaic import Mosaic, open_mosaic
 from pellucid.data.mosaics.tile import Tile
@@ -55,12 +55,12 @@ def open_fields(files: list[Path], band: str) -> tuple[Mosaic, Mosaic]:
     sharp = open_mosaic(files, SHARP_HDU, zero_point=SHARP_ZERO_POINT)
     blurred = open_mosaic(files, f"HSC_{band}", zero_point=BLURRED_ZERO_POINT)
     plane = BANDS.index(band)
-    return (
-        replace(sharp, tiles=tuple(_with_psf(t, "HST_PSF", 0, sharp) for t in sharp.tiles)),
-        replace(
-            blurred, tiles=tuple(_with_psf(t, "HSC_PSF", plane, blurred) for t in blurred.tiles)
-        ),
+    with_psfs = (
+        replace(mosaic, tiles=tuple(_with_psf(tile, name, k, mosaic) for tile in mosaic.tiles))
+        for mosaic, name, k in ((sharp, "HST_PSF", 0), (blurred, "HSC_PSF", plane))
     )
+    sharp, blurred = with_psfs
+    return sharp, blurred
 
 
 def is_calibrated(path: Path) -> bool:
@@ -78,18 +78,24 @@ def is_calibrated(path: Path) -> bool:
 
 def groups_of(mosaic: Mosaic) -> list[int]:
     """A number for each tile, the same for tiles that may share sky."""
-    middles = []
-    for tile in mosaic.tiles:
-        place = tile.wcs.pixel_to_world(0.5 * tile.shape[1] - 0.5, 0.5 * tile.shape[0] - 0.5)
-        middles.append((place.ra.deg, place.dec.deg))
-    ra, dec = np.array(middles).T
-    east = (ra[:, None] - ra + 180.0) % 360.0 - 180.0
-    distance = 3600.0 * np.hypot(east * np.cos(np.radians(dec)), dec[:, None] - dec)
+    places = [
+        tile.wcs.pixel_to_world(*(0.5 * np.array(tile.shape[::-1]) - 0.5)) for tile in mosaic.tiles
+    ]
+    ra, dec = np.array([(place.ra.deg, place.dec.deg) for place in places]).T
+    distance = apart(ra[:, None], dec[:, None], ra, dec)
     reach = 0.5 * mosaic.pixel_scale * np.array([np.hypot(*tile.shape) for tile in mosaic.tiles])
     from scipy.sparse.csgraph import connected_components
 
     shared = distance < np.maximum(APART, reach[:, None] + reach)
-    return [int(each) for each in connected_components(shared)[1]]
+    return connected_components(shared)[1].tolist()
+
+
+def apart(ra: ArrayLike, dec: ArrayLike, other_ra: ArrayLike, other_dec: ArrayLike) -> NDArray:
+    """Arcsec between places in degrees."""
+    from astropy.coordinates import angular_separation
+
+    places = map(np.radians, (ra, dec, other_ra, other_dec))
+    return 3600.0 * np.degrees(angular_separation(*places))
 
 
 def _with_psf(tile: Tile, name: str, plane: int, mosaic: Mosaic) -> Tile:

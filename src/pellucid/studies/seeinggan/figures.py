@@ -67,13 +67,11 @@ class Gallery:
     def drawn(self, scored: Scored, scores: Metrics, metrics: Sequence[str]) -> list[Panel]:
         margin = self.preset.galaxies.margin_pixels()
         truth = inner(scored.pair.sharp, margin)
-        return [
-            Panel(picture(truth, truth)),
-            *(
-                Panel(picture(inner(made.image, margin), truth), _note(scores[who], metrics))
-                for who, made in scored.restored.items()
-            ),
-        ]
+        panels = [Panel(picture(truth, truth))]
+        for who, made in scored.restored.items():
+            shown = picture(inner(made.image, margin), truth)
+            panels.append(Panel(shown, _note(scores[who], metrics)))
+        return panels
 
 
 def draw_figures(gallery: Gallery, output: Path) -> list[Path]:
@@ -82,10 +80,13 @@ def draw_figures(gallery: Gallery, output: Path) -> list[Path]:
     best, *others = gallery.spread(EXAMPLES + 1)
     rest = [name for name in gallery.by_gain if name not in (best, *others)]
     all_scores = ("cw_ssim", "ssim", "psnr")
-    samples = [gallery.panels(name, (SUBARU,), ()) for name in shown]
+    pairs = [
+        [replace(one, note=name) for one in gallery.panels(name, (SUBARU,), ())] for name in shown
+    ]
+    across = min(ACROSS, len(shown))
     drawn = [
-        _draw_samples(samples, shown, 0, "HST", output / "figure-4.png"),
-        _draw_samples(samples, shown, 1, "Subaru", output / "figure-5.png"),
+        _draw_grid([hst for hst, _ in pairs], ["HST"] * across, output / "figure-4.png"),
+        _draw_grid([seen for _, seen in pairs], ["Subaru"] * across, output / "figure-5.png"),
         _draw_layers(gallery, output / "figure-6.png"),
         _draw_trios(gallery, [best], all_scores, output / "figure-7.png"),
         _draw_trios(gallery, others or [best], ("cw_ssim",), output / "figure-8.png"),
@@ -106,14 +107,6 @@ def picture(image: SkyImage, truth: SkyImage) -> NDArray[np.uint8]:
     top = max(float(np.nanpercentile(truth.flux[0], 99.8)) / noise, 10.0)
     grey = to_pixels(asinh_scale(np.nan_to_num(image.flux[0]) / noise, top))
     return np.repeat(grey[..., None], 3, axis=-1)
-
-
-def _draw_samples(
-    samples: list[list[Panel]], names: list[str], side: int, telescope: str, path: Path
-) -> Path:
-    """Nine galaxies as one telescope saw them."""
-    panels = [replace(pair[side], note=name) for pair, name in zip(samples, names, strict=True)]
-    return _draw_grid(panels, [telescope] * min(ACROSS, len(panels)), path)
 
 
 def _draw_trios(gallery: Gallery, names: list[str], metrics: Sequence[str], path: Path) -> Path:
@@ -145,14 +138,10 @@ def _draw_grid(panels: list[Panel], headings: list[str], path: Path) -> Path:
 
 def _draw_layers(gallery: Gallery, path: Path) -> Path:
     """The same galaxies by networks whose perceptual loss was in other layers."""
-    restorers: dict[str, Restorer] = {
-        "Subaru": gallery.restorers[SUBARU],
-        **{
-            layer: load_restorer(model_file(gallery.folder, layer))
-            for layer in gallery.preset.layers
-        },
-        "the model": gallery.restorers[SEEINGGAN],
-    }
+    restorers = {"Subaru": gallery.restorers[SUBARU]}
+    for layer in gallery.preset.layers:
+        restorers[layer] = load_restorer(model_file(gallery.folder, layer))
+    restorers["the model"] = gallery.restorers[SEEINGGAN]
     names = gallery.by_gain[:LAYERED]
     rows = []
     for name in names:

@@ -13,6 +13,7 @@ from pellucid.data.mosaics.segments import r90, segment
 from pellucid.data.mosaics.tile import Tile
 from pellucid.data.rejection import Rejection
 from pellucid.errors import InputError
+from pellucid.studies.seeinggan.fields import apart
 
 #: A field named so was taken around a quasar, which lies within so many arcsec of its middle.
 QUASAR, QUASAR_WITHIN = "qso", 1.5
@@ -22,17 +23,7 @@ SAME = 0.5
 
 @dataclass(frozen=True)
 class Found:
-    """A galaxy that takes part.
-
-    Parameters
-    ----------
-    source
-        Its id, place and R90 in the blurred image.
-    field
-        Name of its field.
-    magnitude
-        AB, in the blurred band.
-    """
+    """A galaxy, with its R90 in the blurred image, its field's name and AB magnitude there."""
 
     source: Source
     field: str
@@ -80,15 +71,12 @@ def once(galaxies: Iterable[Found]) -> tuple[list[Found], list[Rejection]]:
     kept: list[Found] = []
     left_out: list[Rejection] = []
     for galaxy in galaxies:
-        same = next((other for other in kept if _apart(other.source, galaxy.source) < SAME), None)
-        if same is None:
+        here = galaxy.source.ra, galaxy.source.dec
+        same = (
+            some.source for some in kept if apart(some.source.ra, some.source.dec, *here) < SAME
+        )
+        if (twin := next(same, None)) is None:
             kept.append(galaxy)
         else:
-            left_out.append(Rejection(galaxy.source.id, f"the same as {same.source.id}"))
+            left_out.append(Rejection(galaxy.source.id, f"the same as {twin.id}"))
     return kept, left_out
-
-
-def _apart(first: Source, second: Source) -> float:
-    """Arcsec, for what is near."""
-    east = (first.ra - second.ra + 180.0) % 360.0 - 180.0
-    return 3600.0 * float(np.hypot(east * np.cos(np.radians(first.dec)), first.dec - second.dec))

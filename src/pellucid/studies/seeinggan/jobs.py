@@ -16,14 +16,7 @@ from pellucid.files import write_content
 from pellucid.restoration import ClassicalRestorer, Restorer, load_restorer
 from pellucid.sky import gaussian_psf
 from pellucid.stretch import NoiseStretch
-from pellucid.studies.folder import (
-    PATIENCE,
-    do_once,
-    locked,
-    model_file,
-    train_network,
-    undamaged,
-)
+from pellucid.studies.folder import PATIENCE, do_once, locked, model_file, train_network, undamaged
 from pellucid.studies.seeinggan.preset import Preset
 from pellucid.studies.seeinggan.sample import Parts, read_sample, real_store, training_pairs
 from pellucid.studies.seeinggan.scores import FILE

@@ -5,22 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from pellucid.settings import read_named, shipped_files
 from pellucid.training.seeinggan import SeeingGANRecipe
 
-Count = Annotated[int, Field(gt=0)]
-Positive = Annotated[float, Field(gt=0)]
 
-
-class Settings(BaseModel):
-    """Every part of a preset: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Galaxies(Settings):
+class Galaxies(BaseModel, extra="forbid", frozen=True):
     """Which galaxies of the fields take part, and how they are cut."""
 
     #: The blurred band, as the extension's name has it.
@@ -28,11 +19,11 @@ class Galaxies(Settings):
     #: AB, in the blurred band.
     faintest: float = 23.5
     #: Half-light radius in the sharp image, arcsec: what is smaller is a star or looks like one.
-    smallest: Positive = 0.15
+    smallest: PositiveFloat = 0.15
     #: Pixels along the side of the common grid, which holds 2 R90 as in the paper.
-    size: Count = 256
+    size: PositiveInt = 256
     #: Of R90, around what is scored: sky and light from there help every restoration alike.
-    margin: Annotated[float, Field(ge=0)] = 0.5
+    margin: NonNegativeFloat = 0.5
     #: Every so manieth group of fields is tested on, the others are learned from.
     parts: Annotated[int, Field(ge=2)] = 2
 
@@ -41,24 +32,24 @@ class Galaxies(Settings):
         return round(0.5 * self.size * self.margin)
 
 
-class Simulation(Settings):
+class Simulation(BaseModel, extra="forbid", frozen=True):
     """Pairs made from galaxies that the sharp telescope saw elsewhere."""
 
-    pairs: Count = 3000
-    size: Count = 128
+    pairs: PositiveInt = 3000
+    size: PositiveInt = 128
     #: Arcsec.
-    pixel_scale: Positive = 0.042
+    pixel_scale: PositiveFloat = 0.042
 
 
-class Stage(Settings):
+class Stage(BaseModel, extra="forbid", frozen=True):
     """A network trained further: on which pairs, and how."""
 
     data: Literal["simulated", "real"]
     recipe: SeeingGANRecipe
 
 
-class Preset(Settings):
-    """Everything that decides what the study computes."""
+class Preset(BaseModel, extra="forbid", frozen=True):
+    """Everything that decides what the study computes; an unknown key is an error."""
 
     name: str
     description: str = ""
@@ -71,11 +62,11 @@ class Preset(Settings):
     #: Figure 6: a stage once more, with the perceptual loss in each of these layers.
     layers: tuple[str, ...] = ("conv5_4", "conv3_3")
     #: Which stage, from 1; None is the last.
-    layer_stage: Count | None = None
+    layer_stage: PositiveInt | None = None
     #: How it is trained then; None is that stage's own recipe.
     layer_recipe: SeeingGANRecipe | None = None
     #: Iterations of Richardson-Lucy from which the galaxies that are learned from choose.
-    iterations: Annotated[tuple[Count, ...], Field(min_length=1)] = (5, 10, 20, 40, 80)
+    iterations: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (5, 10, 20, 40, 80)
 
     @model_validator(mode="after")
     def _stages_have_data(self) -> Preset:
@@ -89,27 +80,19 @@ class Preset(Settings):
         """The name of the network that is tested."""
         return f"stage-{len(self.stages)}"
 
-    def layer_networks(self) -> dict[str, Stage]:
-        """What is trained for figure 6, by the layer."""
-        stage = self.stages[(self.layer_stage or len(self.stages)) - 1]
-        recipe = self.layer_recipe or stage.recipe
-        changes = {
-            layer: {"perceptual_layer": layer, "name": f"{recipe.name}-{layer}"}
-            for layer in self.layers
-        }
-        return {
-            layer: stage.model_copy(update={"recipe": recipe.model_copy(update=some)})
-            for layer, some in changes.items()
-        }
-
     def networks(self) -> dict[str, tuple[Stage, str | None]]:
         """Every network by its name: how it is trained, and the name of the one it begins with."""
-        stages = {
+        networks = {
             f"stage-{number}": (stage, f"stage-{number - 1}" if number > 1 else None)
             for number, stage in enumerate(self.stages, 1)
         }
-        before = stages[f"stage-{self.layer_stage or len(self.stages)}"][1]
-        return stages | {layer: (stage, before) for layer, stage in self.layer_networks().items()}
+        stage, before = networks[f"stage-{self.layer_stage or len(self.stages)}"]
+        recipe = self.layer_recipe or stage.recipe
+        for layer in self.layers:  # figure 6's
+            changed = {"perceptual_layer": layer, "name": f"{recipe.name}-{layer}"}
+            again = stage.model_copy(update={"recipe": recipe.model_copy(update=changed)})
+            networks[layer] = again, before
+        return networks
 
 
 def read_preset(name: str | Path) -> Preset:

@@ -22,18 +22,13 @@ from pellucid.errors import InputError, PellucidError
 from pellucid.files import write_content
 from pellucid.sources import half_light_radius
 from pellucid.studies.folder import undamaged
-from pellucid.studies.seeinggan.fields import (
-    field_files,
-    groups_of,
-    is_calibrated,
-    open_fields,
-)
+from pellucid.studies.seeinggan.fields import field_files, groups_of, is_calibrated, open_fields
 from pellucid.studies.seeinggan.galaxies import Found, find_galaxies, once
 from pellucid.studies.seeinggan.preset import Preset
 from pellucid.studies.seeinggan.simulated import simulate
 
 #: Files of the study's folder.
-REAL, TUNING, SIMULATED, NOTE = "real.h5", "tuning.h5", "simulated.h5", "sample.json"
+FILES = REAL, TUNING, SIMULATED, NOTE = "real.h5", "tuning.h5", "simulated.h5", "sample.json"
 #: In the data: a store that `pellucid pairs-observed` made, and galaxies to simulate pairs from.
 STORE, GALAXIES = "pairs.h5", "hst_galaxies.npz"
 #: Windows that a network is tuned on keep so far (arcsec) from a field's edge.
@@ -184,10 +179,8 @@ def _from_fields(preset: Preset, data: Path, output: Path) -> Parts:
     if first is None:
         why = f" (e.g. {left_out[-1].id}: {left_out[-1].reason})" if left_out else ""
         raise InputError(f"{files[0].parent}: no galaxy of its {len(files)} fields takes part{why}")
-    provenance = {
-        "files": [tile.path.name for tile in blurred.tiles],
-        "band": preset.galaxies.band,
-    }
+    names = [tile.path.name for tile in blurred.tiles]
+    provenance = {"files": names, "band": preset.galaxies.band}
     bands = (preset.galaxies.band.lower(),)
     both = itertools.chain([first], some)
     write_observed(output / REAL, both, bands, None, provenance, overwrite=True)

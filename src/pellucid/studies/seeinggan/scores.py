@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,10 @@ def read_scores(folder: Path) -> tuple[Scores, dict[str, Any]]:
     path = folder / FILE
     with undamaged(path):
         content = json.loads(path.read_text())
-        scores = {
-            name: {
-                restorer: {
-                    metric: float("nan") if value is None else value
-                    for metric, value in row.items()
-                }
-                for restorer, row in rows.items()
-            }
-            for name, rows in content["scores"].items()
-        }
-        return scores, content["settings"]
+        for rows in content["scores"].values():
+            for row in rows.values():
+                row |= {metric: math.nan for metric, value in row.items() if value is None}
+        return content["scores"], content["settings"]
 
 
 def values(scores: Scores, restorer: str, metric: str) -> NDArray[np.float64]:

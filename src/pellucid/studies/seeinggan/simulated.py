@@ -32,18 +32,9 @@ def simulate(
 ) -> None:
     """Write a store of pairs of galaxies from elsewhere, seen through HSC and Suprime-Cam.
 
-    HSC's PSFs are those of the fields that are learned from, and Moffat profiles of other nights.
-
-    Parameters
-    ----------
-    path
-        The galaxies: ``id``, ``mag`` (AB) and for each id an array (band, y, x).
-    store
-        Where the pairs go.
-    mosaics
-        (sharp, blurred), which bring the PSFs.
-    learned_from
-        Names of the fields whose PSFs may be used.
+    HSC's PSFs are those of the fields of the mosaics (sharp, blurred) that are ``learned_from``,
+    and Moffat profiles of other nights. The file at ``path`` holds ``id``, ``mag`` (AB) and for
+    each id an array (band, y, x).
     """
     assert preset.simulation is not None
     sharp, blurred = mosaics
@@ -77,13 +68,11 @@ def simulate(
     )
     if not watched or not others:
         raise InputError(f"{path}: {len(galaxies)} usable galaxies; {FOLDS} and more are needed")
-    settings = preset.simulation
-    scene = Scene(settings.size, settings.pixel_scale)
+    settings, seed = preset.simulation, preset.seed
+    scene, few = Scene(settings.size, settings.pixel_scale), max(1, settings.pairs // WATCHED)
     pairs = itertools.chain(
-        simulate_pairs(others, settings.pairs, scene, sharp_psf, cameras, preset.seed),
-        simulate_pairs(
-            watched, max(1, settings.pairs // WATCHED), scene, sharp_psf, cameras, preset.seed + 1
-        ),
+        simulate_pairs(others, settings.pairs, scene, sharp_psf, cameras, seed),
+        simulate_pairs(watched, few, scene, sharp_psf, cameras, seed + 1),
     )
     bands = (preset.galaxies.band.lower(),)
     write_observed(store, pairs, bands, None, {"galaxies": len(galaxies)}, True, "simulated")

@@ -16,15 +16,7 @@ from pellucid.studies.folder import locked, prepared, require_training, write_ta
 from pellucid.studies.seeinggan.figures import Gallery, draw_figures
 from pellucid.studies.seeinggan.jobs import Job, collect, plan, restorers, run_job
 from pellucid.studies.seeinggan.preset import Preset
-from pellucid.studies.seeinggan.sample import (
-    NOTE,
-    REAL,
-    SIMULATED,
-    TUNING,
-    Parts,
-    prepare_sample,
-    real_store,
-)
+from pellucid.studies.seeinggan.sample import FILES, Parts, prepare_sample, real_store
 from pellucid.studies.seeinggan.scores import FILE, read_scores
 from pellucid.studies.seeinggan.tables import markdown, rows, summary
 
@@ -56,16 +48,6 @@ def run_study(
         Wraps jobs that are done beside each other, e.g. to draw a bar, given their number.
     say
         Told what begins.
-
-    Raises
-    ------
-    UsageError
-        When the folder holds a study already, or another one, when a package is not installed, or
-        VGG-19 lacks a layer that the preset names.
-    InputError
-        When the data are bad.
-    TemporaryError
-        When another run is at the same study.
     """
     require_training("statmorph")
     _check_layers(preset)
@@ -78,8 +60,7 @@ def run_study(
     with locked(output, "study", patience=0.0):
         say("preparing the pairs")
         prepare = partial(prepare_sample, preset, data, output)
-        files = (REAL, TUNING, SIMULATED, NOTE, "work")
-        sample = prepared(output, record, resume, prepare, files)
+        sample = prepared(output, record, resume, prepare, (*FILES, "work"))
         if not (output / FILE).exists():
             for jobs in plan(preset, sample):
                 todo = [job for job in jobs if not job.done(output).exists()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -41,8 +42,8 @@ STRUCTURE = {
 
 def markdown(sample: Parts, scores: Scores) -> str:
     """All tables as a page."""
-    parts = [_table_1, _table_2, _sources, _structure]
-    return "\n".join([*(part(scores) for part in parts), _galaxies(sample, scores)])
+    parts = [part(scores) for part in (_table_1, _table_2, _sources, _structure)]
+    return "\n".join([*parts, _galaxies(sample, scores)])
 
 
 def rows(scores: Scores) -> list[dict[str, Any]]:
@@ -61,10 +62,10 @@ def gains(scores: Scores, restorer: str, metric: str = "cw_ssim") -> dict[str, f
     measured = np.isfinite(before) & np.isfinite(after) & (before != 0)
     gain = 100.0 * (after[measured] / before[measured] - 1.0)
     if not gain.size:
-        return dict.fromkeys(("mean", "deviation", "minimum", "maximum", "improved"), float("nan"))
+        return dict.fromkeys(("mean", "deviation", "minimum", "maximum", "improved"), math.nan)
     return {
         "mean": float(gain.mean()),
-        "deviation": float(gain.std(ddof=1)) if gain.size > 1 else float("nan"),
+        "deviation": float(gain.std(ddof=1)) if gain.size > 1 else math.nan,
         "minimum": float(gain.min()),
         "maximum": float(gain.max()),
         "improved": float((gain > 0).mean()),
@@ -106,11 +107,9 @@ def _table_2(scores: Scores) -> str:
     table = []
     for name in restorers(scores):
         if name != SUBARU:
-            gain = gains(scores, name)
-            cells = [
-                _number(gain[key], ".2f") for key in ("mean", "deviation", "minimum", "maximum")
-            ]
-            table.append([_called(name), *cells, _number(gain["improved"], ".0%")])
+            *gain, improved = gains(scores, name).values()
+            cells = [_number(value, ".2f") for value in gain]
+            table.append([_called(name), *cells, _number(improved, ".0%")])
     return _section(
         "Table 2: CW-SSIM gained over the Subaru image, per cent",
         ["", "mean", "standard deviation", "minimum", "maximum", "galaxies improved"],
@@ -121,14 +120,12 @@ def _table_2(scores: Scores) -> str:
 def _sources(scores: Scores) -> str:
     table = []
     for name in restorers(scores):
-        truth, shown, missed, ghosts = (
-            int(np.nansum(values(scores, name, f"sources_{key}")))
-            for key in ("truth", "restored", "missed", "ghosts")
-        )
+        kinds = ("truth", "restored", "missed", "ghosts")
+        counts = [int(np.nansum(values(scores, name, f"sources_{kind}"))) for kind in kinds]
+        truth, shown, missed, ghosts = counts
         completeness = f"{1 - missed / truth:.3f}" if truth else ""
         purity = f"{1 - ghosts / shown:.3f}" if shown else ""
-        counts = map(str, (truth, shown, missed, ghosts))
-        table.append([_called(name), *counts, completeness, purity])
+        table.append([_called(name), *map(str, counts), completeness, purity])
     return _section(
         "Sources: what is shown that HST does not have, and what is not shown that it has",
         ["", "HST's", "shown", "missed", "ghosts", "completeness", "purity"],
