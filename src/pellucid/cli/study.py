@@ -26,11 +26,6 @@ Scheduler = Annotated[
 study = typer.Typer(no_args_is_help=True, help="Run a paper's experiment, end to end.")
 
 
-@study.callback()
-def _study() -> None:
-    pass
-
-
 @study.command()
 def galaxygan(
     data: Annotated[

@@ -84,11 +84,14 @@ def finite(content: Any) -> Any:
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
+def with_error(mean: float, error: float, digits: int, sign: str = "") -> str:
+    """``mean ± error``, without the error where it is unknown."""
+    number = f"{mean:{sign}.{digits}f}"
+    return f"{number} ± {error:.{digits}f}" if math.isfinite(error) else number
+
+
 def _format(summary: Summary, digits: int) -> str:
-    if not summary.count:
-        return "–"
-    error = f" ± {summary.error:.{digits}f}" if math.isfinite(summary.error) else ""
-    return f"{summary.mean:.{digits}f}{error}"
+    return with_error(summary.mean, summary.error, digits) if summary.count else "–"
 
 
 def _row(cells: Sequence[str]) -> str:

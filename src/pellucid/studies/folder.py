@@ -33,13 +33,7 @@ class Busy(TemporaryError):
 
 
 def require_training(*more: str) -> None:
-    """Say before anything is done what would stop every network.
-
-    Parameters
-    ----------
-    more
-        Further packages that the study needs, from the extra ``sources``.
-    """
+    """Say before anything is done what would stop it: ``more`` is of the extra ``sources``."""
     extra = "train,sources" if more else "train"
     for name in ("torch", "filelock", *more):
         if importlib.util.find_spec(name) is None:
@@ -78,14 +72,8 @@ def prepared(
 ) -> Made:
     """Begin a study or join it, and prepare its sample; what is bad leaves nothing behind.
 
-    Parameters
-    ----------
-    record
-        What the folder computes.
-    prepare
-        Makes the sample, or reads what an earlier run made.
-    files
-        Files and folders that it writes.
+    The record says what the folder computes. ``prepare`` makes the sample, whose files and folders
+    are ``files``, or reads what an earlier run made.
     """
     begun = _begin(output, record, resume)
     try:
@@ -164,12 +152,7 @@ def train_network(
 ) -> Path:
     """Train a network that is not trained yet, going on where it was stopped; its path.
 
-    Parameters
-    ----------
-    start
-        The network to begin with, instead of a random one.
-    progress
-        See `pellucid.training.run.train`.
+    It begins as the network in ``start``, or as a random one.
     """
     from pellucid.training.run import train
 

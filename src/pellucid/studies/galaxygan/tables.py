@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pellucid.evaluation.tables import finite, markdown_table
+from pellucid.evaluation.tables import finite, markdown_table, with_error
 from pellucid.studies.galaxygan.jobs import DEGRADED, GAN, Job, plan
 from pellucid.studies.galaxygan.paper import published
 from pellucid.studies.galaxygan.preset import Cell, Preset
@@ -207,10 +206,7 @@ def _beside(scores: Scores, key: Key, comparable: bool = True) -> str:
 
 
 def _number(mean: Mean | None, digits: int, sign: str = "") -> str:
-    if mean is None:
-        return "–"
-    error = f" ± {mean.error:.{digits}f}" if math.isfinite(mean.error) else ""
-    return _minus(f"{mean.mean:{sign}.{digits}f}") + error
+    return "–" if mean is None else _minus(with_error(mean.mean, mean.error, digits, sign))
 
 
 def _minus(text: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from pellucid.data.mosaics.mosaic import Mosaic, open_mosaic
 from pellucid.data.mosaics.tile import Tile
@@ -54,13 +54,7 @@ def open_fields(files: list[Path], band: str) -> tuple[Mosaic, Mosaic]:
     """(sharp, blurred) mosaics of which each field is a tile, with its PSFs."""
     sharp = open_mosaic(files, SHARP_HDU, zero_point=SHARP_ZERO_POINT)
     blurred = open_mosaic(files, f"HSC_{band}", zero_point=BLURRED_ZERO_POINT)
-    plane = BANDS.index(band)
-    with_psfs = (
-        replace(mosaic, tiles=tuple(_with_psf(tile, name, k, mosaic) for tile in mosaic.tiles))
-        for mosaic, name, k in ((sharp, "HST_PSF", 0), (blurred, "HSC_PSF", plane))
-    )
-    sharp, blurred = with_psfs
-    return sharp, blurred
+    return _with_psfs(sharp, "HST_PSF", 0), _with_psfs(blurred, "HSC_PSF", BANDS.index(band))
 
 
 def is_calibrated(path: Path) -> bool:
@@ -78,27 +72,33 @@ def is_calibrated(path: Path) -> bool:
 
 def groups_of(mosaic: Mosaic) -> list[int]:
     """A number for each tile, the same for tiles that may share sky."""
-    places = [
-        tile.wcs.pixel_to_world(*(0.5 * np.array(tile.shape[::-1]) - 0.5)) for tile in mosaic.tiles
-    ]
-    ra, dec = np.array([(place.ra.deg, place.dec.deg) for place in places]).T
-    distance = apart(ra[:, None], dec[:, None], ra, dec)
+    middles = []
+    for tile in mosaic.tiles:
+        place = tile.wcs.pixel_to_world(0.5 * tile.shape[1] - 0.5, 0.5 * tile.shape[0] - 0.5)
+        middles.append((place.ra.deg, place.dec.deg))
+    ra, dec = np.transpose(middles)
     reach = 0.5 * mosaic.pixel_scale * np.array([np.hypot(*tile.shape) for tile in mosaic.tiles])
     from scipy.sparse.csgraph import connected_components
 
-    shared = distance < np.maximum(APART, reach[:, None] + reach)
+    shared = distances(ra, dec) < np.maximum(APART, reach[:, None] + reach)
     return connected_components(shared)[1].tolist()
 
 
-def apart(ra: ArrayLike, dec: ArrayLike, other_ra: ArrayLike, other_dec: ArrayLike) -> NDArray:
-    """Arcsec between places in degrees."""
+def distances(ra: NDArray[np.float64], dec: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Arcsec from each to each of some places in degrees, shape (place, place)."""
     from astropy.coordinates import angular_separation
 
-    places = map(np.radians, (ra, dec, other_ra, other_dec))
-    return 3600.0 * np.degrees(angular_separation(*places))
+    ra, dec = np.radians(ra), np.radians(dec)
+    return 3600.0 * np.degrees(angular_separation(ra[:, None], dec[:, None], ra, dec))
 
 
-def _with_psf(tile: Tile, name: str, plane: int, mosaic: Mosaic) -> Tile:
+def _with_psfs(mosaic: Mosaic, name: str, plane: int) -> Mosaic:
+    scale = mosaic.pixel_scale
+    tiles = (replace(tile, psf=_read_psf(tile, name, plane, scale)) for tile in mosaic.tiles)
+    return replace(mosaic, tiles=tuple(tiles))
+
+
+def _read_psf(tile: Tile, name: str, plane: int, pixel_scale: float) -> PSF:
     with open_fits(tile.path) as file:
         hdu = next((hdu for hdu in file.hdus if hdu.name == name), None)
         if hdu is None:
@@ -110,10 +110,9 @@ def _with_psf(tile: Tile, name: str, plane: int, mosaic: Mosaic) -> Tile:
                 f"{name} has shape {stamps.shape}", f"{plane + 1} stamps or more are needed"
             )
         try:
-            psf = PSF(_about_peak(cube[plane]), mosaic.pixel_scale)
+            return PSF(_about_peak(cube[plane]), pixel_scale)
         except (InputError, ValueError) as error:  # a stamp of NaN has no peak
             raise file.refuse(f"{name}: {error}", "measure the PSF again") from error
-    return replace(tile, psf=psf)
 
 
 def _about_peak(stamp: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from pellucid.data.mosaics.segments import r90, segment
 from pellucid.data.mosaics.tile import Tile
 from pellucid.data.rejection import Rejection
 from pellucid.errors import InputError
-from pellucid.studies.seeinggan.fields import apart
+from pellucid.studies.seeinggan.fields import distances
 
 #: A field named so was taken around a quasar, which lies within so many arcsec of its middle.
 QUASAR, QUASAR_WITHIN = "qso", 1.5
@@ -66,17 +66,17 @@ def find_galaxies(tile: Tile, blurred: Mosaic, faintest: float) -> Iterator[Foun
         yield Found(Source(identity, ra, dec, radius), name, float(magnitude))
 
 
-def once(galaxies: Iterable[Found]) -> tuple[list[Found], list[Rejection]]:
+def once(galaxies: Sequence[Found]) -> tuple[list[Found], list[Rejection]]:
     """Each galaxy one time: fields may share sky."""
-    kept: list[Found] = []
+    places = np.reshape([(some.source.ra, some.source.dec) for some in galaxies], (-1, 2))
+    same = distances(*places.T) < SAME
+    kept: list[int] = []
     left_out: list[Rejection] = []
-    for galaxy in galaxies:
-        here = galaxy.source.ra, galaxy.source.dec
-        same = (
-            some.source for some in kept if apart(some.source.ra, some.source.dec, *here) < SAME
-        )
-        if (twin := next(same, None)) is None:
-            kept.append(galaxy)
+    for place, galaxy in enumerate(galaxies):
+        twin = next((other for other in kept if same[place, other]), None)
+        if twin is None:
+            kept.append(place)
         else:
-            left_out.append(Rejection(galaxy.source.id, f"the same as {twin.id}"))
-    return kept, left_out
+            reason = f"the same as {galaxies[twin].source.id}"
+            left_out.append(Rejection(galaxy.source.id, reason))
+    return [galaxies[place] for place in kept], left_out

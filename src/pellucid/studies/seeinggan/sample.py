@@ -154,15 +154,10 @@ def _from_fields(preset: Preset, data: Path, output: Path) -> Parts:
         replace(mosaic, tiles=tuple(tile for tile in mosaic.tiles if tile.path in known))
         for mosaic in everywhere
     )
-    galaxies: list[Found] = []
-    for tile in blurred.tiles:
-        for found in find_galaxies(tile, blurred, preset.galaxies.faintest):
-            if isinstance(found, Found):
-                galaxies.append(found)
-            else:
-                left_out.append(found)
-    galaxies, again = once(galaxies)
-    left_out += again
+    faintest = preset.galaxies.faintest
+    seen = [found for tile in blurred.tiles for found in find_galaxies(tile, blurred, faintest)]
+    galaxies, again = once([found for found in seen if isinstance(found, Found)])
+    left_out += [found for found in seen if isinstance(found, Rejection)] + again
     taken: list[Taken] = []
 
     def pairs() -> Iterator[ObservedPair]:
