@@ -77,7 +77,8 @@ def write_atomically(
             raise
     except OSError as error:
         fault = f"could not be written ({error.strerror or error})"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        # numpy's own writing names no number for a disk that takes a part.
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None):
             fault = "the disk is full; nothing was written"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             fault = "the folder cannot be written to"
