@@ -140,6 +140,32 @@ def seeinggan(
     options.report_result(report, as_json, f"{results}: the tables and figures")
 
 
+@study.command()
+def pellucid(
+    data: Annotated[
+        Path,
+        typer.Option("--data", help="Folder of archives of galaxies and PSFs."),
+    ],
+    output: Folder,
+    preset: Annotated[
+        str, typer.Option("--preset", help="smoke, quick, or a YAML file.")
+    ] = "quick",
+    resume: Resume = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """pellucid's own network: told the blur, any bands. So far its first stage, the mean."""
+    from pellucid.studies.folder import require_training
+
+    require_training()
+    from pellucid.studies.pellucid.preset import read_preset
+    from pellucid.studies.pellucid.study import run_study
+
+    with _resumable(output):
+        model = run_study(read_preset(preset), data, output, resume, options.say)
+    report = {"output": str(output), "model": str(model)}
+    options.report_result(report, as_json, f"{model}: trained; `restore --model` takes it")
+
+
 def _progress(jobs: Iterable[Any], total: int) -> Iterator[Any]:
     """A bar on a terminal, a line a job in a log."""
     if sys.stderr.isatty():

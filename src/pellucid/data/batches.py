@@ -110,7 +110,9 @@ class PairSampler:
             blur = PSF(_turned(stamps, mirrored, turns), pair.blur.pixel_scale)
         try:
             value = [to_network(self.stretch.forward(planes, sky)) for planes in flux]
-            channels = input_channels(self.inputs, Known(value[0], flux[0], sky, blur))
+            channels = input_channels(
+                self.inputs, Known(value[0], flux[0], sky, blur, self.stretch)
+            )
         except InputError as error:
             name = self.store.ids[index]
             raise InputError(f"{self.store.path}: object {name}: {error}") from error

@@ -13,10 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.deconvolution.bank import wiener_bank
 from pellucid.errors import InputError
 from pellucid.sky import PSF, Background
+from pellucid.stretch import Stretch, to_network
 
 IMAGE = ("image",)
+#: Of the Wiener filters: how much of the noise they are told of.
+STRENGTHS = (0.1, 1.0, 10.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,18 +37,22 @@ class Known:
         Its sky and noise.
     blur
         What is to be undone, in the image's pixels; None where it is not known.
+    stretch
+        Between both.
     """
 
     value: NDArray[np.float32]
     flux: NDArray[np.float32]
     sky: Background
     blur: PSF | None
+    stretch: Stretch
 
 
 class Channel(NamedTuple):
-    """How many planes it has for an image of so many bands, and how they are made."""
+    """How many planes it has for each band, how many beside these, and how they are made."""
 
-    planes_for: Callable[[int], int]
+    a_band: int
+    shared: int
     make: Callable[[Known], NDArray[np.float32]]
 
 
@@ -60,21 +68,70 @@ def network_inputs(network: Mapping[str, Any]) -> tuple[str, ...]:
 
 def channel_count(inputs: Sequence[str], bands: int) -> int:
     """How many planes the channels have for an image of so many bands."""
-    return sum(CHANNELS[name].planes_for(bands) for name in inputs)
+    return sum(CHANNELS[name].a_band * bands + CHANNELS[name].shared for name in inputs)
 
 
-def _fwhm(known: Known) -> NDArray[np.float32]:
-    """ln of the blur's FWHM in pixels, one plane."""
+def band_channels(inputs: Sequence[str], bands: int) -> list[tuple[int, ...]]:
+    """Which planes of the channels tell of each band: its own, and those that all share."""
+    planes: list[list[int]] = [[] for _ in range(bands)]
+    first = 0
+    for name in inputs:
+        own, shared, _ = CHANNELS[name]
+        for band, of_it in enumerate(planes):
+            of_it += range(first + band * own, first + (band + 1) * own)
+            of_it += range(first + bands * own, first + bands * own + shared)
+        first += bands * own + shared
+    return [tuple(of_it) for of_it in planes]
+
+
+def _known_blur(known: Known) -> PSF:
     if known.blur is None:
         raise InputError(
             "the network must know the blur: --blur FWHM_ARCSEC or KERNEL.fits, or --psf and "
             "--target, from Python restorer(image, blur=…)"
         )
-    value = np.log(known.blur.fwhm / known.blur.pixel_scale)
+    return known.blur
+
+
+def _fwhm(known: Known) -> NDArray[np.float32]:
+    """ln of the blur's FWHM in pixels, one plane."""
+    blur = _known_blur(known)
+    value = np.log(blur.fwhm / blur.pixel_scale)
     return np.full((1, *known.value.shape[1:]), value, dtype=np.float32)
 
 
+def _wiener(known: Known) -> NDArray[np.float32]:
+    """What Wiener's filter makes of each band at each strength, in the network's range."""
+    sky = known.sky.sky[:, None, None]
+    stamps = _known_blur(known).for_bands(len(known.flux))
+    banks = [
+        wiener_bank(plane, stamp, known.sky.sigma, STRENGTHS)
+        for plane, stamp in zip(known.flux - sky, stamps, strict=True)
+    ]
+    # A strength at a time, each band above its own sky; then the strengths of a band together.
+    values = [
+        to_network(known.stretch.forward(np.stack(planes) + sky, known.sky))
+        for planes in zip(*banks, strict=True)
+    ]
+    return np.stack(values, axis=1).reshape(-1, *known.value.shape[1:])
+
+
+def _guide(known: Known) -> NDArray[np.float32]:
+    """The mean of all bands, each in the units of its noise and deconvolved, one plane."""
+    sky = known.sky.sky[:, None, None]
+    stamps = _known_blur(known).for_bands(len(known.flux))
+    results = [
+        wiener_bank(plane, stamp, known.sky.sigma, (1.0,))[0]
+        for plane, stamp in zip(known.flux - sky, stamps, strict=True)
+    ]
+    mean = np.stack(results).mean(axis=0, dtype=np.float32, keepdims=True)
+    one = Background(np.zeros(1, dtype=np.float32), known.sky.sigma)
+    return to_network(known.stretch.forward(mean, one))
+
+
 CHANNELS = {
-    "image": Channel(lambda bands: bands, lambda known: known.value),
-    "fwhm": Channel(lambda bands: 1, _fwhm),
+    "image": Channel(1, 0, lambda known: known.value),
+    "fwhm": Channel(0, 1, _fwhm),
+    "wiener": Channel(len(STRENGTHS), 0, _wiener),
+    "guide": Channel(0, 1, _guide),
 }

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import nn
 
-from pellucid.networks import galaxygan, seeinggan
+from pellucid.networks import galaxygan, pellucid, seeinggan
 
 
 class NetworkConfig(Protocol):
@@ -32,5 +32,6 @@ class Architecture(NamedTuple):
 
 ARCHITECTURES = {
     "galaxygan": Architecture(galaxygan.GalaxyGANConfig, galaxygan.Generator),
+    "pellucid": Architecture(pellucid.PellucidConfig, pellucid.Generator),
     "seeinggan": Architecture(seeinggan.SeeingGANConfig, seeinggan.Generator),
 }

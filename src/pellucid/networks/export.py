@@ -43,7 +43,8 @@ def write_bundle(generator: torch.nn.Module, card: Card, path: str | Path) -> Pa
     Weights are stored in half precision, which halves the file and moves the output by less than
     the 8-bit step of a composite, and are computed with in single precision.
     """
-    channels = channel_count(network_inputs(card.network), len(card.bands))
+    bands = card.network.get("bands", len(card.bands))
+    channels = channel_count(network_inputs(card.network), bands)
     graph = _export(generator.eval().cpu(), channels, card.tile)
     _store_half(graph)
     for key, value in ((CARD_KEY, card.to_json()), (DIGEST_KEY, NO_DIGEST)):

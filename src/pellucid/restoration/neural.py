@@ -117,7 +117,7 @@ class NeuralRestorer:
         size = self.card.tile
         tiling = plan_tiles(flux.shape[1:], size, int(OVERLAP * size))  # type: ignore[arg-type]
         inputs = network_inputs(self.card.network)
-        channels = input_channels(inputs, Known(value, taken, sky, blur))
+        channels = input_channels(inputs, Known(value, taken, sky, blur, stretch))
         network = self._checked(channels, stretch, sky, notes)
         restored = map_tiles(network, channels, tiling)
         result = stretch.inverse(from_network(restored), sky) + beyond

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from pellucid.deconvolution import METHODS
 from pellucid.errors import UsageError
-from pellucid.networks.bundle import open_bundle
+from pellucid.networks.bundle import Card, open_bundle
+from pellucid.restoration.bandwise import BandwiseRestorer
 from pellucid.restoration.classical import ClassicalRestorer
-from pellucid.restoration.engine import Engine, Precision, load_network
+from pellucid.restoration.engine import Engine, Network, Precision, load_network
 from pellucid.restoration.neural import NeuralRestorer
 from pellucid.restoration.result import Restorer
 
@@ -39,4 +40,16 @@ def load_restorer(
     bundle = open_bundle(model or DEFAULT_MODEL)
     network = load_network(bundle, engine, precision)
     reference = None if precision == "fp32" else load_network(bundle)
-    return NeuralRestorer(bundle.card, network, bundle.sha256, f"{engine} {precision}", reference)
+    return model_restorer(bundle.card, network, bundle.sha256, f"{engine} {precision}", reference)
+
+
+def model_restorer(
+    card: Card,
+    network: Network,
+    sha256: str,
+    engine: str = "onnx fp32",
+    reference: Network | None = None,
+) -> NeuralRestorer:
+    """A network with its card as a restorer: of all bands together, or of each by itself."""
+    kind = BandwiseRestorer if card.network.get("bandwise") else NeuralRestorer
+    return kind(card, network, sha256, engine, reference)

@@ -9,6 +9,7 @@ from pydantic import Discriminator, Tag, TypeAdapter
 
 from pellucid.settings import read_named, shipped_files
 from pellucid.training.galaxygan import GalaxyGANRecipe
+from pellucid.training.pellucid import PellucidRecipe
 from pellucid.training.recipe import Recipe
 from pellucid.training.seeinggan import SeeingGANRecipe
 
@@ -21,7 +22,9 @@ def model(recipe: object) -> object:
 #: A recipe of any paper, told apart by its ``model``; a key of another paper is an error.
 ANY_RECIPE = TypeAdapter(
     Annotated[
-        Annotated[GalaxyGANRecipe, Tag("galaxygan")] | Annotated[SeeingGANRecipe, Tag("seeinggan")],
+        Annotated[GalaxyGANRecipe, Tag("galaxygan")]
+        | Annotated[SeeingGANRecipe, Tag("seeinggan")]
+        | Annotated[PellucidRecipe, Tag("pellucid")],
         Discriminator(model),
     ]
 )

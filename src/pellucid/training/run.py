@@ -26,6 +26,7 @@ from pellucid.networks.bundle import Bundle, open_bundle
 from pellucid.networks.export import write_bundle
 from pellucid.restoration import NeuralRestorer
 from pellucid.restoration.engine import torch_network
+from pellucid.restoration.restorer import model_restorer
 from pellucid.stretch import stretch_from_dict
 from pellucid.training.card import make_card
 from pellucid.training.checkpoint import load_checkpoint, save_checkpoint
@@ -141,7 +142,7 @@ def train(
         batches = (sampler[k].blurred[:, : len(store.bands)] for k in range(CEILING_BATCHES))
         ceiling = max(float(images.max()) for images in batches)
         card = make_card(recipe, trainer.config, stretch, store, split, ceiling, start)
-        return NeuralRestorer(card, torch_network(trainer.average.eval()), "not written yet")
+        return model_restorer(card, torch_network(trainer.average.eval()), "not written yet")
 
     log = Log(run / "log.jsonl", step) if rank == 0 else None
     seen = split.validation[: recipe.validation_images]

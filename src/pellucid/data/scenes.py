@@ -1,0 +1,258 @@
+"""Views of truth: what a telescope with any PSF and noise would have seen of a galaxy.
+
+A scene is drawn in pixels of the output grid: the galaxy at a random size, with neighbours and
+stars, as sharp as the target. It is blurred by a kernel of any shape, real or made, and noise is
+added: y = blur ⊛ t + n. All fluxes are in units of that noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pellucid.data.truth import TruthStore
+from pellucid.optics import convolve, object_rng
+from pellucid.sky import PSF, Pair, SkyImage
+from pellucid.sky.psf import FWHM_PER_SIGMA
+
+#: Truth is shrunk until its own FWHM is at most this fraction of the target's.
+SHARPNESS = 0.85
+#: Pixels over which a frame fades into the sky at its edge.
+FADE = 8
+
+
+@dataclass(frozen=True)
+class SceneRecipe:
+    """From what a view is drawn.
+
+    Parameters
+    ----------
+    size
+        Pixels a side.
+    target
+        FWHM of the target, pixels, smallest and largest.
+    blur
+        FWHM of the blur, pixels, smallest and largest.
+    peak
+        Signal over noise of the blurred scene's brightest pixel, smallest and largest.
+    smallest
+        Truth is shrunk to at most this fraction.
+    neighbours, stars
+        Up to so many more galaxies, and stars.
+    real
+        Fraction of the kernels that are those of real point sources.
+    correlated, photons
+        Fraction of the views whose noise is smooth, as a resampled image's; and of those in which
+        the source's own photons are noisy.
+    """
+
+    size: int = 128
+    target: tuple[float, float] = (2.0, 2.5)
+    blur: tuple[float, float] = (1.5, 9.0)
+    peak: tuple[float, float] = (3.0, 500.0)
+    smallest: float = 0.2
+    neighbours: int = 2
+    stars: int = 4
+    real: float = 0.35
+    correlated: float = 0.2
+    photons: float = 0.5
+
+
+@dataclass
+class ScenePairs:
+    """Pairs that are drawn from truth when they are asked for; see `pellucid.data.pairs.Pairs`."""
+
+    truth: TruthStore
+    recipe: SceneRecipe
+
+    def __post_init__(self) -> None:
+        self.path, self.ids = self.truth.path, self.truth.ids
+        self.bands, self.unit = self.truth.bands, self.truth.unit
+        self.pixel_scale, self.blurred_scale = self.truth.pixel_scale, None
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def sharp(self, index: int) -> SkyImage:
+        """See `Pairs`; as it is drawn for `pair`."""
+        return self.pair(index).sharp
+
+    def pair(self, index: int, seed: int = 0) -> Pair:
+        """See `Pairs`."""
+        return self.draw(index, object_rng(seed, self.ids[index]))
+
+    def draw(self, index: int, rng: np.random.Generator, with_blur: bool = True) -> Pair:
+        """See `Pairs`; whatever is drawn, the blur is known."""
+        recipe = self.recipe
+        own = float(self.truth.fwhm[index])
+        # A frame no sharper than the target is its own target, with its noise.
+        fwhm = rng.uniform(*recipe.target)
+        if rng.random() < 0.5 and own <= 1.5 * recipe.target[1]:
+            zoom, target = 1.0, own
+        else:
+            target = fwhm
+            most = min(SHARPNESS * target / own, 1.0)
+            zoom = float(np.exp(rng.uniform(np.log(min(recipe.smallest, most)), np.log(most))))
+        sharp = np.zeros((len(self.bands), recipe.size, recipe.size), dtype=np.float32)
+        place = 0.5 * recipe.size + rng.uniform(-0.2, 0.2, 2) * recipe.size
+        self._add(sharp, index, zoom, target, place, 1.0)
+        for _ in range(rng.integers(recipe.neighbours + 1)):
+            other = int(rng.integers(len(self)))
+            small = zoom * rng.uniform(0.3, 1.0) * own / float(self.truth.fwhm[other])
+            place = rng.uniform(0.0, recipe.size, 2)
+            brightness = float(np.exp(rng.uniform(np.log(0.02), np.log(1.0))))
+            self._add(sharp, other, min(small, 1.0), target, place, brightness)
+        for _ in range(rng.integers(recipe.stars + 1)):
+            _add_star(sharp, target, rng)
+        blur = self._kernel(rng)
+        seen = convolve(sharp, blur.for_bands(len(sharp)), "reflect")
+        # The truth's own noise must drown in that of the view, or it would be learned as structure.
+        clean = 1.0 / max(float(self.truth.noise[index]) * zoom, 1e-6)
+        peak = min(_log_uniform(recipe.peak, rng), max(clean, 2.0 * recipe.peak[0]))
+        scale = peak / max(float(seen.max()), 1e-6)
+        sharp, seen = sharp * np.float32(scale), seen * np.float32(scale)
+        blurred = seen + self._noise(seen, rng)
+        return Pair(self._image(blurred), self._image(sharp), blur)
+
+    def origin(self) -> Mapping[str, Any]:
+        """See `Pairs`."""
+        return {"pairs": "drawn", "scenes": vars(self.recipe)}
+
+    def blurs(self) -> list[float]:
+        """See `Pairs`; in pixels, which count as one arcsec."""
+        return list(self.recipe.blur)
+
+    def noises(self) -> list[float]:
+        """See `Pairs`."""
+        return []
+
+    def _image(self, flux: NDArray[np.float32]) -> SkyImage:
+        return SkyImage(
+            flux,
+            bands=self.bands,
+            variance=np.ones_like(flux),
+            sky=(0.0,) * len(flux),
+            pixel_scale=self.pixel_scale,
+        )
+
+    def _add(
+        self,
+        scene: NDArray[np.float32],
+        index: int,
+        zoom: float,
+        target: float,
+        place: NDArray[np.floating],
+        brightness: float,
+    ) -> None:
+        """Add an object, as large as ``zoom`` says and as sharp as the target, to a scene."""
+        from scipy.ndimage import gaussian_filter
+
+        flux = self.truth.flux(index)
+        if len(flux) != len(scene):
+            flux = flux[np.linspace(0, len(flux) - 1, len(scene)).round().astype(int)]
+        height, width = (max(8, round(side * zoom)) for side in flux.shape[1:])
+        missing = target**2 - (zoom * float(self.truth.fwhm[index])) ** 2
+        for plane, whole in zip(scene, flux, strict=True):
+            small = whole
+            if zoom < 1.0:
+                picture = Image.fromarray(whole).resize((width, height), Image.Resampling.BOX)
+                small = np.asarray(picture)
+            small = small * _fade(small.shape[0])[:, None] * _fade(small.shape[1])
+            if missing > 0.1:
+                small = gaussian_filter(small, np.sqrt(missing) / FWHM_PER_SIGMA)
+            _paste(plane, small * np.float32(brightness), place)
+
+    def _kernel(self, rng: np.random.Generator) -> PSF:
+        wanted = _log_uniform(self.recipe.blur, rng)
+        if self.truth.kernels and rng.random() < self.recipe.real:
+            stamp = self.truth.kernel(int(rng.integers(self.truth.kernels)))
+            known = 2.0 * np.sqrt((stamp > 0.5 * stamp.max()).sum() / np.pi)
+            side = max(3, round(stamp.shape[0] * wanted / max(known, 1.0))) | 1
+            picture = Image.fromarray(stamp).resize((side, side), Image.Resampling.BICUBIC)
+            return PSF(_centred(np.clip(np.asarray(picture), 0.0, None)), self.pixel_scale)
+        return PSF(_made_kernel(wanted, rng), self.pixel_scale)
+
+    def _noise(self, seen: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+        """White noise of the sky, smooth in some views; in some, photons of the source as well."""
+        from scipy.ndimage import gaussian_filter
+
+        noise = rng.standard_normal(seen.shape, dtype=np.float32)
+        if rng.random() < self.recipe.correlated:
+            width = rng.uniform(0.3, 0.7)
+            noise = gaussian_filter(noise, (0, width, width))
+            noise /= noise.std()
+        if rng.random() < self.recipe.photons:
+            gain = _log_uniform((3.0, 100.0), rng)
+            noise *= np.sqrt(1.0 + np.maximum(seen, 0.0) / np.float32(gain))
+        return noise
+
+
+def _log_uniform(bounds: tuple[float, float], rng: np.random.Generator) -> float:
+    return float(np.exp(rng.uniform(*np.log(bounds))))
+
+
+def _fade(side: int) -> NDArray[np.float32]:
+    """1 inside a frame, falling to 0 at its ends."""
+    distance = np.minimum(np.arange(side), np.arange(side)[::-1]) + 0.5
+    return np.clip(distance / min(FADE, side / 4), 0.0, 1.0).astype(np.float32)
+
+
+def _paste(
+    plane: NDArray[np.float32], stamp: NDArray[np.float32], place: NDArray[np.floating]
+) -> None:
+    """Add a stamp, its middle at ``place``, as far as it lies on the plane."""
+    corner = [round(float(p) - side / 2) for p, side in zip(place, stamp.shape, strict=True)]
+    inside, taken = [], []
+    for first, side, limit in zip(corner, stamp.shape, plane.shape, strict=True):
+        low, high = max(first, 0), min(first + side, limit)
+        if low >= high:
+            return
+        inside.append(slice(low, high))
+        taken.append(slice(low - first, high - first))
+    plane[tuple(inside)] += stamp[tuple(taken)]
+
+
+def _add_star(scene: NDArray[np.float32], target: float, rng: np.random.Generator) -> None:
+    """A point at the target's sharpness, of any colour, as bright as the scene or fainter."""
+    y, x = np.indices(scene.shape[1:], dtype=np.float32)
+    row, column = rng.uniform(0.0, scene.shape[1], 2)
+    sigma = target / FWHM_PER_SIGMA
+    star = np.exp(-0.5 * ((y - row) ** 2 + (x - column) ** 2) / sigma**2)
+    peak = float(scene.max()) * np.exp(rng.uniform(np.log(0.003), np.log(3.0)))
+    colour = np.exp(rng.normal(0.0, 0.4, len(scene))).astype(np.float32)
+    scene += (peak * colour)[:, None, None].astype(np.float32) * star
+
+
+def _made_kernel(fwhm: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """A Gaussian, Moffat or Airy core, elongated, or trailed."""
+    reach = int(np.ceil(2.5 * fwhm)) + 1
+    y, x = np.indices((2 * reach + 1, 2 * reach + 1), dtype=np.float32) - reach
+    angle, squeeze = rng.uniform(0.0, np.pi), 1.0 - rng.uniform(0.0, 0.3) * (rng.random() < 0.5)
+    u = (np.cos(angle) * x + np.sin(angle) * y) / np.sqrt(squeeze)
+    v = (np.cos(angle) * y - np.sin(angle) * x) * np.sqrt(squeeze)
+    radius = np.hypot(u, v)
+    kind = rng.random()
+    if kind < 0.45:
+        stamp = np.exp(-4.0 * np.log(2.0) * (radius / fwhm) ** 2)
+    elif kind < 0.9:
+        beta = rng.uniform(2.2, 5.0)
+        core = fwhm / (2.0 * np.sqrt(2.0 ** (1.0 / beta) - 1.0))
+        stamp = (1.0 + (radius / core) ** 2) ** -beta
+    else:
+        from scipy.special import j1
+
+        scaled = np.maximum(3.2327 * radius / fwhm, 1e-6)
+        stamp = (2.0 * j1(scaled) / scaled) ** 2
+    return stamp.astype(np.float32)
+
+
+def _centred(stamp: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A stamp rolled so that its peak stands in the middle."""
+    peak = np.unravel_index(int(stamp.argmax()), stamp.shape)
+    shift = [side // 2 - int(place) for side, place in zip(stamp.shape, peak, strict=True)]
+    return np.roll(stamp, shift, axis=(0, 1))

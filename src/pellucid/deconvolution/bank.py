@@ -1,0 +1,63 @@
+"""A bank of Wiener filters: one image deconvolved with its exact kernel at several strengths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.deconvolution.spectrum import transforms
+
+#: The prior's spectrum is flat below this frequency and falls as k⁻³ above, cycles per pixel.
+KNEE = 0.02
+#: Of the noise's power: the least power that an image is taken to have.
+FAINTEST = 0.05
+
+
+def wiener_bank(
+    plane: NDArray[np.float32],
+    stamp: NDArray[np.floating],
+    sigma: float,
+    strengths: Sequence[float] = (0.1, 1.0, 10.0),
+) -> NDArray[np.float32]:
+    """x̂ = ŷ · H* / (|H|² + λ N/S) for each λ.
+
+    The prior S has a fixed shape, (1 + (k/k₀)²)^−3/2, and the power of the image above its noise.
+
+    Parameters
+    ----------
+    plane
+        Shape (y, x), sky at 0, any unit.
+    stamp
+        The kernel, odd sides, sum 1.
+    sigma
+        Standard deviation of the sky, in the plane's unit.
+    strengths
+        λ.
+
+    Returns
+    -------
+    NDArray
+        Shape (strength, y, x), in the plane's unit.
+    """
+    from scipy import fft
+
+    margin = min(max(stamp.shape) + 8, *plane.shape)
+    sides = [fft.next_fast_len(side + 2 * margin, real=True) or 0 for side in plane.shape]
+    widths = [(margin, full - side - margin) for full, side in zip(sides, plane.shape, strict=True)]
+    padded = np.pad(plane, widths, mode="symmetric")
+    image, transfer, shape = transforms(padded, stamp, "wrap")
+    frequency = np.hypot(fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])).astype(np.float32)
+    prior = (1.0 + (frequency / KNEE) ** 2) ** -1.5
+    power = max(float(np.var(plane)) - sigma**2, FAINTEST * sigma**2)
+    ratio = sigma**2 / power * prior.mean() / prior
+    gain = np.abs(transfer) ** 2
+    inner = tuple(
+        slice(before, before + side) for (before, _), side in zip(widths, plane.shape, strict=True)
+    )
+    found = []
+    for strength in strengths:
+        response = transfer.conj() / (gain + np.float32(strength) * ratio)
+        found.append(np.asarray(fft.irfft2(image * response, s=shape))[inner])
+    return np.stack(found).astype(np.float32)

@@ -1,0 +1,126 @@
+"""pellucid's own network: a U-Net that is told the blur, run a band at a time.
+
+Its channels (see `pellucid.data.channels`) hold, beside the noisy image, what Wiener's filter makes
+of it with the exact kernel at three regularisations. It adds to the middle one.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.data.channels import channel_count
+
+#: Pixels of 2 × 2 are one place of the first level.
+FOLD = 2
+
+
+@dataclass(frozen=True)
+class PellucidConfig:
+    """The shape of the network.
+
+    Parameters
+    ----------
+    bands
+        Of what is restored: one.
+    width, levels
+        Filters of the first level, which grow fourfold, and how many levels there are.
+    blocks
+        Residual blocks a level, on the way in and again on the way out.
+    inputs
+        The channels that it is told; the image comes first, the bank of Wiener results second, the
+        constant one last.
+    bandwise
+        It takes one band at a time.
+    """
+
+    bands: int = 1
+    width: int = 64
+    levels: int = 5
+    blocks: int = 2
+    inputs: tuple[str, ...] = ("image", "wiener", "guide", "fwhm")
+    bandwise: bool = True
+
+    @property
+    def multiple(self) -> int:
+        """Image sides must be multiples of this."""
+        return FOLD * 2 ** (self.levels - 1)
+
+    def filters(self) -> list[int]:
+        """Filters of each level, outermost first."""
+        grown = (1.0, 1.5, 2.5, 4.0, 4.0, 4.0)
+        return [round(self.width * factor / 8) * 8 for factor in grown[: self.levels]]
+
+
+class Generator(nn.Module):
+    """From a band's channels, shape (image, channel, y, x), to the restored band, (image, 1, y, x).
+
+    The last channel is constant over an image (ln FWHM of the blur): it modulates every block
+    (FiLM; Perez et al. 2018, arXiv:1709.07871). There is no norm and no statistic over the image,
+    so that tiles with a halo of the receptive field are exact.
+    """
+
+    def __init__(self, config: PellucidConfig) -> None:
+        super().__init__()
+        filters = config.filters()
+        channels = channel_count(config.inputs, config.bands)
+        self.first = nn.Conv2d(FOLD**2 * channels, filters[0], 3, padding=1)
+        self.told = nn.Sequential(nn.Linear(1, 64), nn.SiLU())
+        self.inward = nn.ModuleList(_Level(width, config.blocks) for width in filters)
+        self.down = nn.ModuleList(
+            nn.Conv2d(finer, coarser, 2, stride=2) for finer, coarser in itertools.pairwise(filters)
+        )
+        self.up = nn.ModuleList(
+            nn.Conv2d(coarser, 4 * finer, 1) for finer, coarser in itertools.pairwise(filters)
+        )
+        self.outward = nn.ModuleList(_Level(width, config.blocks) for width in filters[:-1])
+        self.last = nn.Conv2d(filters[0], FOLD**2 * config.bands, 3, padding=1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
+
+    def forward(self, channels: Tensor) -> Tensor:
+        told = self.told(channels[:, -1:, 0, 0] - 1.2)
+        features = self.first(nn.functional.pixel_unshuffle(channels, FOLD))
+        skips = []
+        for level, down in zip(self.inward, self.down, strict=False):
+            features = level(features, told)
+            skips.append(features)
+            features = down(features)
+        features = self.inward[-1](features, told)
+        for level, up in zip(self.outward[::-1], self.up[::-1], strict=True):
+            features = nn.functional.pixel_shuffle(up(features), 2) + skips.pop()
+            features = level(features, told)
+        return channels[:, 2:3] + nn.functional.pixel_shuffle(self.last(features), FOLD)
+
+
+class _Level(nn.Module):
+    def __init__(self, width: int, blocks: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(_Block(width) for _ in range(blocks))
+
+    def forward(self, features: Tensor, told: Tensor) -> Tensor:
+        for block in self.blocks:
+            features = block(features, told)
+        return features
+
+
+class _Block(nn.Module):
+    """x + c₂(s · silu(c₁ x) + t), s and t from what the network is told."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.modulation = nn.Linear(64, 2 * width)
+        nn.init.zeros_(self.modulation.weight)
+        nn.init.zeros_(self.modulation.bias)
+        with torch.no_grad():
+            self.second.weight.mul_(0.1)
+
+    def forward(self, features: Tensor, told: Tensor) -> Tensor:
+        scale, shift = self.modulation(told)[:, :, None, None].chunk(2, dim=1)
+        inner = nn.functional.silu(self.first(features))
+        return features + self.second(inner * (1.0 + scale) + shift)

@@ -1,0 +1,83 @@
+"""A network that takes one band at a time, with what all of them show as a guide, as a restorer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.data.channels import band_channels, network_inputs
+from pellucid.errors import InputError
+from pellucid.optics import blur_of
+from pellucid.optics.inpaint import filled
+from pellucid.restoration.engine import Network
+from pellucid.restoration.neural import NeuralRestorer
+from pellucid.restoration.result import Restoration, with_restored
+from pellucid.sky import PSF, Background, SkyImage, background_of
+from pellucid.stretch import Stretch
+
+
+class BandwiseRestorer(NeuralRestorer):
+    """Any bands, any pixels, any unit: each band in units of its own noise above its own sky."""
+
+    def __call__(
+        self,
+        image: SkyImage,
+        blur: PSF | float | None = None,
+        psf: PSF | float | None = None,
+        target: PSF | float | None = None,
+    ) -> Restoration:
+        """Restore ``image``, undoing its blur; see `Restorer`.
+
+        Raises
+        ------
+        InputError
+            When the blur is not known, or a band has no noise.
+        """
+        kernel = blur_of(image, blur, psf, target)
+        notes: list[str] = []
+        whole = image.with_flux(filled(image.flux, image.mask))
+        skies = [background_of(_one_band(whole, band)) for band in range(len(image.flux))]
+        for band, sky in zip(image.bands, skies, strict=True):
+            if not sky.sigma > 0:
+                raise InputError(f"the sky of band {band} is constant: without noise no scale")
+        level = np.array([sky.sky[0] for sky in skies], dtype=np.float32)[:, None, None]
+        sigma = np.array([sky.sigma for sky in skies], dtype=np.float32)[:, None, None]
+        unit = Background(np.zeros(len(skies), dtype=np.float32), 1.0)
+        restored = self._restore((whole.flux - level) / sigma, unit, kernel, notes)
+        provenance = {
+            "model": self.card.name,
+            "sha256": self.sha256,
+            "engine": self.engine,
+            "notes": notes,
+        }
+        if kernel is not None:
+            provenance["psf_fwhm"] = round(kernel.fwhm, 4)
+        result = with_restored(image, restored * sigma + level)
+        return Restoration(result, provenance=provenance)
+
+    def _checked(
+        self, channels: NDArray[np.float32], stretch: Stretch, sky: Background, notes: list[str]
+    ) -> Network:
+        network = super()._checked(channels, stretch, sky, notes)
+        inputs, bands = network_inputs(self.card.network), len(sky.sky)
+        picked = band_channels(inputs, bands)
+
+        def run(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+            return np.concatenate([network(tiles[:, list(planes)]) for planes in picked], axis=1)
+
+        return run
+
+
+def _one_band(image: SkyImage, band: int) -> SkyImage:
+    one = slice(band, band + 1)
+    return replace(
+        image,
+        flux=image.flux[one],
+        bands=image.bands[one],
+        variance=None if image.variance is None else image.variance[one],
+        mask=None if image.mask is None else image.mask[one],
+        sky=None if image.sky is None else image.sky[one],
+        layout=None,
+    )

@@ -1,0 +1,1 @@
+"""pellucid's own model: its training and what it can do."""

@@ -1,0 +1,23 @@
+"""What a run of pellucid's own study computes: one YAML file, one typed object."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from pellucid.settings import read_named, shipped_files
+from pellucid.training.pellucid import PellucidRecipe
+
+
+class Preset(BaseModel, extra="forbid", frozen=True):
+    """Everything that decides what the study computes."""
+
+    name: str
+    description: str = ""
+    recipe: PellucidRecipe
+
+
+def read_preset(name: str | Path) -> Preset:
+    """A preset that comes with pellucid, by name, or a YAML file."""
+    return read_named(name, shipped_files("studies", "pellucid", "presets"), Preset)

@@ -1,0 +1,59 @@
+"""pellucid's own model, from archives of galaxies to a network; so far its first stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pellucid.data.scenes import ScenePairs, SceneRecipe
+from pellucid.data.truth import TruthStore, open_truth, write_truth
+from pellucid.errors import InputError
+from pellucid.files import make_folder
+from pellucid.studies.folder import locked, prepared, require_training, train_network
+from pellucid.studies.pellucid.mixture import split_truth
+from pellucid.studies.pellucid.preset import Preset
+from pellucid.studies.pellucid.sources import kernels, truths
+
+TRUTH, MEAN = "truth.h5", "mean"
+
+
+def run_study(
+    preset: Preset,
+    data: Path,
+    output: Path,
+    resume: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> Path:
+    """Do what is not done yet: the store of truth, then the network; returns its path.
+
+    Parameters
+    ----------
+    data
+        Folder of archives of galaxies; see `pellucid.studies.pellucid.sources.READERS`.
+    output
+        Folder of the study.
+    resume
+        Go on with a study that was begun there.
+    say
+        Told what begins.
+    """
+    require_training()
+    if not data.is_dir():
+        raise InputError(f"{data}: no such folder")
+    output = make_folder(output)
+    record = {"preset": preset.model_dump(mode="json"), "data": data.resolve().name}
+
+    def prepare() -> TruthStore:
+        path = output / TRUTH
+        if not path.exists():
+            say("gathering the truth")
+            write_truth(path, truths(data), kernels(data))
+        return open_truth(path)
+
+    with locked(output, "study", patience=0.0):
+        truth = prepared(output, record, resume, prepare, (TRUTH, "work"))
+        recipe = preset.recipe
+        say(f"training the mean: {recipe.steps} steps on scenes of {len(truth)} galaxies")
+        scenes = ScenePairs(truth, SceneRecipe(recipe.size))
+        split = split_truth(truth, recipe.seed)
+        return train_network(output, MEAN, recipe, scenes, split, progress=True)

@@ -1,0 +1,90 @@
+"""Truth and the scenes that are drawn from it: y = blur ⊛ t + n, whatever is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from patches import galaxies
+from truths import truth_store
+
+from pellucid.data.scenes import ScenePairs, SceneRecipe
+from pellucid.data.truth import Truth, open_truth, write_truth
+from pellucid.errors import InputError
+from pellucid.optics import convolve
+
+RECIPE = SceneRecipe(size=64, peak=(20.0, 200.0))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return truth_store(tmp_path_factory.mktemp("truth") / "truth.h5")
+
+
+def draws(store, count: int = 24, **changes):
+    pairs = ScenePairs(store, replace(RECIPE, **changes))
+    return [pairs.draw(k % len(store), np.random.default_rng(k)) for k in range(count)]
+
+
+def test_truth_comes_back_above_its_sky_and_below_one(store):
+    for index, (name, image) in enumerate(galaxies(6, 72)):
+        assert store.ids[index] == f"hdf/{name}"
+        flux = store.flux(index)
+        assert flux.max() == pytest.approx(1.0, abs=1e-3)
+        for plane, whole in zip(flux, image.flux, strict=True):
+            assert np.corrcoef(plane.ravel(), whole.ravel())[0, 1] > 0.9999
+
+
+def test_images_of_any_size_are_stored_and_empty_ones_are_not(tmp_path):
+    sizes = [(40, 40), (9, 60)]
+    rng = np.random.default_rng(1)
+    objects = [Truth(f"o/{k}", rng.random((3, *size)), 2.0) for k, size in enumerate(sizes)]
+    objects.append(Truth("o/dark", np.zeros((3, 8, 8)), 2.0))
+    assert write_truth(tmp_path / "a.h5", objects) == 2
+    assert [open_truth(tmp_path / "a.h5").flux(k).shape[1:] for k in (0, 1)] == sizes
+    with pytest.raises(InputError, match="no image of truth"):
+        write_truth(tmp_path / "b.h5", objects[2:])
+
+
+def test_what_is_seen_is_the_sharp_scene_blurred_and_noise_of_one(store):
+    for pair in draws(store, correlated=0.0, photons=0.0):
+        seen = convolve(pair.sharp.flux, pair.blur.for_bands(3), "reflect")
+        noise = pair.blurred.flux - seen
+        assert noise.std() == pytest.approx(1.0, rel=0.03)
+        assert abs(noise.mean()) < 0.05
+        assert_allclose(pair.blurred.variance, 1.0)
+
+
+def test_smooth_noise_has_the_same_spread_and_photons_add_to_it(store):
+    for pair in draws(store, correlated=1.0, photons=0.0, count=6):
+        noise = pair.blurred.flux - convolve(pair.sharp.flux, pair.blur.for_bands(3), "reflect")
+        assert noise.std() == pytest.approx(1.0, rel=0.03)
+        assert np.corrcoef(noise[..., 1:].ravel(), noise[..., :-1].ravel())[0, 1] > 0.01
+    for pair in draws(store, correlated=0.0, photons=1.0, count=6):
+        seen = convolve(pair.sharp.flux, pair.blur.for_bands(3), "reflect")
+        assert (pair.blurred.flux - seen)[seen > 10.0].std() > 1.02
+
+
+def test_kernels_have_the_widths_that_are_asked_for(store):
+    found = [pair.blur.fwhm for pair in draws(store, 60, blur=(3.0, 6.0), real=0.4)]
+    assert 2.2 < min(found) < 3.6
+    assert 5.0 < max(found) < 7.5
+
+
+def test_a_scene_is_a_function_of_object_and_seed(store):
+    pairs = ScenePairs(store, RECIPE)
+    one, again, other = pairs.pair(2, seed=1), pairs.pair(2, seed=1), pairs.pair(2, seed=2)
+    assert_array_equal(one.blurred.flux, again.blurred.flux)
+    assert_array_equal(one.sharp.flux, again.sharp.flux)
+    assert not np.array_equal(one.sharp.flux, other.sharp.flux)
+
+
+def test_the_brightest_pixel_stands_as_far_above_the_noise_as_asked(store):
+    """Or less, where the truth's own noise would show beside that of the view."""
+    peaks = []
+    for pair in draws(store, peak=(15.0, 30.0)):
+        peaks.append(convolve(pair.sharp.flux, pair.blur.for_bands(3), "reflect").max())
+    assert 14.9 < min(peaks) < 20.0
+    assert 25.0 < max(peaks) < 30.1

@@ -1,0 +1,92 @@
+"""pellucid's own study: archives of galaxies become truth, and truth a network."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from PIL import Image
+
+pytest.importorskip("torch")
+
+
+from pellucid.cli import main
+from pellucid.data.truth import open_truth
+from pellucid.networks.bundle import open_bundle
+from pellucid.sky import gaussian_psf
+from pellucid.studies.pellucid.mixture import SHARES, split_truth
+from pellucid.studies.pellucid.sources import truths
+
+
+def add_picture(archive: tarfile.TarFile, name: str, value: np.ndarray) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(np.rint(255 * value).astype(np.uint8)).save(
+        stream, "JPEG", quality=100, subsampling=0
+    )
+    member = tarfile.TarInfo(name)
+    member.size = stream.tell()
+    stream.seek(0)
+    archive.addfile(member, stream)
+
+
+@pytest.fixture(scope="module")
+def lights(deep_field):
+    """Forty patches of the Hubble Deep Field, red first, without the sky's negative noise."""
+    cuts = [deep_field.cutout(20 * k, 22 * k, 48, 48).flux for k in range(40)]
+    return {f"g{k}": 0.4 * np.clip(cut[::-1], 0.0, 1.0) for k, cut in enumerate(cuts)}
+
+
+@pytest.fixture(scope="module")
+def data(lights, tmp_path_factory):
+    """GOODS frames in the stretch that their makers used, and a stamp."""
+    folder = tmp_path_factory.mktemp("data")
+    with tarfile.open(folder / "goods_hst_colour.tar", "w") as archive:
+        for name, light in lights.items():
+            total = light.sum(axis=0, keepdims=True)
+            value = light * np.arcsinh(2 * total) / np.maximum(2 * total, 1e-6)
+            add_picture(archive, f"goods_hst_colour/{name}.jpg", value.transpose(1, 2, 0))
+    stamps = gaussian_psf(3.0, 1.0).stamps
+    np.savez(folder / "psf_stamps.npz", decam__psf_0=stamps, jwst__psf_0=stamps)
+    return folder
+
+
+def test_the_stretch_of_the_frames_is_undone(data, lights):
+    """Red first; but for the bytes and the JPEG."""
+    for truth in truths(data):
+        assert_allclose(truth.flux, lights[truth.id.removeprefix("goods/")], atol=0.06)
+
+
+def test_an_interrupted_study_goes_on_and_ends_in_a_model(data, tmp_path, capsys):
+    words = ["study", "pellucid", "--preset", "smoke", "--data", str(data)]
+    words += ["--output", str(tmp_path / "study"), "--json"]
+    assert main(words) == 0
+    model = json.loads(capsys.readouterr().out)["model"]
+    card = open_bundle(model).card
+    assert card.training["pairs"] == "drawn"
+    assert card.network["bandwise"]
+    assert main(words) == 2  # it is there; --resume goes on
+    assert main([*words, "--resume"]) == 0
+    store = open_truth(tmp_path / "study" / "truth.h5")
+    assert len(store) == 40
+    assert store.kernels == 1
+
+
+def test_what_is_held_back_is_never_learned_from(data, tmp_path):
+    assert main(["study", "pellucid", "--preset", "smoke", "--data", str(data),
+                 "--output", str(tmp_path / "s")]) == 0  # fmt: skip
+    store = open_truth(tmp_path / "s" / "truth.h5")
+    split = split_truth(store, seed=1)
+    assert not set(split.training) & set(split.validation)
+    assert sum(SHARES.values()) == pytest.approx(1.0)
+
+
+def test_a_folder_without_galaxies_is_refused(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    words = ["study", "pellucid", "--preset", "smoke", "--data", str(tmp_path / "empty")]
+    assert main([*words, "--output", str(tmp_path / "s")]) == 3
+    assert "goods_hst_colour.tar" in capsys.readouterr().err
+    assert not (tmp_path / "s" / "study.json").exists()
