@@ -149,10 +149,11 @@ def train_network(
     split: Split,
     start: Path | None = None,
     progress: bool = False,
+    workers: int = 0,
 ) -> Path:
     """Train a network that is not trained yet, going on where it was stopped; its path.
 
-    It begins as the network in ``start``, or as a random one.
+    It begins as the network in ``start``, or as a random one; so many ``workers`` prepare batches.
     """
     from pellucid.training.run import train
 
@@ -161,7 +162,7 @@ def train_network(
         return model
     run = folder / "work" / name
     begin = None if start is None else open_bundle(start)
-    bundle = train(recipe, store, run, resume=True, split=split, start=begin, progress=progress)
+    bundle = train(recipe, store, run, True, workers, split, begin, progress)
     make_folder(model.parent)
     write_content(model.with_suffix(".jsonl"), (run / "log.jsonl").read_bytes(), overwrite=True)
     write_content(model, bundle.read_bytes(), overwrite=True)

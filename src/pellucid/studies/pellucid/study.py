@@ -56,4 +56,5 @@ def run_study(
         say(f"training the mean: {recipe.steps} steps on scenes of {len(truth)} galaxies")
         scenes = ScenePairs(truth, SceneRecipe(recipe.size))
         split = split_truth(truth, recipe.seed)
-        return train_network(output, MEAN, recipe, scenes, split, progress=True)
+        # To draw a scene takes nearly as long as to learn from it.
+        return train_network(output, MEAN, recipe, scenes, split, progress=True, workers=1)
