@@ -88,3 +88,9 @@ def test_the_brightest_pixel_stands_as_far_above_the_noise_as_asked(store):
         peaks.append(convolve(pair.sharp.flux, pair.blur.for_bands(3), "reflect").max())
     assert 14.9 < min(peaks) < 20.0
     assert 25.0 < max(peaks) < 30.1
+
+
+def test_some_views_have_one_noise_in_all_bands(store):
+    for pair in draws(store, shared=1.0, photons=0.0, count=3):
+        noise = pair.blurred.flux - convolve(pair.sharp.flux, pair.blur.for_bands(3), "reflect")
+        assert_allclose(noise[1], noise[0], atol=1e-3)

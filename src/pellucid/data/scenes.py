@@ -46,9 +46,9 @@ class SceneRecipe:
         Up to so many more galaxies, and stars.
     real
         Fraction of the kernels that are those of real point sources.
-    correlated, photons
-        Fraction of the views whose noise is smooth, as a resampled image's; and of those in which
-        the source's own photons are noisy.
+    correlated, photons, shared
+        Fraction of the views whose noise is smooth, as a resampled image's; of those in which the
+        source's own photons are noisy; and of those with one noise in all bands, as GalaxyGAN's.
     """
 
     size: int = 128
@@ -61,6 +61,7 @@ class SceneRecipe:
     real: float = 0.35
     correlated: float = 0.2
     photons: float = 0.5
+    shared: float = 0.15
 
 
 @dataclass
@@ -182,6 +183,8 @@ class ScenePairs:
         from scipy.ndimage import gaussian_filter
 
         noise = rng.standard_normal(seen.shape, dtype=np.float32)
+        if rng.random() < self.recipe.shared:
+            noise[:] = noise[0]
         if rng.random() < self.recipe.correlated:
             width = rng.uniform(0.3, 0.7)
             noise = gaussian_filter(noise, (0, width, width))

@@ -8,7 +8,7 @@ from pellucid.data.splits import Split, validation_mask
 from pellucid.data.truth import TruthStore
 
 #: Source to its share of the scenes: structure counts for more than numbers.
-SHARES = {"sdss": 0.35, "goods": 0.3, "zoo": 0.2, "decals": 0.1, "hst": 0.05}
+SHARES = {"sdss": 0.4, "goods": 0.3, "zoo": 0.2, "decals": 0.1}
 #: An epoch's length, in which an object of a small source comes up many times.
 EPOCH = 20_000
 #: Objects that training is watched on.

@@ -78,13 +78,6 @@ def _decals(path: Path) -> Iterator[Truth]:
         yield Truth(f"decals/{name}", _unstretched(value), GROUND_FRAME_FWHM)
 
 
-def _hst(path: Path) -> Iterator[Truth]:
-    with np.load(path) as arrays:
-        for name in arrays.files:
-            if arrays[name].ndim == 3:
-                yield Truth(f"hst/{name}", arrays[name], 2.5)
-
-
 def _unstretched(value: NDArray[np.float32]) -> NDArray[np.float32]:
     """Light from a frame whose colours were multiplied by asinh(2 S)/(2 S), S their sum."""
     stretched = value.sum(axis=0, keepdims=True)
@@ -96,7 +89,6 @@ READERS = {
     "goods_hst_colour.tar": _goods,
     "galaxy_zoo_examples.tar": _galaxy_zoo,
     "decals_colour.tar": _decals,
-    "hst_galaxies.npz": _hst,
     "sdss_composites.tar": _sdss,
 }
 
