@@ -60,14 +60,16 @@ class BandwiseRestorer(NeuralRestorer):
     def _checked(
         self, channels: NDArray[np.float32], stretch: Stretch, sky: Background, notes: list[str]
     ) -> Network:
-        network = super()._checked(channels, stretch, sky, notes)
-        inputs, bands = network_inputs(self.card.network), len(sky.sky)
-        picked = band_channels(inputs, bands)
+        picked = band_channels(network_inputs(self.card.network), len(sky.sky))
 
-        def run(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
-            return np.concatenate([network(tiles[:, list(planes)]) for planes in picked], axis=1)
+        def by_band(network: Network) -> Network:
+            return lambda tiles: np.concatenate(
+                [network(tiles[:, list(planes)]) for planes in picked], axis=1
+            )
 
-        return run
+        reference = None if self.reference is None else by_band(self.reference)
+        together = replace(self, network=by_band(self.network), reference=reference)
+        return NeuralRestorer._checked(together, channels, stretch, sky, notes)
 
 
 def _one_band(image: SkyImage, band: int) -> SkyImage:
