@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,6 +47,18 @@ class Known:
     sky: Background
     blur: PSF | None
     stretch: Stretch
+
+    @cached_property
+    def banks(self) -> NDArray[np.float32]:
+        """Each band above its sky, deconvolved at each strength: (band, strength, y, x)."""
+        sky = self.sky.sky[:, None, None]
+        stamps = _known_blur(self).for_bands(len(self.flux))
+        return np.stack(
+            [
+                wiener_bank(plane, stamp, self.sky.sigma, STRENGTHS)
+                for plane, stamp in zip(self.flux - sky, stamps, strict=True)
+            ]
+        )
 
 
 class Channel(NamedTuple):
@@ -103,28 +116,18 @@ def _fwhm(known: Known) -> NDArray[np.float32]:
 def _wiener(known: Known) -> NDArray[np.float32]:
     """What Wiener's filter makes of each band at each strength, in the network's range."""
     sky = known.sky.sky[:, None, None]
-    stamps = _known_blur(known).for_bands(len(known.flux))
-    banks = [
-        wiener_bank(plane, stamp, known.sky.sigma, STRENGTHS)
-        for plane, stamp in zip(known.flux - sky, stamps, strict=True)
-    ]
     # A strength at a time, each band above its own sky; then the strengths of a band together.
     values = [
-        to_network(known.stretch.forward(np.stack(planes) + sky, known.sky))
-        for planes in zip(*banks, strict=True)
+        to_network(known.stretch.forward(planes + sky, known.sky))
+        for planes in known.banks.swapaxes(0, 1)
     ]
     return np.stack(values, axis=1).reshape(-1, *known.value.shape[1:])
 
 
 def _guide(known: Known) -> NDArray[np.float32]:
     """The mean of all bands, each in the units of its noise and deconvolved, one plane."""
-    sky = known.sky.sky[:, None, None]
-    stamps = _known_blur(known).for_bands(len(known.flux))
-    results = [
-        wiener_bank(plane, stamp, known.sky.sigma, (1.0,))[0]
-        for plane, stamp in zip(known.flux - sky, stamps, strict=True)
-    ]
-    mean = np.stack(results).mean(axis=0, dtype=np.float32, keepdims=True)
+    middle = known.banks[:, STRENGTHS.index(1.0)]
+    mean = middle.mean(axis=0, dtype=np.float32, keepdims=True)
     one = Background(np.zeros(1, dtype=np.float32), known.sky.sigma)
     return to_network(known.stretch.forward(mean, one))
 
