@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,13 +11,20 @@ torch = pytest.importorskip("torch")
 
 from truths import truth_store  # noqa: E402
 
-from pellucid.data.channels import CHANNELS, band_channels, channel_count  # noqa: E402
+from pellucid.data.channels import (  # noqa: E402
+    CHANNELS,
+    band_channels,
+    channel_count,
+    pixel_weights,
+)
 from pellucid.data.scenes import ScenePairs, SceneRecipe  # noqa: E402
 from pellucid.data.splits import Split  # noqa: E402
 from pellucid.networks.pellucid import Generator, PellucidConfig  # noqa: E402
 from pellucid.restoration import load_restorer  # noqa: E402
 from pellucid.sky import SkyImage  # noqa: E402
+from pellucid.stretch import NoiseStretch  # noqa: E402
 from pellucid.studies.pellucid.preset import read_preset  # noqa: E402
+from pellucid.training.pellucid import flux_loss, spread_loss  # noqa: E402
 from pellucid.training.run import train  # noqa: E402
 
 TINY = {"width": 8, "levels": 3, "blocks": 1}
@@ -39,20 +48,56 @@ def bundle(store, tmp_path_factory):
 
 def test_each_band_is_told_of_itself_and_of_all():
     inputs = PellucidConfig().inputs
-    assert channel_count(inputs, 1) == 6
-    assert channel_count(inputs, 3) == 14
+    assert channel_count(inputs, 1) == 7
+    assert channel_count(inputs, 3) == 17
     planes = band_channels(inputs, 3)
-    assert planes[0] == (0, 3, 4, 5, 12, 13)
-    assert planes[2] == (2, 9, 10, 11, 12, 13)
-    assert band_channels(inputs, 1) == [tuple(range(6))]
+    assert planes[0] == (0, 3, 4, 5, 12, 15, 16)
+    assert planes[2] == (2, 9, 10, 11, 14, 15, 16)
+    assert band_channels(inputs, 1) == [tuple(range(7))]
     assert {name: (own, shared) for name, (own, shared, _) in CHANNELS.items()} == {
-        "image": (1, 0), "fwhm": (0, 1), "wiener": (3, 0), "guide": (0, 1),
+        "image": (1, 0), "fwhm": (0, 1), "wiener": (3, 0), "weight": (1, 0), "guide": (0, 1),
     }  # fmt: skip
 
 
+def test_a_pixel_weighs_what_its_noise_says_and_nothing_without_data():
+    flux = np.ones((1, 4, 4), dtype=np.float32)
+    flux[0, 0, 0] = np.nan
+    variance = np.full((1, 4, 4), 5.0)
+    variance[0, 1] = 20.0
+    variance[0, 2, 0], variance[0, 2, 1] = 0.05, np.inf
+    mask = np.zeros((1, 4, 4), dtype=bool)
+    mask[0, 3, 3] = True
+    expected = [[0, 1, 1, 1], [0.5] * 4, [3, 0, 1, 1], [1, 1, 1, 0]]
+    weights = pixel_weights(SkyImage(flux, variance=variance, mask=mask, pixel_scale=1.0))
+    np.testing.assert_allclose(weights[0], expected)
+    np.testing.assert_array_equal(pixel_weights(SkyImage(np.ones((2, 3, 3)))), 1.0)
+
+
 def test_untrained_it_gives_the_middle_wiener_result():
-    channels = torch.randn(2, 6, 32, 32)
-    assert torch.equal(Generator(PellucidConfig(**TINY))(channels), channels[:, 2:3])
+    channels = torch.randn(2, 7, 32, 32)
+    drawn = Generator(PellucidConfig(**TINY))(channels)
+    assert torch.equal(drawn[:, :1], channels[:, 2:3])
+    assert drawn.shape == (2, 2, 32, 32)
+
+
+def test_the_spread_is_learned_as_that_of_which_so_many_cases_lie_within():
+    torch.manual_seed(1)
+    difference = 0.3 * torch.randn(1, 1, 200, 200)
+    spread = torch.full((1, 1, 1, 1), -3.0, requires_grad=True)
+    optimiser = torch.optim.Adam([spread], 0.05)
+    for _ in range(200):
+        optimiser.zero_grad()
+        spread_loss(spread.exp(), difference).backward()
+        optimiser.step()
+    assert float(spread.detach().exp()) == pytest.approx(0.3, rel=0.02)
+
+
+def test_flux_that_is_lost_costs_more_than_flux_that_is_moved():
+    stretch = NoiseStretch(10.0, -2000.0, 2000.0)
+    sharp = 0.3 * torch.rand(1, 1, 32, 32)
+    moved = sharp.reshape(1, 1, 2, 16, 2, 16).flip(3, 5).reshape(1, 1, 32, 32)
+    assert float(flux_loss(moved, sharp, stretch)) == pytest.approx(0.0, abs=1e-4)
+    assert float(flux_loss(0.9 * sharp, sharp, stretch)) > 0.5
 
 
 def test_a_pixel_tells_no_pixel_beyond_the_reach():
@@ -60,7 +105,7 @@ def test_a_pixel_tells_no_pixel_beyond_the_reach():
     torch.manual_seed(1)
     network = Generator(PellucidConfig(**TINY)).eval()
     torch.nn.init.normal_(network.last.weight)
-    channels = torch.randn(1, 6, 16, 256)
+    channels = torch.randn(1, 7, 16, 256)
     changed = channels.clone()
     changed[..., :8] += 1.0
     with torch.inference_mode():
@@ -72,7 +117,11 @@ def test_a_pixel_tells_no_pixel_beyond_the_reach():
 def test_trained_and_shipped_it_restores_any_bands_in_any_unit(store, bundle):
     restorer = load_restorer(bundle)
     pair = store.pair(5)
-    restored = restorer(pair.blurred, pair.blur).image.flux
+    pair = replace(pair, blurred=replace(pair.blurred, mask=None, variance=np.ones((3, 32, 32))))
+    found = restorer(pair.blurred, pair.blur)
+    restored = found.image.flux
+    assert found.uncertainty.shape == restored.shape
+    assert (found.uncertainty > 0).all()
     assert restored.shape == (3, 32, 32)
     np.testing.assert_allclose(
         restored.sum(axis=(1, 2)), pair.blurred.flux.sum(axis=(1, 2)), rtol=1e-3, atol=0.5

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.channels import IMAGE, Known, input_channels
+from pellucid.data.channels import IMAGE, Known, input_channels, pixel_weights
 from pellucid.data.pairs import Pairs
 from pellucid.errors import InputError
 from pellucid.sky import PSF, background_of, robust_background
@@ -93,7 +93,10 @@ class PairSampler:
         blurred, stamps = pair.blurred, pair.blur and pair.blur.stamps
         if rng.random() < self.composite:
             blurred = blurred.with_flux(as_composite(blurred.flux))
-        flux = np.stack([blurred.flux, pair.sharp.flux])
+        planes = [blurred.flux, pair.sharp.flux]
+        if "weight" in self.inputs:
+            planes.append(pixel_weights(blurred))
+        flux = np.stack(planes)
         if rng.random() < self.grey:
             bands = flux.shape[1]
             band = rng.integers(bands)
@@ -109,10 +112,10 @@ class PairSampler:
         if pair.blur is not None and stamps is not None:
             blur = PSF(_turned(stamps, mirrored, turns), pair.blur.pixel_scale)
         try:
-            value = [to_network(self.stretch.forward(planes, sky)) for planes in flux]
-            channels = input_channels(
-                self.inputs, Known(value[0], flux[0], sky, blur, self.stretch)
-            )
+            value = [to_network(self.stretch.forward(planes, sky)) for planes in flux[:2]]
+            weight = flux[2] if len(flux) > 2 else None
+            known = Known(value[0], flux[0], sky, blur, self.stretch, weight)
+            channels = input_channels(self.inputs, known)
         except InputError as error:
             name = self.store.ids[index]
             raise InputError(f"{self.store.path}: object {name}: {error}") from error

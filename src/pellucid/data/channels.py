@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from pellucid.deconvolution.bank import wiener_bank
 from pellucid.errors import InputError
-from pellucid.sky import PSF, Background
+from pellucid.sky import PSF, Background, SkyImage
 from pellucid.stretch import Stretch, to_network
 
 IMAGE = ("image",)
 #: Of the Wiener filters: how much of the noise they are told of.
 STRENGTHS = (0.1, 1.0, 10.0)
+#: No pixel is worth more than this beside one of the sky.
+HEAVIEST = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,9 @@ class Known:
         What is to be undone, in the image's pixels; None where it is not known.
     stretch
         Between both.
+    weight
+        How much each pixel is worth beside one of the sky, of `pixel_weights`; None where all are
+        worth the same.
     """
 
     value: NDArray[np.float32]
@@ -47,6 +52,7 @@ class Known:
     sky: Background
     blur: PSF | None
     stretch: Stretch
+    weight: NDArray[np.float32] | None = None
 
     @cached_property
     def banks(self) -> NDArray[np.float32]:
@@ -59,6 +65,23 @@ class Known:
                 for plane, stamp in zip(self.flux - sky, stamps, strict=True)
             ]
         )
+
+
+def pixel_weights(image: SkyImage) -> NDArray[np.float32]:
+    """σ of the sky over that of each pixel, 0 where there is no data, shape (band, y, x).
+
+    Only ratios within a band count, so that a variance plane may be wrong by a factor.
+    """
+    weight = np.ones(image.flux.shape, dtype=np.float32)
+    if image.variance is not None:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            middle = np.nanmedian(image.variance, axis=(1, 2), keepdims=True)
+            weight = np.sqrt(middle / image.variance).astype(np.float32)
+        weight = np.nan_to_num(np.minimum(weight, np.float32(HEAVIEST)), copy=False)
+    if image.mask is not None:
+        weight[image.mask] = 0.0
+    weight[~np.isfinite(image.flux)] = 0.0
+    return weight
 
 
 class Channel(NamedTuple):
@@ -124,6 +147,13 @@ def _wiener(known: Known) -> NDArray[np.float32]:
     return np.stack(values, axis=1).reshape(-1, *known.value.shape[1:])
 
 
+def _weight(known: Known) -> NDArray[np.float32]:
+    """What each pixel is worth beside one of the sky."""
+    if known.weight is None:
+        return np.ones_like(known.value)
+    return known.weight
+
+
 def _guide(known: Known) -> NDArray[np.float32]:
     """The mean of all bands, each in the units of its noise and deconvolved, one plane."""
     middle = known.banks[:, STRENGTHS.index(1.0)]
@@ -136,5 +166,6 @@ CHANNELS = {
     "image": Channel(1, 0, lambda known: known.value),
     "fwhm": Channel(0, 1, _fwhm),
     "wiener": Channel(len(STRENGTHS), 0, _wiener),
+    "weight": Channel(1, 0, _weight),
     "guide": Channel(0, 1, _guide),
 }

@@ -8,7 +8,7 @@ added: y = blur ⊛ t + n. All fluxes are in units of that noise.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from PIL import Image
 
 from pellucid.data.truth import TruthStore
 from pellucid.optics import convolve, object_rng
+from pellucid.optics.inpaint import filled
 from pellucid.sky import PSF, Pair, SkyImage
 from pellucid.sky.psf import FWHM_PER_SIGMA
 
@@ -24,6 +25,10 @@ from pellucid.sky.psf import FWHM_PER_SIGMA
 SHARPNESS = 0.85
 #: Pixels over which a frame fades into the sky at its edge.
 FADE = 8
+#: FWHM in pixels of the blur left in images that were enlarged twofold.
+ENLARGED_FWHM = (2.3, 10.0)
+#: Fraction of the views whose variance is told.
+KNOWN = 0.6
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,14 @@ class SceneRecipe:
         Up to so many more galaxies, and stars.
     real
         Fraction of the kernels that are those of real point sources.
-    correlated, photons, shared
-        Fraction of the views whose noise is smooth, as a resampled image's; of those in which the
-        source's own photons are noisy; and of those with one noise in all bands, as GalaxyGAN's.
+    enlarged, correlated
+        Fraction of the views whose pixels were halved, and of those whose noise is smooth, as a
+        resampled image's.
+    photons, uneven, shared
+        Of those in which the source's own photons are noisy, of those that were exposed for longer
+        in one part than in another, and of those with one noise in all bands, as GalaxyGAN's.
+    damaged
+        Of those with pixels without data: cosmic rays, columns, saturated cores.
     """
 
     size: int = 128
@@ -59,9 +69,12 @@ class SceneRecipe:
     neighbours: int = 2
     stars: int = 4
     real: float = 0.35
-    correlated: float = 0.2
+    enlarged: float = 0.3
+    correlated: float = 0.15
     photons: float = 0.5
-    shared: float = 0.15
+    uneven: float = 0.15
+    shared: float = 0.2
+    damaged: float = 0.2
 
 
 @dataclass
@@ -117,8 +130,19 @@ class ScenePairs:
         peak = min(_log_uniform(recipe.peak, rng), max(clean, 2.0 * recipe.peak[0]))
         scale = peak / max(float(seen.max()), 1e-6)
         sharp, seen = sharp * np.float32(scale), seen * np.float32(scale)
-        blurred = seen + self._noise(seen, rng)
-        return Pair(self._image(blurred), self._image(sharp), blur)
+        deviation = self._deviation(seen, rng)
+        blurred = seen + deviation * self._noise(seen.shape, blur.fwhm, rng)
+        # Nobody knows the sky and its noise to the last digit.
+        factor, offset = np.exp(rng.normal(0.0, 0.04)), rng.normal(0.0, 0.05)
+        sharp, blurred = (factor * flux + np.float32(offset) for flux in (sharp, blurred))
+        variance = np.square(deviation) if rng.random() < KNOWN else np.ones_like(deviation)
+        mask = _holes(blurred, rng) if rng.random() < recipe.damaged else None
+        given = replace(
+            self._image(filled(blurred, mask)),
+            variance=np.broadcast_to(variance, blurred.shape),
+            mask=mask,
+        )
+        return Pair(given, self._image(sharp), blur)
 
     def origin(self) -> Mapping[str, Any]:
         """See `Pairs`."""
@@ -178,21 +202,63 @@ class ScenePairs:
             return PSF(_centred(np.clip(np.asarray(picture), 0.0, None)), self.pixel_scale)
         return PSF(_made_kernel(wanted, rng), self.pixel_scale)
 
-    def _noise(self, seen: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-        """White noise of the sky, smooth in some views; in some, photons of the source as well."""
-        from scipy.ndimage import gaussian_filter
+    def _noise(
+        self, shape: tuple[int, ...], fwhm: float, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """Noise of standard deviation 1: white, or as it is after an image was resampled.
 
-        noise = rng.standard_normal(seen.shape, dtype=np.float32)
+        An image is enlarged twofold where its psf is narrow, and its noise is that of its own
+        pixels.
+        """
+        from scipy.ndimage import gaussian_filter, zoom
+
+        noise = rng.standard_normal(shape, dtype=np.float32)
         if rng.random() < self.recipe.shared:
             noise[:] = noise[0]
-        if rng.random() < self.recipe.correlated:
+        kind = rng.random()
+        if kind < self.recipe.enlarged:
+            if ENLARGED_FWHM[0] < fwhm < ENLARGED_FWHM[1]:
+                own = noise[:, : -(-shape[1] // 2), : -(-shape[2] // 2)]
+                wide = np.asarray(zoom(own, (1, 2, 2), order=3, mode="mirror", grid_mode=True))
+                return wide[:, : shape[1], : shape[2]]
+        elif kind < self.recipe.enlarged + self.recipe.correlated:
             width = rng.uniform(0.3, 0.7)
             noise = gaussian_filter(noise, (0, width, width))
             noise /= noise.std()
+        return noise
+
+    def _deviation(
+        self, seen: NDArray[np.float32], rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """Standard deviation of each pixel's noise, 1 in the sky."""
+        variance = np.ones_like(seen)
         if rng.random() < self.recipe.photons:
             gain = _log_uniform((3.0, 100.0), rng)
-            noise *= np.sqrt(1.0 + np.maximum(seen, 0.0) / np.float32(gain))
-        return noise
+            variance += np.maximum(seen, 0.0) / np.float32(gain)
+        if rng.random() < self.recipe.uneven:
+            edge = int(rng.integers(seen.shape[2] // 2))
+            turned = variance if rng.random() < 0.5 else variance.swapaxes(1, 2)
+            turned[:, :, :edge] *= np.float32(_log_uniform((0.3, 10.0), rng))
+        return np.sqrt(variance)
+
+
+def _holes(seen: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Pixels without data: tracks of cosmic rays, dead columns, the cores of the brightest."""
+    mask = np.zeros(seen.shape, dtype=bool)
+    for band in mask:
+        for _ in range(rng.integers(5)):
+            length, angle = rng.uniform(1.0, 12.0), rng.uniform(0.0, np.pi)
+            along = np.arange(0.0, length, 0.5)
+            start = rng.uniform(0.0, band.shape[0], 2)
+            rows = (start[0] + along * np.sin(angle)).astype(int)
+            columns = (start[1] + along * np.cos(angle)).astype(int)
+            inside = (rows < band.shape[0]) & (columns >= 0) & (columns < band.shape[1])
+            band[rows[inside], columns[inside]] = True
+        if rng.random() < 0.2:
+            band[:, rng.integers(band.shape[1])] = True
+    if rng.random() < 0.3:
+        mask |= seen > rng.uniform(0.4, 0.95) * seen.max()
+    return mask
 
 
 def _log_uniform(bounds: tuple[float, float], rng: np.random.Generator) -> float:

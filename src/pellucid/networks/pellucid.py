@@ -1,7 +1,8 @@
 """pellucid's own network: a U-Net that is told the blur, run a band at a time.
 
 Its channels (see `pellucid.data.channels`) hold, beside the noisy image, what Wiener's filter makes
-of it with the exact kernel at three regularisations. It adds to the middle one.
+of it with the exact kernel at three regularisations. It adds to the middle one, and says how far
+off it may be.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pellucid.data.channels import channel_count
 
 #: Pixels of 2 × 2 are one place of the first level.
 FOLD = 2
+#: ln of the spread that an untrained network gives, in the network's range.
+LOG_SPREAD = -5.0
 
 
 @dataclass(frozen=True)
@@ -35,14 +38,17 @@ class PellucidConfig:
         constant one last.
     bandwise
         It takes one band at a time.
+    spread
+        It returns twice as many planes as bands: what is restored, then the standard deviation.
     """
 
     bands: int = 1
     width: int = 64
     levels: int = 5
     blocks: int = 2
-    inputs: tuple[str, ...] = ("image", "wiener", "guide", "fwhm")
+    inputs: tuple[str, ...] = ("image", "wiener", "weight", "guide", "fwhm")
     bandwise: bool = True
+    spread: bool = True
 
     @property
     def multiple(self) -> int:
@@ -56,7 +62,9 @@ class PellucidConfig:
 
 
 class Generator(nn.Module):
-    """From a band's channels, shape (image, channel, y, x), to the restored band, (image, 1, y, x).
+    """From a band's channels, shape (image, channel, y, x), to the restored band and its spread.
+
+    Both are in the network's range; with the spread the result is (image, 2, y, x).
 
     The last channel is constant over an image (ln FWHM of the blur): it modulates every block
     (FiLM; Perez et al. 2018, arXiv:1709.07871). There is no norm and no statistic over the image,
@@ -77,7 +85,8 @@ class Generator(nn.Module):
             nn.Conv2d(coarser, 4 * finer, 1) for finer, coarser in itertools.pairwise(filters)
         )
         self.outward = nn.ModuleList(_Level(width, config.blocks) for width in filters[:-1])
-        self.last = nn.Conv2d(filters[0], FOLD**2 * config.bands, 3, padding=1)
+        planes = config.bands * (2 if config.spread else 1)
+        self.last = nn.Conv2d(filters[0], FOLD**2 * planes, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
 
@@ -93,7 +102,11 @@ class Generator(nn.Module):
         for level, up in zip(self.outward[::-1], self.up[::-1], strict=True):
             features = nn.functional.pixel_shuffle(up(features), 2) + skips.pop()
             features = level(features, told)
-        return channels[:, 2:3] + nn.functional.pixel_shuffle(self.last(features), FOLD)
+        drawn = nn.functional.pixel_shuffle(self.last(features), FOLD)
+        restored = channels[:, 2:3] + drawn[:, :1]
+        if drawn.shape[1] == 1:
+            return restored
+        return torch.cat([restored, torch.exp(drawn[:, 1:].clamp(-8.0, 8.0) + LOG_SPREAD)], dim=1)
 
 
 class _Level(nn.Module):

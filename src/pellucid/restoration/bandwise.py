@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.channels import band_channels, network_inputs
+from pellucid.data.channels import band_channels, network_inputs, pixel_weights
 from pellucid.errors import InputError
 from pellucid.optics import blur_of
 from pellucid.optics.inpaint import filled
@@ -45,7 +45,9 @@ class BandwiseRestorer(NeuralRestorer):
         level = np.array([sky.sky[0] for sky in skies], dtype=np.float32)[:, None, None]
         sigma = np.array([sky.sigma for sky in skies], dtype=np.float32)[:, None, None]
         unit = Background(np.zeros(len(skies), dtype=np.float32), 1.0)
-        restored = self._restore((whole.flux - level) / sigma, unit, kernel, notes)
+        restored, spread = self._restore(
+            (whole.flux - level) / sigma, unit, kernel, notes, pixel_weights(image)
+        )
         provenance = {
             "model": self.card.name,
             "sha256": self.sha256,
@@ -55,7 +57,8 @@ class BandwiseRestorer(NeuralRestorer):
         if kernel is not None:
             provenance["psf_fwhm"] = round(kernel.fwhm, 4)
         result = with_restored(image, restored * sigma + level)
-        return Restoration(result, provenance=provenance)
+        uncertainty = None if spread is None else spread * sigma
+        return Restoration(result, uncertainty, provenance=provenance)
 
     def _checked(
         self, channels: NDArray[np.float32], stretch: Stretch, sky: Background, notes: list[str]
@@ -63,9 +66,12 @@ class BandwiseRestorer(NeuralRestorer):
         picked = band_channels(network_inputs(self.card.network), len(sky.sky))
 
         def by_band(network: Network) -> Network:
-            return lambda tiles: np.concatenate(
-                [network(tiles[:, list(planes)]) for planes in picked], axis=1
-            )
+            def restored(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+                bands = np.stack([network(tiles[:, list(planes)]) for planes in picked], axis=2)
+                # What is restored of each band, then the spread of each.
+                return bands.reshape(len(tiles), -1, *tiles.shape[2:])
+
+            return restored
 
         reference = None if self.reference is None else by_band(self.reference)
         together = replace(self, network=by_band(self.network), reference=reference)

@@ -76,7 +76,8 @@ class NeuralRestorer:
         given = _on_the_models_grid(whole, self.card)
         if kernel is not None and given is not whole:
             kernel = resampled_psf(kernel, self.card.pixel_scale)
-        restored = self._restore(given.flux[order], _background(given, whole, order), kernel, notes)
+        sky = _background(given, whole, order)
+        restored, _ = self._restore(given.flux[order], sky, kernel, notes)
         bands = [
             restored[[k for k, source in enumerate(order) if source == band]].mean(axis=0)
             for band in range(len(image.flux))
@@ -96,8 +97,14 @@ class NeuralRestorer:
         return Restoration(result, provenance=provenance)
 
     def _restore(
-        self, flux: NDArray[np.float32], sky: Background, blur: PSF | None, notes: list[str]
-    ) -> NDArray[np.float32]:
+        self,
+        flux: NDArray[np.float32],
+        sky: Background,
+        blur: PSF | None,
+        notes: list[str],
+        weight: NDArray[np.float32] | None = None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Flux restored, and its standard deviation where the network gives one."""
         stretch = stretch_from_dict(self.card.stretch)
         if not sky.sigma > 0:
             raise InputError("the image's sky is constant: without noise there is no scale")
@@ -117,13 +124,21 @@ class NeuralRestorer:
         size = self.card.tile
         tiling = plan_tiles(flux.shape[1:], size, int(OVERLAP * size))  # type: ignore[arg-type]
         inputs = network_inputs(self.card.network)
-        channels = input_channels(inputs, Known(value, taken, sky, blur, stretch))
+        channels = input_channels(inputs, Known(value, taken, sky, blur, stretch, weight))
         network = self._checked(channels, stretch, sky, notes)
-        restored = map_tiles(network, channels, tiling)
+        found = map_tiles(network, channels, tiling)
+        restored, spread = found[: len(flux)], found[len(flux) :]
         result = stretch.inverse(from_network(restored), sky) + beyond
         # Seeing moves light but makes none: each band keeps its total.
         change = (flux - result).mean(axis=(1, 2), keepdims=True, dtype=np.float64)
-        return np.add(result, change, dtype=np.float32)
+        deviation = None
+        if len(spread):
+            upper, lower = (
+                stretch.inverse(from_network(restored + change), sky)
+                for change in (spread, -spread)
+            )
+            deviation = np.float32(0.5) * (upper - lower)
+        return np.add(result, change, dtype=np.float32), deviation
 
     def _checked(
         self, channels: NDArray[np.float32], stretch: Stretch, sky: Background, notes: list[str]
@@ -133,7 +148,8 @@ class NeuralRestorer:
             return self.network
         tile = _brightest_tile(channels, len(self.card.bands), self.card.tile)
         fluxes = [
-            stretch.inverse(from_network(network(tile[None])[0]), sky) - sky.sky[:, None, None]
+            stretch.inverse(from_network(network(tile[None])[0, : len(sky.sky)]), sky)
+            - sky.sky[:, None, None]
             for network in (self.network, self.reference)
         ]
         light = np.abs(fluxes[1]).sum()

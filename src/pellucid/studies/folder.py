@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -163,6 +164,8 @@ def train_network(
     run = folder / "work" / name
     begin = None if start is None else open_bundle(start)
     bundle = train(recipe, store, run, True, workers, split, begin, progress)
+    if os.environ.get("RANK", "0") != "0":
+        return model  # the first of torchrun's processes puts it there
     make_folder(model.parent)
     write_content(model.with_suffix(".jsonl"), (run / "log.jsonl").read_bytes(), overwrite=True)
     write_content(model, bundle.read_bytes(), overwrite=True)

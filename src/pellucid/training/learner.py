@@ -58,9 +58,9 @@ class Learner(Generic[R]):
         enabled = self.recipe.precision == "bf16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
-    def teach_generator(self, loss: Tensor, step: int) -> None:
+    def teach_generator(self, loss: Tensor, step: int, steepest: float | None = None) -> None:
         """Update the generator, and the mean that follows it."""
-        update(self.generator, self.generator_optimiser, loss)
+        update(self.generator, self.generator_optimiser, loss, steepest)
         follow(self.average, self.generator, self.recipe.decay_at(step))
 
 
@@ -103,12 +103,19 @@ def pixel_loss(restored: Tensor, sharp: Tensor) -> Tensor:
     return (restored.float() - sharp.float()).abs().mean()
 
 
-def update(network: nn.Module, optimiser: Optimizer, loss: Tensor) -> None:
-    """One step down the loss's gradient, averaged over all processes."""
+def update(
+    network: nn.Module, optimiser: Optimizer, loss: Tensor, steepest: float | None = None
+) -> None:
+    """One step down the loss's gradient, averaged over all processes.
+
+    A gradient whose norm exceeds ``steepest`` is shortened to it.
+    """
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     if dist.is_initialized():
         _average_gradients(network)
+    if steepest is not None:
+        nn.utils.clip_grad_norm_(network.parameters(), steepest)
     optimiser.step()
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from pellucid.data.scenes import ScenePairs, SceneRecipe
-from pellucid.data.truth import TruthStore, open_truth, write_truth
+from pellucid.data.truth import open_truth, write_truth
 from pellucid.errors import InputError
 from pellucid.files import make_folder
 from pellucid.studies.folder import locked, prepared, require_training, train_network
@@ -38,22 +39,32 @@ def run_study(
         Told what begins.
     """
     require_training()
+    import torch.distributed as dist
+
+    from pellucid.training.run import join_processes
+
     if not data.is_dir():
         raise InputError(f"{data}: no such folder")
     output = make_folder(output)
     record = {"preset": preset.model_dump(mode="json"), "data": data.resolve().name}
 
-    def prepare() -> TruthStore:
+    def prepare() -> None:
         path = output / TRUTH
         if not path.exists():
             say("gathering the truth")
             write_truth(path, truths(data), kernels(data))
-        return open_truth(path)
 
-    with locked(output, "study", patience=0.0):
-        truth = prepared(output, record, resume, prepare, (TRUTH, "work"))
+    # Of torchrun's processes the first prepares for all; the others wait where it begins to train.
+    rank, _ = join_processes()
+    with locked(output, "study", patience=0.0) if rank == 0 else nullcontext():
+        if rank == 0:
+            prepared(output, record, resume, prepare, (TRUTH, "work"))
+        if dist.is_initialized():
+            dist.barrier()
+        truth = open_truth(output / TRUTH)
         recipe = preset.recipe
-        say(f"training the mean: {recipe.steps} steps on scenes of {len(truth)} galaxies")
+        if rank == 0:
+            say(f"training the mean: {recipe.steps} steps on scenes of {len(truth)} galaxies")
         scenes = ScenePairs(truth, SceneRecipe(recipe.size))
         split = split_truth(truth, recipe.seed)
         # To draw a scene takes nearly as long as to learn from it.
