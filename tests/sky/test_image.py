@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.io.fits import Header
 from astropy.nddata import CCDData, StdDevUncertainty
 from astropy.wcs import WCS
@@ -13,6 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skimage.data import hubble_deep_field
 
 from pellucid.errors import InputError
+from pellucid.fits import write_image
 from pellucid.sky.image import SkyImage, pixel_scale_of
 
 
@@ -157,3 +159,10 @@ def test_ccddata_uncertainty_becomes_variance_and_lacking_parts_none():
     assert image.header is None
     bare = CCDData(np.ones((4, 5)), unit="adu")
     assert SkyImage.from_ccddata([plane, bare]).variance is None
+
+
+def test_notes_stay_with_the_image_and_reach_the_history_of_what_is_written(tmp_path):
+    image = SkyImage(np.ones((4, 5)), notes=("a.fits: the unit was guessed",))
+    assert image.cutout(0, 0, 2, 2).with_flux(np.zeros((2, 2))).notes == image.notes
+    header = fits.getheader(write_image(image, tmp_path / "b.fits"))
+    assert list(header["HISTORY"]) == ["note: a.fits: the unit was guessed"]

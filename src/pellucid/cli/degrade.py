@@ -56,6 +56,7 @@ def degrade(
     write_image(degraded, output, overwrite, history)
     if png is not None:
         write_png(degraded, png, overwrite)
+    options.say_notes(image.notes)
     report = {"output": str(output), **vars(degradation), "seed": seed, "bands": list(image.bands)}
     line = f'{output}: blurred by {fwhm:g}", noise at {noise:g} sigma'
     options.report_result(report, as_json, line)

@@ -104,6 +104,7 @@ def _evaluate_images(
     from pellucid.metrics import measure
 
     images = [read_image(path, bands=bands, pixel_scale=pixel_scale) for path in (truth, restored)]
+    options.say_notes([note for image in images for note in image.notes])
     with options.naming(restored):
         numbers = measure(images[1], images[0])
     if as_json:

@@ -6,7 +6,7 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -135,6 +135,12 @@ def say_first(what: str, reasons: Mapping[str, str], most: int = 20) -> None:
         say(f"{what} {name}: {reason}")
     if len(reasons) > most:
         say(f"{what} {len(reasons) - most} more")
+
+
+def say_notes(notes: Iterable[str]) -> None:
+    """A line for each guess that was made."""
+    for note in notes:
+        say(f"note: {note}")
 
 
 def say(text: str) -> None:

@@ -70,11 +70,12 @@ def restore(
     write_image(result, output, overwrite, history=[options.command_line(context)])
     if png is not None:
         write_png(result.image, png, overwrite)
-    for note in result.provenance["notes"]:
-        options.say(f"note: {note}")
+    notes = [*image.notes, *result.provenance["notes"]]
+    options.say_notes(notes)
     report = {
         "output": str(output),
         **result.provenance,
+        "notes": notes,
         "bands": list(image.bands),
         "shape": list(image.shape),
         "pellucid": __version__,

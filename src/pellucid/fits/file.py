@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -29,13 +29,21 @@ _PRINTABLE = bytes(k if 32 <= k < 127 else ord("?") for k in range(256))
 class FitsFile:
     """An open FITS file that holds what its headers promise.
 
-    ``opened`` is astropy's list of HDUs, ``stream`` the file's bytes, unpacked where it is gzipped.
+    ``opened`` is astropy's list of HDUs, ``stream`` the file's bytes, unpacked where it is gzipped,
+    ``notes`` what was guessed in reading it.
     """
 
     path: Path
     stream: IO[bytes]
     opened: Any
     hdus: tuple[HDU, ...]
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        """Remember what was guessed, mended or left aside; each once."""
+        line = f"{self.path.name}: {text}"
+        if line not in self.notes:
+            self.notes.append(line)
 
     def refuse(self, fault: str, advice: str) -> InputError:
         """The one-line error about this file."""

@@ -57,7 +57,7 @@ def read_image(
         raise UsageError(f"a pixel scale of {pixel_scale} arcsec; it must be positive")
     several = len(paths) > 1
     read = [_read_file(Path(path), hdu, several) for path in paths]
-    hdus = [planes for planes_of_file, _ in read for planes in planes_of_file]
+    hdus = [planes for planes_of_file, *_ in read for planes in planes_of_file]
     _check_fit(hdus)
     names = _names(hdus, bands, ", ".join(str(Path(path)) for path in paths))
     flux = np.concatenate([planes.flux for planes in hdus])
@@ -68,7 +68,7 @@ def read_image(
     if any(bad is not None for bad in masks):
         good = np.zeros(hdus[0].flux.shape, dtype=bool)
         mask = np.concatenate([good if bad is None else bad for bad in masks])
-    layouts = [layout for _, layout in read]
+    layouts = [layout for _, layout, _ in read]
     layout = merged(layouts, names) if several else layouts[0]
     wcs = next((planes.wcs for planes in hdus if planes.wcs is not None), None)
     if pixel_scale is None and wcs is None:
@@ -83,10 +83,13 @@ def read_image(
         header=hdus[0].header.copy(),
         pixel_scale=pixel_scale,
         layout=replace(layout, shape=flux.shape, variance=variance),
+        notes=tuple(note for *_, notes in read for note in notes),
     )
 
 
-def _read_file(path: Path, wanted: int | str | None, several: bool) -> tuple[list[Planes], Layout]:
+def _read_file(
+    path: Path, wanted: int | str | None, several: bool
+) -> tuple[list[Planes], Layout, list[str]]:
     with open_fits(path) as file:
         chosen = chosen_hdus(file, wanted)
         count = len(chosen) if len(chosen[0].shape) == 2 else chosen[0].shape[0]
@@ -97,7 +100,7 @@ def _read_file(path: Path, wanted: int | str | None, several: bool) -> tuple[lis
             )
         companions = companions_of(chosen, file)
         planes = [read_planes(file, hdu, companions, chosen) for hdu in chosen]
-        return planes, layout_of(file, chosen, companions)
+        return planes, layout_of(file, chosen, companions), file.notes
 
 
 def _check_fit(hdus: Sequence[Planes]) -> None:

@@ -60,7 +60,7 @@ def write_image(
     overwrite
         Whether an existing file may be replaced.
     history
-        Lines for HISTORY in each image HDU.
+        Lines for HISTORY in each image HDU, after the image's notes.
     cards
         Keyword to (value, comment), for each image HDU.
     layers
@@ -82,7 +82,7 @@ def write_image(
         for hdu in bands:
             for keyword, (value, comment) in (cards or {}).items():
                 hdu.header[keyword] = (_ascii(value), _ascii(comment))
-            for line in history:
+            for line in [*(f"note: {note}" for note in image.notes), *history]:
                 hdu.header.add_history(_ascii(line))
         hdulist = fits.HDUList(hdus)
         hdulist.update_extend()

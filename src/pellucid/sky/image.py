@@ -48,6 +48,8 @@ class SkyImage:
         Arcsec per pixel; taken from ``wcs`` when not given, None where unknown.
     layout
         How the file it was read from is built; `pellucid.write_image` follows it.
+    notes
+        What was guessed, mended or left aside when it was read, a sentence each.
     """
 
     flux: NDArray[np.float32]
@@ -61,6 +63,7 @@ class SkyImage:
     header: Header | None = None
     pixel_scale: float | None = None
     layout: Any = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         flux = _as_cube(self.flux, np.float32, "flux")
