@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.signal import convolve2d
 from skimage.data import hubble_deep_field
 
-from pellucid.tiling import map_tiles, plan_tiles
+from pellucid.tiling import map_tiles, map_windows, plan_tiles
 
 sides = st.integers(1, 70)
 
@@ -122,3 +123,26 @@ def test_a_small_image_is_mirrored_into_its_tile():
 def test_an_overlap_that_does_not_fit_is_refused(overlap):
     with pytest.raises(ValueError, match="does not fit tiles of 16"):
         plan_tiles((40, 40), 16, overlap)
+
+
+@pytest.mark.parametrize("shape", [(40, 52), (64, 64), (131, 97)])
+def test_windows_give_what_the_whole_image_gives(shape):
+    """A filter that reaches 6 pixels, on windows of 32 with as much around them."""
+    rng = np.random.default_rng(4)
+    image = rng.standard_normal((2, *shape)).astype(np.float32)
+    kernel = rng.standard_normal((13, 13)).astype(np.float32)
+    calls = []
+
+    def function(planes):
+        calls.append(planes.shape)
+        assert not planes.shape[2] % 8
+        assert not planes.shape[3] % 8
+        return np.stack([[convolve2d(p, kernel, mode="same") for p in one] for one in planes])
+
+    windows = map_windows(function, image, core=32, reach=6, multiple=8)
+    count = len(calls)
+    whole = map_windows(function, image, core=1024, reach=6, multiple=8)
+    assert count == -(-shape[0] // 32) * -(-shape[1] // 32)
+    assert len(calls) == count + 1
+    assert windows.shape == image.shape
+    assert_array_equal(windows, whole)

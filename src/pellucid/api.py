@@ -97,4 +97,5 @@ def write_image(
         history=[*history, *restoration_history(image)],
         cards=restoration_cards(image),
         layers={name: layer for name, layer in layers.items() if layer is not None},
+        psf=sky.psf if "target_fwhm" in image.provenance else None,
     )

@@ -106,3 +106,51 @@ def _ramps(tiling: Tiling, axis: int) -> dict[int, NDArray[np.float32]]:
             ramp[-tiling.overlap :] = 1.0 - slope
         ramps[start] = ramp
     return ramps
+
+
+def map_windows(
+    function: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    image: NDArray[np.float32],
+    core: int,
+    reach: int,
+    multiple: int,
+) -> NDArray[np.float32]:
+    """Apply a ``function`` of any sides to windows, as if to the whole image at once.
+
+    A window holds, around the pixels that are kept of it, all that these are made from. Where the
+    image is no larger than a ``core`` it is one window.
+
+    Parameters
+    ----------
+    function
+        Takes shape (1, channel, y, x), sides multiples of ``multiple``, and returns as many pixels
+        of any channels.
+    image
+        Shape (channel, y, x); it is mirrored at its far edges up to such sides.
+    core
+        Side of what is kept of a window, a multiple of ``multiple``.
+    reach
+        How far from a pixel lies what it is made from.
+    """
+    _, height, width = image.shape
+    whole = np.pad(
+        image, [(0, 0), *((0, -side % multiple) for side in (height, width))], mode="symmetric"
+    )
+    halo = -(-reach // multiple) * multiple
+    result: NDArray[np.float32] | None = None
+    starts = (range(0, side, core) for side in whole.shape[1:])
+    for first in product(*starts):
+        taken, kept, inner = [], [], []
+        for start, side in zip(first, whole.shape[1:], strict=True):
+            low, high = max(start - halo, 0), min(start + core + halo, side)
+            stop = min(start + core, side)
+            taken.append(slice(low, high))
+            kept.append(slice(start, stop))
+            inner.append(slice(start - low, stop - low))
+        window = np.ascontiguousarray(whole[(np.newaxis, slice(None), *taken)])
+        drawn = function(window)[0]
+        if result is None:
+            result = np.empty((len(drawn), *whole.shape[1:]), dtype=np.float32)
+        result[(slice(None), *kept)] = drawn[(slice(None), *inner)]
+    assert result is not None
+    return result[:, :height, :width]

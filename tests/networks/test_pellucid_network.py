@@ -100,18 +100,20 @@ def test_flux_that_is_lost_costs_more_than_flux_that_is_moved():
     assert float(flux_loss(0.9 * sharp, sharp, stretch)) > 0.5
 
 
-def test_a_pixel_tells_no_pixel_beyond_the_reach():
+@pytest.mark.parametrize("levels", [2, 3])
+def test_a_pixel_tells_no_pixel_beyond_the_reach(levels):
     """No statistic over the image: what lies further away than the levels reach plays no part."""
     torch.manual_seed(1)
-    network = Generator(PellucidConfig(**TINY)).eval()
+    config = PellucidConfig(**{**TINY, "levels": levels})
+    network = Generator(config).eval()
     torch.nn.init.normal_(network.last.weight)
     channels = torch.randn(1, 7, 16, 256)
     changed = channels.clone()
-    changed[..., :8] += 1.0
+    changed[:, :-1, :, :64] += 1.0
     with torch.inference_mode():
         difference = (network(channels) - network(changed)).abs().amax(dim=(0, 1, 2))
-    assert difference[:8].max() > 0
-    assert difference[128:].max() == 0
+    assert difference[64 + config.reach :].max() == 0
+    assert difference[64 + config.reach // 2 :].max() > 0
 
 
 def test_trained_and_shipped_it_restores_any_bands_in_any_unit(store, bundle):

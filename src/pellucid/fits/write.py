@@ -28,6 +28,7 @@ from pellucid.fits.cards import (
 )
 from pellucid.fits.hdu import BLOCK, COMPANIONS, UNCERTAINTIES
 from pellucid.fits.layout import Layout, Part
+from pellucid.sky import PSF
 from pellucid.sky.image import SkyImage
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def write_image(
     history: Sequence[str] = (),
     cards: Mapping[str, Card] | None = None,
     layers: Mapping[str, NDArray[Any]] | None = None,
+    psf: PSF | None = None,
 ) -> Path:
     """Write an image as FITS, float32, built as the file it was read from.
 
@@ -65,6 +67,8 @@ def write_image(
         Keyword to (value, comment), for each image HDU.
     layers
         Further image extensions by name, shape (y, x) or (band, y, x), on the same sky.
+    psf
+        What a star looks like now, for an extension PSF; it takes the place of one that was read.
     """
     from astropy.io import fits
 
@@ -84,6 +88,8 @@ def write_image(
                 hdu.header[keyword] = (_ascii(value), _ascii(comment))
             for line in [*(f"note: {note}" for note in image.notes), *history]:
                 hdu.header.add_history(_ascii(line))
+        if psf is not None:
+            hdus = [hdu for hdu in hdus if hdu.name != "PSF"] + [_psf_hdu(psf, image)]
         hdulist = fits.HDUList(hdus)
         hdulist.update_extend()
         for hdu in hdus:
@@ -152,6 +158,17 @@ def _layer_hdus(
             hdu.header["BUNIT"] = _ascii(uncertainty.unit.format(image.unit))
         hdus.append(hdu)
     return hdus
+
+
+def _psf_hdu(psf: PSF, image: SkyImage) -> Any:
+    """A stamp, or a cube of one a band."""
+    from astropy.io import fits
+
+    stamps = psf.stamps if len(psf.stamps) > 1 else psf.stamps[0]
+    hdu = fits.ImageHDU(stamps.astype(">f4"), name="PSF")
+    hdu.header["PIXSCALE"] = (psf.pixel_scale, "[arcsec] per pixel of the stamp")
+    hdu.header["FWHM"] = (round(psf.fwhm, 4), "[arcsec] of a star in the image")
+    return hdu
 
 
 def _planes(data: NDArray[Any], part: Part) -> NDArray[Any]:

@@ -54,6 +54,8 @@ class Card:
         passes by it.
     tile, multiple
         Side of the squares it was trained on, in pixels, and what sides must be a multiple of.
+    reach
+        How far from a pixel lies what it is made from, in pixels; 0 where nobody counted.
     description
         One line for people.
     training
@@ -72,6 +74,7 @@ class Card:
     tile: int
     multiple: int
     ceiling: float = 1.0
+    reach: int = 0
     scale_rule: str = "fixed"
     description: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)

@@ -45,7 +45,8 @@ def write_bundle(generator: torch.nn.Module, card: Card, path: str | Path) -> Pa
     """
     bands = card.network.get("bands", len(card.bands))
     channels = channel_count(network_inputs(card.network), bands)
-    graph = _export(generator.eval().cpu(), channels, card.tile)
+    any_side = card.multiple if card.scale_rule == "any" else None
+    graph = _export(generator.eval().cpu(), channels, card.tile, any_side)
     _store_half(graph)
     for key, value in ((CARD_KEY, card.to_json()), (DIGEST_KEY, NO_DIGEST)):
         graph.metadata_props.add(key=key, value=value)
@@ -75,17 +76,22 @@ def read_generator(bundle: Bundle) -> torch.nn.Module:
     return generator.eval()
 
 
-def _export(generator: torch.nn.Module, channels: int, tile: int) -> onnx.ModelProto:
-    batch = torch.export.Dim("batch")
+def _export(
+    generator: torch.nn.Module, channels: int, tile: int, any_side: int | None
+) -> onnx.ModelProto:
+    """Of tiles of one side, or of any sides that are multiples of ``any_side``."""
+    free: dict[int, Any] = {0: torch.export.Dim("batch")}
+    if any_side is not None:
+        free |= {2: any_side * torch.export.Dim("rows"), 3: any_side * torch.export.Dim("columns")}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
             generator,
-            (torch.zeros(2, channels, tile, tile),),
+            (torch.zeros(2, channels, tile, tile if any_side is None else tile + any_side),),
             input_names=["degraded"],
             output_names=["restored"],
-            dynamic_shapes=({0: batch},),
+            dynamic_shapes=(free,),
             opset_version=18,
             dynamo=True,
             optimize=False,

@@ -55,6 +55,14 @@ class PellucidConfig:
         """Image sides must be multiples of this."""
         return FOLD * 2 ** (self.levels - 1)
 
+    @property
+    def reach(self) -> int:
+        """How far from a pixel, at most, lies what it is made from, in pixels."""
+        sides = [FOLD * 2**level for level in range(self.levels)]
+        convolutions = 4 * self.blocks  # of a level, on the way in and out
+        inner = sum(convolutions * side for side in sides[:-1]) + convolutions // 2 * sides[-1]
+        return inner + sum(sides) + 2 * FOLD
+
     def filters(self) -> list[int]:
         """Filters of each level, outermost first."""
         grown = (1.0, 1.5, 2.5, 4.0, 4.0, 4.0)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError
-from pellucid.sky.image import SkyImage
+from pellucid.sky.image import SkyImage, per_pixel
 from pellucid.sky.psf import PSF
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def resample(
 def regrid(image: SkyImage, pixel_scale: float) -> SkyImage:
     """The same patch of sky in pixels of another size, its WCS, PSF and noise with it.
 
+    Flux a pixel becomes that of the new pixel; a surface brightness stays what it is.
     The variance stays that of the surface brightness: pixels cut finer are not noisier, but
     their noise is correlated.
 
@@ -114,12 +115,18 @@ def regrid(image: SkyImage, pixel_scale: float) -> SkyImage:
     def moved(planes: NDArray[np.floating]) -> NDArray[np.float32]:
         return np.stack([resample(plane, grid, (height, width)) for plane in planes])
 
+    # Of the flux in a new pixel, what `resample` multiplied by the area too much.
+    area = grid.area if per_pixel(image.unit) else 1.0
+    excess = np.float32(grid.area / area)
+
     return replace(
         image,
-        flux=moved(image.flux),
-        variance=None if image.variance is None else moved(image.variance) * np.float32(grid.area),
+        flux=moved(image.flux) / excess,
+        variance=None
+        if image.variance is None
+        else moved(image.variance) * np.float32(area) / excess,
         mask=None if image.mask is None else moved(image.mask.astype(np.float32)) > 0.5 * grid.area,
-        sky=None if image.sky is None else tuple(level * grid.area for level in image.sky),
+        sky=None if image.sky is None else tuple(level * area for level in image.sky),
         wcs=None if image.wcs is None else scaled_wcs(image.wcs, ratio),
         psf=None if image.psf is None else resampled_psf(image.psf, pixel_scale),
         pixel_scale=pixel_scale,

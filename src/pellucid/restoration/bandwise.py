@@ -9,13 +9,21 @@ from numpy.typing import NDArray
 
 from pellucid.data.channels import band_channels, network_inputs, pixel_weights
 from pellucid.errors import InputError
-from pellucid.optics import blur_of
 from pellucid.optics.inpaint import filled
+from pellucid.restoration.doubt import doubt_of
 from pellucid.restoration.engine import Network
+from pellucid.restoration.grid import brought_back, work_of
 from pellucid.restoration.neural import NeuralRestorer
 from pellucid.restoration.result import Restoration, with_restored
 from pellucid.sky import PSF, Background, SkyImage, background_of
+from pellucid.sky.image import per_pixel
 from pellucid.stretch import Stretch
+from pellucid.tiling import map_windows
+
+#: Side of what a larger image is worked on at a time.
+CORE = 1024
+#: Bands of up to this side go through the network together.
+SMALL = 384
 
 
 class BandwiseRestorer(NeuralRestorer):
@@ -30,35 +38,61 @@ class BandwiseRestorer(NeuralRestorer):
     ) -> Restoration:
         """Restore ``image``, undoing its blur; see `Restorer`.
 
+        Without a ``target`` it is restored to a well-sampled Gaussian, on finer pixels where its
+        own are too coarse for that.
+
         Raises
         ------
         InputError
             When the blur is not known, or a band has no noise.
         """
-        kernel = blur_of(image, blur, psf, target)
         notes: list[str] = []
-        whole = image.with_flux(filled(image.flux, image.mask))
-        skies = [background_of(_one_band(whole, band)) for band in range(len(image.flux))]
-        for band, sky in zip(image.bands, skies, strict=True):
-            if not sky.sigma > 0:
-                raise InputError(f"the sky of band {band} is constant: without noise no scale")
-        level = np.array([sky.sky[0] for sky in skies], dtype=np.float32)[:, None, None]
-        sigma = np.array([sky.sigma for sky in skies], dtype=np.float32)[:, None, None]
-        unit = Background(np.zeros(len(skies), dtype=np.float32), 1.0)
-        restored, spread = self._restore(
-            (whole.flux - level) / sigma, unit, kernel, notes, pixel_weights(image)
-        )
+        weight = pixel_weights(image)
+        whole = image.with_flux(filled(image.flux, weight == 0))
+        level, sigma = _skies(whole)
+        work = work_of(replace(whole, mask=None), blur, psf, target)
+        notes += self._range_notes(work.blur)
+        # A pixel of the work holds so much of the flux of one of the image.
+        area = np.float32(work.ratio**2) if per_pixel(image.unit) else np.float32(1.0)
+        share = weight if work.ratio == 1.0 else _on_grid(weight, work.image.shape)
+        given = (work.image.flux / area - level) / sigma
+        unit = Background(np.zeros(len(level), dtype=np.float32), 1.0)
+        restored, spread = self._restore(given, unit, work.blur, notes, share)
+        stamps = work.blur.for_bands(len(given))
+        if spread is None:
+            spread = np.ones_like(restored)
+        doubted = doubt_of(restored, spread, given, stamps, share)
+        planes = (area * (restored * sigma + level), area * spread * sigma, doubted.doubt)
+        if work.ratio > 1.0:
+            flux, deviation, doubt = (brought_back(work, plane, image.shape) for plane in planes)
+            # `brought_back` conserves flux a pixel.
+            back = np.float32(work.ratio**2) / area
+            flux, deviation, doubt = (
+                back * flux,
+                back * deviation,
+                doubt * np.float32(work.ratio**2),
+            )
+            result = with_restored(image, flux)
+        else:
+            flux, deviation, doubt = planes
+            grid = image if work.ratio == 1.0 else _finer(image, work.image)
+            result = with_restored(grid, flux)
+        result = replace(result, psf=work.target)
         provenance = {
             "model": self.card.name,
             "sha256": self.sha256,
             "engine": self.engine,
             "notes": notes,
+            "blur_fwhm": round(work.blur.fwhm, 4),
+            "chi2": [round(float(value), 3) for value in doubted.reduced],
+            "doubted": round(float((doubt > 0.5).mean()), 5),
         }
-        if kernel is not None:
-            provenance["psf_fwhm"] = round(kernel.fwhm, 4)
-        result = with_restored(image, restored * sigma + level)
-        uncertainty = None if spread is None else spread * sigma
-        return Restoration(result, uncertainty, provenance=provenance)
+        if work.target is not None:
+            provenance["target_fwhm"] = round(work.target.fwhm, 4)
+        return Restoration(result, deviation, doubt, provenance)
+
+    def _mapped(self, network: Network, channels: NDArray[np.float32]) -> NDArray[np.float32]:
+        return map_windows(network, channels, CORE, self.card.reach, self.card.multiple)
 
     def _checked(
         self, channels: NDArray[np.float32], stretch: Stretch, sky: Background, notes: list[str]
@@ -67,15 +101,60 @@ class BandwiseRestorer(NeuralRestorer):
 
         def by_band(network: Network) -> Network:
             def restored(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
-                bands = np.stack([network(tiles[:, list(planes)]) for planes in picked], axis=2)
+                given = [tiles[:, list(planes)] for planes in picked]
+                if tiles[0, 0].size <= SMALL**2:
+                    found = network(np.concatenate(given)).reshape(
+                        len(picked), len(tiles), -1, *tiles.shape[2:]
+                    )
+                else:
+                    found = np.stack([network(planes) for planes in given])
                 # What is restored of each band, then the spread of each.
-                return bands.reshape(len(tiles), -1, *tiles.shape[2:])
+                return np.moveaxis(found, 0, 2).reshape(len(tiles), -1, *tiles.shape[2:])
 
             return restored
 
         reference = None if self.reference is None else by_band(self.reference)
         together = replace(self, network=by_band(self.network), reference=reference)
         return NeuralRestorer._checked(together, channels, stretch, sky, notes)
+
+    def _range_notes(self, blur: PSF) -> list[str]:
+        low, high = self.card.fwhm  # in pixels: training knew no arcsec
+        width = blur.fwhm / blur.pixel_scale
+        if 0.8 * low <= width <= 1.25 * high:
+            return []
+        return [
+            f"a blur of {width:.1f} pixels is outside what the model was trained on "
+            f"({low:g} to {high:g})"
+        ]
+
+
+def _skies(image: SkyImage) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Sky level and noise of each band, shape (band, 1, 1)."""
+    skies = [background_of(_one_band(image, band)) for band in range(len(image.flux))]
+    for band, sky in zip(image.bands, skies, strict=True):
+        if not sky.sigma > 0:
+            raise InputError(f"the sky of band {band} is constant: without noise no scale")
+    level = np.array([sky.sky[0] for sky in skies], dtype=np.float32)
+    sigma = np.array([sky.sigma for sky in skies], dtype=np.float32)
+    return level[:, None, None], sigma[:, None, None]
+
+
+def _on_grid(weight: NDArray[np.float32], shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Weights on finer or coarser pixels, of the nearest of the image's."""
+    rows, columns = (
+        np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(int)
+        for old, new in zip(weight.shape[1:], shape[1:], strict=True)
+    )
+    return np.ascontiguousarray(weight[:, rows][:, :, columns])
+
+
+def _finer(image: SkyImage, work: SkyImage) -> SkyImage:
+    """The image on the finer grid, with its holes."""
+    holes = _on_grid((~np.isfinite(image.flux)).astype(np.float32), work.shape) > 0
+    mask = None
+    if image.mask is not None:
+        mask = _on_grid(image.mask.astype(np.float32), work.shape) > 0
+    return replace(work, flux=np.where(holes, np.float32(np.nan), work.flux), mask=mask)
 
 
 def _one_band(image: SkyImage, band: int) -> SkyImage:
@@ -87,5 +166,6 @@ def _one_band(image: SkyImage, band: int) -> SkyImage:
         variance=None if image.variance is None else image.variance[one],
         mask=None if image.mask is None else image.mask[one],
         sky=None if image.sky is None else image.sky[one],
+        psf=None,
         layout=None,
     )

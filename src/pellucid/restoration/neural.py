@@ -121,12 +121,10 @@ class NeuralRestorer:
             notes.append(
                 f"{bright} pixels are brighter than any in training; their excess was left as it is"
             )
-        size = self.card.tile
-        tiling = plan_tiles(flux.shape[1:], size, int(OVERLAP * size))  # type: ignore[arg-type]
         inputs = network_inputs(self.card.network)
         channels = input_channels(inputs, Known(value, taken, sky, blur, stretch, weight))
         network = self._checked(channels, stretch, sky, notes)
-        found = map_tiles(network, channels, tiling)
+        found = self._mapped(network, channels)
         restored, spread = found[: len(flux)], found[len(flux) :]
         result = stretch.inverse(from_network(restored), sky) + beyond
         # Seeing moves light but makes none: each band keeps its total.
@@ -139,6 +137,12 @@ class NeuralRestorer:
             )
             deviation = np.float32(0.5) * (upper - lower)
         return np.add(result, change, dtype=np.float32), deviation
+
+    def _mapped(self, network: Network, channels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the network makes of channels of any sides."""
+        size = self.card.tile
+        height, width = channels.shape[1:]
+        return map_tiles(network, channels, plan_tiles((height, width), size, int(OVERLAP * size)))
 
     def _checked(
         self, channels: NDArray[np.float32], stretch: Stretch, sky: Background, notes: list[str]

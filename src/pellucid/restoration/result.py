@@ -71,8 +71,16 @@ def restoration_cards(restoration: Restoration) -> dict[str, tuple[str | float, 
         "PLCVERS": (__version__, "pellucid version"),
         "PLCMODEL": (str(facts.get("model") or facts.get("method")), "what restored the pixels"),
     }
-    if "psf_fwhm" in facts:
-        cards["PLCFWHM"] = (float(facts["psf_fwhm"]), "[arcsec] FWHM of the blur undone")
+    for fact, keyword, comment in (
+        ("psf_fwhm", "PLCFWHM", "[arcsec] FWHM of the blur undone"),
+        ("blur_fwhm", "PLCBLUR", "[arcsec] FWHM of the blur undone"),
+        ("target_fwhm", "PLCTARG", "[arcsec] FWHM of a star in the result"),
+        ("doubted", "PLCDOUBT", "fraction of the pixels that are doubted"),
+    ):
+        if fact in facts:
+            cards[keyword] = (float(facts[fact]), comment)
+    for band, chi2 in enumerate(facts.get("chi2", ())):
+        cards[f"PLCCHI{band + 1}"] = (float(chi2), "reduced chi2 of the result blurred again")
     return cards
 
 
@@ -86,6 +94,10 @@ def restoration_history(restoration: Restoration) -> list[str]:
         lines.append(f"method {facts.get('method')}")
     if "psf_fwhm" in facts:
         lines.append(f"psf fwhm {facts['psf_fwhm']} arcsec")
+    if "blur_fwhm" in facts:
+        lines.append(f"blur fwhm {facts['blur_fwhm']} arcsec")
+    if "target_fwhm" in facts:
+        lines.append(f"target fwhm {facts['target_fwhm']} arcsec")
     if restoration.image.variance is not None:
         lines.append("the variance is the input's, not the restoration's")
     return lines + [f"note: {note}" for note in facts.get("notes", [])]

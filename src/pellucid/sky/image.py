@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+#: As they stand in a BUNIT.
+SOLID_ANGLES = ("sr", "arcsec", "deg2", "deg^2", "deg**2", "deg-2", "beam")
+
+
 @dataclass(frozen=True, eq=False)
 class SkyImage:
     """A patch of sky in one or more bands, in linear flux.
@@ -161,6 +165,12 @@ class SkyImage:
 def is_nanomaggy(unit: str | None) -> bool:
     """Whether ``unit`` is the SDSS unit of flux, in one of its usual spellings."""
     return (unit or "").strip().lower() in ("nanomaggy", "nanomaggies", "nmgy", "nmaggy")
+
+
+def per_pixel(unit: str | None) -> bool:
+    """Whether flux in this unit is that of a pixel, and no surface brightness (per solid angle)."""
+    text = (unit or "").lower().replace(" ", "")
+    return not any(angle in text for angle in SOLID_ANGLES)
 
 
 def pixel_scale_of(wcs: WCS) -> float:

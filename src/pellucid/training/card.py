@@ -45,6 +45,7 @@ def make_card(
         tile=recipe.tile or recipe.size,
         multiple=config.multiple,
         ceiling=min(ceiling, 1.0),
+        reach=getattr(config, "reach", 0),
         scale_rule=recipe.scale_rule,
         description=recipe.description,
         training={

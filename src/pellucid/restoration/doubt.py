@@ -1,0 +1,110 @@
+"""What of a restoration is not to be trusted: what the image contradicts, and what it cannot know.
+
+A restoration that is blurred again must give the image but for its noise. Where it does not, or
+where it draws detail that would not stand out of that noise, it is doubted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.optics import convolve
+
+#: Between these significances, in standard deviations, doubt rises from 0 to 1.
+MISFIT = (3.5, 5.5)
+#: Detail is drawn where it exceeds its standard deviation so many times …
+DRAWN = (2.0, 4.0)
+#: … and is in the data where, blurred, it exceeds the noise so many times.
+SEEN = (2.0, 4.0)
+#: Of the flux: what is never known better, of flat field and psf.
+SYSTEMATIC = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Doubt:
+    """What is doubted, and why.
+
+    Parameters
+    ----------
+    doubt
+        From 0 to 1 for each pixel, shape (band, y, x).
+    significance
+        How many standard deviations the restoration, blurred again, lies below the image, at the
+        psf's scale.
+    chi2
+        Mean square of these residuals over their variance, at the psf's scale; 1 is expected.
+    reduced
+        The same over all pixels of each band that hold light, shape (band,).
+    """
+
+    doubt: NDArray[np.float32]
+    significance: NDArray[np.float32]
+    chi2: NDArray[np.float32]
+    reduced: NDArray[np.float32]
+
+
+def doubt_of(
+    restored: NDArray[np.float32],
+    uncertainty: NDArray[np.float32],
+    given: NDArray[np.float32],
+    stamps: NDArray[np.floating],
+    weight: NDArray[np.float32],
+) -> Doubt:
+    """Doubt a restoration.
+
+    Parameters
+    ----------
+    restored, uncertainty
+        Shape (band, y, x), above the sky, in units of its noise.
+    given
+        The image, on the same grid and in the same unit.
+    stamps
+        The blur, shape (band, y, x).
+    weight
+        Of `pellucid.data.channels.pixel_weights`; 0 where there is no data.
+    """
+    again = convolve(restored, stamps, "reflect")
+    data = (weight > 0).astype(np.float32)
+    deviation = np.hypot(1.0 / np.maximum(weight, 1e-3), SYSTEMATIC * again)
+    residual = (data * (given - again) / deviation).astype(np.float32)
+    square = np.square(stamps)
+    square_sum = square.sum(axis=(1, 2), keepdims=True)
+    reached = np.maximum(convolve(data, stamps, "reflect"), 1e-3)
+    noise = np.sqrt(np.maximum(convolve(data, square / square_sum, "reflect"), 1e-3) * square_sum)
+    significance = convolve(residual, stamps, "reflect") / noise
+    significance = (significance / np.maximum(_spread(significance), 1.0)).astype(np.float32)
+    chi2 = (convolve(np.square(residual), stamps, "reflect") / reached).astype(np.float32)
+    bright = data * (again > 1.0)
+    counted = np.where(bright.sum(axis=(1, 2), keepdims=True) > 0, bright, data)
+    reduced = (counted * np.square(residual)).sum(axis=(1, 2)) / np.maximum(
+        counted.sum(axis=(1, 2)), 1.0
+    )
+    detail = restored - again
+    in_data = np.abs(convolve(convolve(detail, stamps, "reflect"), stamps, "reflect")) / noise
+    drawn = _ramp(np.abs(detail) / np.maximum(uncertainty, 1e-6), DRAWN)
+    unseen = drawn * (1.0 - _ramp(in_data, SEEN))
+    contradicted = _widened(_ramp(np.abs(significance), MISFIT), stamps)
+    doubt = np.maximum(np.maximum(unseen, contradicted), 1.0 - data)
+    return Doubt(doubt.astype(np.float32), significance, chi2, reduced.astype(np.float32))
+
+
+def _ramp(value: NDArray[np.floating], ends: tuple[float, float]) -> NDArray[np.floating]:
+    low, high = ends
+    return np.clip((value - low) / (high - low), 0.0, 1.0)
+
+
+def _spread(planes: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Robust standard deviation of each plane: noise that is correlated has more at this scale."""
+    low, high = np.quantile(planes, (0.16, 0.84), axis=(1, 2), keepdims=True)
+    return 0.5 * (high - low)
+
+
+def _widened(planes: NDArray[np.floating], stamps: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The largest value within half of the psf's width."""
+    from scipy.ndimage import maximum_filter
+
+    side = max(3, round(float(np.sqrt((stamps[0] > 0.5 * stamps[0].max()).sum()))))
+    return maximum_filter(planes, size=(1, side, side))
