@@ -60,7 +60,7 @@ DAMAGES = {
     "gzip bomb": (bomb, "expands beyond"),
     "no image": (holding(None), "holds no image"),
     "1-D": (holding(np.ones(9, "f4")), "has 1 axis"),
-    "4-D": (holding(np.ones((1, 1, 4, 5), "f4")), "has 4 axes"),
+    "4-D": (holding(np.ones((2, 3, 4, 5), "f4")), "has 4 axes"),
     "all NaN": (holding(GOOD * np.nan), "no finite pixel"),
     "infinite": (holding(INFINITE), "1 infinite pixels"),
     "empty": (lambda path: path.write_bytes(b""), "is empty"),

@@ -49,7 +49,7 @@ def test_random_groups(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("shape", "words"), [((7,), "has 1 axis"), ((1, 1, 4, 5), "1×1×4×5.* has 4 axes")]
+    ("shape", "words"), [((7,), "has 1 axis"), ((2, 3, 4, 5), "2×3×4×5.* has 4 axes")]
 )
 @pytest.mark.parametrize("hdu", [None, 0])
 def test_wrong_number_of_axes(tmp_path, shape, words, hdu):

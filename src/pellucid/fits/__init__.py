@@ -1,8 +1,9 @@
 """FITS in and out, keeping what a file says of its sky."""
 
-from pellucid.fits.cards import quiet, scale_card, text_card, wcs_cards
+from pellucid.fits.cards import quiet, text_card, wcs_cards
 from pellucid.fits.checksum import check_sums
 from pellucid.fits.choose import chosen_hdus
+from pellucid.fits.coordinates import scale_card
 from pellucid.fits.file import FitsFile, open_fits
 from pellucid.fits.read import read_image
 from pellucid.fits.write import Card, write_image

@@ -9,13 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from astropy.io.fits import Card, Header
 
 BAND_CARDS = ("FILTER", "BAND", "FILTNAM", "FILTNAM1")
-_SCALE_CARDS = ("PIXSCALE", "SECPIX", "SECPIX1", "PIXSCAL1")
 _REPRESENTATION = re.compile(
     r"^(SIMPLE|XTENSION|BITPIX|NAXIS\d*|PCOUNT|GCOUNT|GROUPS|EXTEND|BSCALE|BZERO|BLANK|"
     r"ZHECKSUM|ZDATASUM|CHECKSUM|DATASUM|END)$"
@@ -32,7 +29,6 @@ _WCS = re.compile(
     r"LONPOLE|LATPOLE|RADESYS|RADECSYS|EQUINOX|EPOCH|[AB]P?_(ORDER|DMAX|\d+_\d+)|"
     r"LTV\d|LTM\d_\d)[A-Z]?$"
 )
-_CELESTIAL = re.compile(r"^(RA--|DEC-|.LON|.LAT|..LN|..LT)")
 
 
 @contextmanager
@@ -64,25 +60,6 @@ def text_card(header: Header, keyword: str) -> str:
     """A card's text without blanks around it; empty where the card is absent or a number."""
     value = card_value(header, keyword)
     return value.strip() if isinstance(value, str) else ""
-
-
-def scale_card(header: Header) -> float | None:
-    """Arcsec per pixel where a card such as PIXSCALE gives it."""
-    for value in (card_value(header, keyword) for keyword in _SCALE_CARDS):
-        if isinstance(value, (int, float)) and np.isfinite(value) and value != 0:
-            return abs(float(value))
-    return None
-
-
-def cube_names(header: Header, count: int) -> tuple[str, ...] | None:
-    """The bands of a cube, where cards BAND1 to BANDn name them."""
-    names = tuple(text_card(header, f"BAND{k + 1}") for k in range(count))
-    return names if all(names) else None
-
-
-def is_celestial(header: Header) -> bool:
-    """Whether the first axis is a coordinate on the sky."""
-    return any(_CELESTIAL.match(text_card(header, f"CTYPE{axis}").upper()) for axis in (1, 2))
 
 
 def with_lasting_cards(structure: Iterable[Card], header: Header) -> Header:

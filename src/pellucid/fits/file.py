@@ -15,21 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, TemporaryError, one_line, refusal
-from pellucid.fits.cards import is_celestial, quiet
-from pellucid.fits.gzipped import check_size, unpack
-from pellucid.fits.hdu import HDU, describe
+from pellucid.fits.cards import card_value, quiet, with_inherited, without_wcs
+from pellucid.fits.coordinates import celestial_wcs, is_celestial
+from pellucid.fits.hdu import HDU, describe, printable
+from pellucid.fits.packed import check_size, packing_of, unpack
 
 if TYPE_CHECKING:
+    from astropy.io.fits import Header
     from astropy.wcs import WCS
-
-_PRINTABLE = bytes(k if 32 <= k < 127 else ord("?") for k in range(256))
 
 
 @dataclass(frozen=True)
 class FitsFile:
     """An open FITS file that holds what its headers promise.
 
-    ``opened`` is astropy's list of HDUs, ``stream`` the file's bytes, unpacked where it is gzipped,
+    ``opened`` is astropy's list of HDUs, ``stream`` the file's bytes, unpacked where it is packed,
     ``notes`` what was guessed in reading it.
     """
 
@@ -55,7 +55,7 @@ class FitsFile:
         check_size(self.path, f"HDU {hdu}", size)
         try:
             with quiet():
-                return np.asarray(self.opened[hdu.number].data)
+                return np.asarray(self.opened[hdu.number].data).reshape(hdu.shape)
         except MemoryError:
             raise TemporaryError(
                 f"{self.path}: HDU {hdu} does not fit in memory; cut out a part of it"
@@ -68,35 +68,46 @@ class FitsFile:
 
     def wcs(self, hdu: HDU) -> WCS | None:
         """The celestial WCS of an image HDU; None where its header has none."""
-        if not is_celestial(hdu.header):
+        header = self.header(hdu)
+        if not is_celestial(header):
             return None
-        from astropy.wcs import WCS
-
         try:
-            with quiet():
-                # The open file is needed for distortions that are kept as tables (HST).
-                wcs = WCS(hdu.header, fobj=self.opened, naxis=2)
-                wcs.wcs.set()
+            wcs, mended = celestial_wcs(header, self.opened)
         except Exception as error:
             # wcslib's errors have no common base; each means that the cards contradict each other.
             raise self.refuse(
                 f"the WCS of HDU {hdu} cannot be read ({one_line(error)})",
                 "mend its CTYPE, CRVAL and CD cards",
             ) from error
-        return wcs if wcs.has_celestial else None
+        for what in mended:
+            self.note(f"the WCS of HDU {hdu} was mended as astropy does: {what}")
+        return wcs
+
+    def header(self, hdu: HDU) -> Header:
+        """What an HDU's header says, with what it inherits of the primary header.
+
+        INHERIT = T gives it all cards that it lacks, no INHERIT all but those of a WCS, and
+        INHERIT = F none.
+        """
+        primary = self.hdus[0]
+        inherits = card_value(hdu.header, "INHERIT")
+        if hdu is primary or inherits is False:
+            return hdu.header
+        given = primary.header if inherits is True else without_wcs(primary.header)
+        return with_inherited(hdu.header, given)
 
     def raw(self, hdu: HDU) -> bytes:
         """The HDU's bytes as they stand in the file, what is not printable in its header as ?."""
         size = hdu.end - hdu.start
         check_size(self.path, f"HDU {hdu}", size)
         self.stream.seek(hdu.start)
-        header = self.stream.read(hdu.data - hdu.start).translate(_PRINTABLE)
+        header = printable(self.stream.read(hdu.data - hdu.start))
         return (header + self.stream.read(hdu.end - hdu.data)).ljust(size, b"\0")
 
 
 @contextmanager
 def open_fits(path: str | os.PathLike[str]) -> Iterator[FitsFile]:
-    """Open a FITS file, plain or gzipped, without reading its data."""
+    """Open a FITS file, plain or compressed, without reading its data."""
     from astropy.io import fits
 
     path = Path(path)
@@ -120,7 +131,11 @@ def open_fits(path: str | os.PathLike[str]) -> Iterator[FitsFile]:
         if held < last.size:
             promise = f"HDU {last.number} promises {last.size} bytes of data, the file has {held}"
             raise refusal(path, f"truncated: {promise}", "fetch it again")
-        yield FitsFile(path, stream, opened, tuple(hdus))
+        file = FitsFile(path, stream, opened, tuple(hdus))
+        for hdu in hdus:
+            if hdu.mended:
+                file.note(f"the header of HDU {hdu} holds what FITS forbids; it was mended")
+        yield file
 
 
 def _unpacked(path: Path, stack: ExitStack) -> IO[bytes]:
@@ -135,11 +150,12 @@ def _unpacked(path: Path, stack: ExitStack) -> IO[bytes]:
     if not start:
         raise refusal(path, "the file is empty", "fetch it again")
     stream: IO[bytes] = plain
-    if start.startswith(b"\x1f\x8b"):
+    packing = packing_of(start)
+    if packing is not None:
         plain.seek(0)
         stream = tempfile.SpooledTemporaryFile(max_size=2**28)  # noqa: SIM115
         stack.callback(stream.close)
-        unpack(path, plain, stream)
+        unpack(path, packing, plain, stream)
         stream.seek(0)
         start = stream.read(9)
     if start != b"SIMPLE  =":

@@ -50,6 +50,9 @@ _KINDS = {
     "NonstandardExtHDU": "foreign",
 }
 BLOCK = 2880
+_PRINTABLE = bytes(
+    k if 32 <= k < 127 else ord(" ") if k in b"\0\t\n\r" else ord("?") for k in range(256)
+)
 _PIXEL_TYPES = (8, 16, 32, 64, -32, -64)
 
 
@@ -61,16 +64,18 @@ class HDU:
     name: str
     version: int  # EXTVER, 1 where the header says nothing
     kind: str  # image, table, random groups or foreign
-    shape: tuple[int, ...]  # as in numpy; empty where there are no pixels
+    shape: tuple[int, ...]  # as in numpy, of more than three axes; empty without pixels
     bitpix: int  # bits a pixel, negative for floating point
     header: Header  # its cards verbatim; of a tile-compressed image, those of the image
     start: int  # bytes of the file at which the header and the data begin, and how many these are
     data: int
     size: int
+    stored: tuple[int, ...]  # ``shape`` with the axes of length 1 that say nothing
+    mended: bool  # whether its header held what FITS forbids
 
     def __str__(self) -> str:
         """As a user would choose it, with its shape."""
-        size = "×".join(map(str, self.shape)) if self.shape else "empty"
+        size = "×".join(map(str, self.stored)) if self.stored else "empty"
         return f"{self.number} {self.name or 'unnamed'} ({self.kind}, {size})"
 
     @property
@@ -94,13 +99,15 @@ def describe(number: int, opened: Any, stream: IO[bytes]) -> HDU:
     place = opened.fileinfo()
     stream.seek(place["hdrLoc"])
     # Read again: of a compressed image astropy keeps no repeated cards.
-    header: Any = Header.fromfile(stream)
+    raw = stream.read(place["datLoc"] - place["hdrLoc"])
+    clean = printable(raw)
+    header: Any = Header.fromstring(clean)
     packed = "Z" if header.get("ZIMAGE") is True else ""
     bitpix, axes = header[f"{packed}BITPIX"], header[f"{packed}NAXIS"]
-    shape = tuple(header[f"{packed}NAXIS{k}"] for k in range(axes, 0, -1))
+    stored = tuple(header[f"{packed}NAXIS{k}"] for k in range(axes, 0, -1))
     if bitpix not in _PIXEL_TYPES:
         raise ValueError(f"BITPIX is {bitpix}")
-    if min(shape, default=0) < 0:
+    if min(stored, default=0) < 0:
         raise ValueError("it has a negative size")
     version = card_value(header, "EXTVER")
     return HDU(
@@ -108,13 +115,39 @@ def describe(number: int, opened: Any, stream: IO[bytes]) -> HDU:
         text_card(header, "EXTNAME").upper() or ("" if number else "PRIMARY"),
         version if isinstance(version, int) else 1,
         kind,
-        shape,
+        without_idle_axes(stored),
         bitpix,
         without_table(header) if packed else header,
         place["hdrLoc"],
         place["datLoc"],
         header.data_size,
+        stored,
+        clean != raw,
     )
+
+
+def printable(raw: bytes) -> bytes:
+    """A header's bytes with blanks for tabs and line ends, and ? for what else FITS forbids.
+
+    A CONTINUE card that continues nothing becomes a COMMENT.
+    """
+    text = raw.translate(_PRINTABLE)
+    if b"CONTINUE  " not in text:
+        return text
+    cards = [text[k : k + 80] for k in range(0, len(text), 80)]
+    for k, card in enumerate(cards[1:], 1):
+        if card.startswith(b"CONTINUE  ") and b"&'" not in cards[k - 1]:
+            cards[k] = b"COMMENT " + card[8:]  # astropy would spoil the card before it
+    return b"".join(cards)
+
+
+def without_idle_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape of at most three axes where the others have length 1, as a radio image's have."""
+    planes = list(shape[:-2])
+    while len(planes) > 1 and 1 in planes:
+        planes.remove(1)
+    whole = (*planes, *shape[-2:])
+    return whole[1:] if len(shape) > 3 and whole[:-2] == (1,) else whole
 
 
 def role_of(hdu: HDU) -> Role:

@@ -26,6 +26,7 @@ class Part:
     planes: tuple[int, ...] = ()  # of the flux, which it holds or accompanies
     cube: bool = False  # whether its pixels have a band axis
     raw: bytes = b""  # a companion's, as they were read
+    stored: tuple[int, ...] = ()  # the shape of bands in the file, where it may have idle axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +47,7 @@ def layout_of(file: FitsFile, chosen: Sequence[HDU], companions: Sequence[HDU]) 
         cube = len(hdu.shape) == 3
         if hdu in chosen:
             planes = tuple(range(count, count + (hdu.shape[0] if cube else 1)))
-            parts.append(Part("bands", hdu.header, planes, cube))
+            parts.append(Part("bands", hdu.header, planes, cube, stored=hdu.stored))
             count += len(planes)
         elif hdu.number == 0:
             parts.append(Part("header", hdu.header))

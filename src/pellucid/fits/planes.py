@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.fits.cards import BAND_CARDS, card_value, cube_names, text_card
+from pellucid.fits.bands import cube_names, mosaic_pattern
+from pellucid.fits.cards import BAND_CARDS, card_value, text_card
 from pellucid.fits.file import FitsFile
 from pellucid.fits.hdu import HDU, UNCERTAINTIES, role_of
 
@@ -43,6 +44,11 @@ class Planes:
 def read_planes(
     file: FitsFile, hdu: HDU, companions: Sequence[HDU], chosen: Sequence[HDU]
 ) -> Planes:
+    header = file.header(hdu)
+    pattern = mosaic_pattern(header)
+    if pattern and len(hdu.shape) == 2:
+        fault = f"HDU {hdu} is a camera's colour mosaic ({pattern})"
+        raise file.refuse(fault, "debayer it first, in Siril, PixInsight or ASTAP")
     values = file.pixels(hdu)
     # float64 beyond float32's range becomes infinite here and is counted below.
     with np.errstate(over="ignore"):
@@ -58,14 +64,14 @@ def read_planes(
     variance, mask = _companion_pixels(file, hdu, companions, chosen)
     names: Sequence[str | None]
     if len(flux) > 1:
-        names = cube_names(hdu.header, len(flux)) or [None] * len(flux)
+        names = cube_names(header, len(flux)) or [None] * len(flux)
     else:
         # The primary header speaks for an only image.
         headers = [hdu.header, file.hdus[0].header] if len(chosen) == 1 else [hdu.header]
         names = [_band_name(headers, hdu.name, file.path)]
     source = f"{file.path}[{hdu.number}]"
-    wcs, unit = file.wcs(hdu), text_card(hdu.header, "BUNIT")
-    return Planes(source, flux, names, hdu.header, wcs, unit, variance, mask)
+    wcs, unit = file.wcs(hdu), text_card(header, "BUNIT")
+    return Planes(source, flux, names, header, wcs, unit, variance, mask)
 
 
 def _band_name(headers: Sequence[Header], extension: str, path: Path) -> str | None:
@@ -74,7 +80,7 @@ def _band_name(headers: Sequence[Header], extension: str, path: Path) -> str | N
     named = next(filter(None, cards), "")
     if named or extension not in _GENERIC_NAMES:
         return named or extension
-    stem = re.sub(r"(\.(fits?|fts|fz|gz))+$", "", path.name, flags=re.IGNORECASE)
+    stem = re.sub(r"(\.(fits?|fts|fz|gz|bz2|xz|zip))+$", "", path.name, flags=re.IGNORECASE)
     match = _BAND_IN_NAME.search(stem)
     return match[1] if match else None
 

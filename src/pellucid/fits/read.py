@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.errors import InputError, UsageError, refusal
-from pellucid.fits.cards import quiet, scale_card
+from pellucid.fits.cards import quiet
+from pellucid.fits.checksum import contradicted
 from pellucid.fits.choose import chosen_hdus, companions_of
+from pellucid.fits.coordinates import stated_scale
 from pellucid.fits.file import open_fits
 from pellucid.fits.layout import Layout, layout_of, merged
 from pellucid.fits.planes import Planes, read_planes
@@ -37,7 +39,7 @@ def read_image(
     Parameters
     ----------
     paths
-        FITS files, plain, gzipped or tile-compressed.
+        FITS files, plain, packed (gzip, bzip2, xz, zip) or tile-compressed.
     hdu
         The number or the name (``"SCI"`` or ``"SCI,2"``) of the HDU to read in every file.
     bands
@@ -71,8 +73,13 @@ def read_image(
     layouts = [layout for _, layout, _ in read]
     layout = merged(layouts, names) if several else layouts[0]
     wcs = next((planes.wcs for planes in hdus if planes.wcs is not None), None)
+    notes = [note for *_, notes in read for note in notes]
     if pixel_scale is None and wcs is None:
-        pixel_scale = next(filter(None, (scale_card(planes.header) for planes in hdus)), None)
+        scale = next(filter(None, (stated_scale(planes.header) for planes in hdus)), None)
+        if scale is not None:
+            pixel_scale = scale.arcsec
+            if scale.guessed:
+                notes.append(f"{pixel_scale:.4g} arcsec a pixel was taken from {scale.source}")
     return SkyImage(
         flux,
         bands=names,
@@ -83,7 +90,7 @@ def read_image(
         header=hdus[0].header.copy(),
         pixel_scale=pixel_scale,
         layout=replace(layout, shape=flux.shape, variance=variance),
-        notes=tuple(note for *_, notes in read for note in notes),
+        notes=tuple(notes),
     )
 
 
@@ -99,6 +106,8 @@ def _read_file(
                 "give several files one band each, or this file alone, or choose with --hdu",
             )
         companions = companions_of(chosen, file)
+        for damaged in contradicted(file):
+            file.note(f"HDU {damaged} does not fit its CHECKSUM: it was changed or damaged")
         planes = [read_planes(file, hdu, companions, chosen) for hdu in chosen]
         return planes, layout_of(file, chosen, companions), file.notes
 

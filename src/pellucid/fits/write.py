@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +13,20 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError
 from pellucid.files import write_atomically
+from pellucid.fits.bands import cube_names
 from pellucid.fits.cards import (
     BAND_CARDS,
     card_value,
-    cube_names,
     quiet,
-    scale_card,
     text_card,
     wcs_cards,
     with_lasting_cards,
     without_wcs,
 )
+from pellucid.fits.coordinates import scale_card
 from pellucid.fits.hdu import BLOCK, COMPANIONS, UNCERTAINTIES
 from pellucid.fits.layout import Layout, Part
+from pellucid.fits.packed import packed_as
 from pellucid.sky import PSF
 from pellucid.sky.image import SkyImage
 
@@ -58,7 +57,7 @@ def write_image(
     image
         What to write.
     path
-        Where: ``.gz`` is gzipped, ``.fz`` tile-compressed without loss.
+        Where: ``.gz``, ``.bz2`` and ``.xz`` are compressed, ``.fz`` tile-compressed without loss.
     overwrite
         Whether an existing file may be replaced.
     history
@@ -96,11 +95,7 @@ def write_image(
             hdu.add_checksum(when="over the whole HDU")
 
     def write(stream: Any) -> None:
-        out = nullcontext(stream)
-        if suffix == ".gz":
-            # No name and no time inside: the same image gives the same bytes.
-            out = gzip.GzipFile(filename="", fileobj=stream, mode="wb", mtime=0)
-        with quiet(), out as opened:
+        with quiet(), packed_as(target, stream) as opened:
             # What cannot be fixed came with the file: it is no reason to lose the image.
             try:
                 hdulist.writeto(opened, output_verify="silentfix+ignore")
@@ -128,7 +123,10 @@ def _assemble(
         elif part.role == "bands":
             if tiled and not hdus:
                 hdus.append(fits.PrimaryHDU())
-            hdu = _image_hdu(_planes(image.flux, part), part.header, not hdus, tiled)
+            planes = _planes(image.flux, part)
+            if len(part.stored) > 3:
+                planes = planes.reshape(*part.stored)
+            hdu = _image_hdu(planes, part.header, not hdus, tiled)
             _describe(hdu.header, image, part)
             hdus.append(hdu)
             bands.append(hdu)

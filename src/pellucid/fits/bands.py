@@ -1,0 +1,57 @@
+"""What the cards of a header say of the bands that its pixels show."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pellucid.fits.cards import text_card
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+#: Cards in which programs for cameras sign, and the programs whose cubes of three are red, green
+#: and blue.
+_SIGNATURES = ("PROGRAM", "CREATOR", "SWCREATE", "SOFTWARE", "SWMODIFY", "SWOWNER", "ORIGIN")
+_COLOUR_PROGRAMS = re.compile(
+    r"siril|pixinsight|asiair|seestar|zwo|n\.?i\.?n\.?a|sharpcap|astropixelprocessor|"
+    r"maxim|dwarf|ekos|kstars|deepskystacker|\bdss\b|asistudio|asideep|astap|starnet",
+    re.IGNORECASE,
+)
+_MOSAIC_CARDS = ("BAYERPAT", "COLORTYP", "CFAPAT", "BAYRPAT", "CFA-PAT")
+_MOSAIC = re.compile(r"(?:BAYER[ _]?)?([RGBCMYW]{4,36})", re.IGNORECASE)
+
+
+def cube_names(header: Header, count: int) -> tuple[str, ...] | None:
+    """The bands of a cube, where cards name them; None where none do.
+
+    BAND1 to BANDn or BAND0 to BANDn−1 hold one name each, BANDS all of them (``grz`` or
+    ``g,r,z``); a cube of three in which CTYPE3 or a camera's program says so is R, G, B.
+    """
+    for first in (1, 0):
+        names = tuple(text_card(header, f"BAND{first + k}") for k in range(count))
+        if all(names):
+            return names
+    for keyword in ("BANDS", "FILTERS"):
+        text = text_card(header, keyword)
+        for names in (tuple(re.split(r"[\s,;/|]+", text)), tuple(text)):
+            if len(names) == count and all(names):
+                return names
+    return ("R", "G", "B") if count == 3 and is_colour(header) else None
+
+
+def is_colour(header: Header) -> bool:
+    """Whether a cube of three planes is a camera's red, green and blue."""
+    if any(text_card(header, card).upper() == "RGB" for card in ("CTYPE3", "COLORSPC", "COLORMOD")):
+        return True
+    signed = " ".join(text_card(header, card) for card in _SIGNATURES)
+    return bool(mosaic_pattern(header) or _COLOUR_PROGRAMS.search(signed))
+
+
+def mosaic_pattern(header: Header) -> str | None:
+    """The card and the colours of a Bayer mosaic, such as ``BAYERPAT = RGGB``; None without one."""
+    for keyword in _MOSAIC_CARDS:
+        match = _MOSAIC.fullmatch(text_card(header, keyword))
+        if match and len(set(match[1].upper())) > 1:
+            return f"{keyword} = {match[1].upper()}"
+    return None

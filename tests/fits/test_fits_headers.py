@@ -1,0 +1,242 @@
+"""What archives and cameras write into headers: read as they meant it, written as it stood."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import zipfile
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
+from fits_files import lasting, noise, refused, save, sky_header
+
+from pellucid.fits import read_image, write_image
+
+CORNERS = np.array([[-0.5, -0.5], [4.5, -0.5], [-0.5, 3.5], [4.5, 3.5]])
+
+
+def places(header: fits.Header) -> np.ndarray:
+    """Right ascension and declination of the corners, in degrees, as astropy reads them."""
+    with np.errstate(all="ignore"):
+        sky = WCS(header).celestial.pixel_to_world(*CORNERS.T)
+    return np.array([sky.ra.deg, sky.dec.deg])
+
+
+def scamp(**cards: object) -> dict[str, object]:
+    """SCAMP's polynomial, strong enough to move the corners."""
+    terms = {0: 1e-5, 1: 1.0001, 2: 1e-5, 4: 1e-2, 5: 2e-2, 6: -1e-2, 7: 1e-1, 10: 1e-1}
+    return {f"PV{axis}_{k}": value for axis in (1, 2) for k, value in terms.items()} | cards
+
+
+SIP = {"A_ORDER": 2, "A_2_0": 1e-4, "A_1_1": 2e-4, "B_ORDER": 2, "B_0_2": 1e-4}
+TAN_SIP = {"CTYPE1": "RA---TAN-SIP", "CTYPE2": "DEC--TAN-SIP"}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("cards", "words"),
+    [
+        ({"CUNIT1": "degree", "CUNIT2": "degree"}, "CUNIT"),
+        ({"CUNIT1": "DEG", "CUNIT2": "Degrees"}, "CUNIT"),
+        ({**TAN_SIP, **SIP, **scamp()}, "SIP was used"),
+        ({**SIP, **scamp()}, "PV was used"),
+    ],
+)
+def test_a_wcs_is_mended_as_astropy_does_and_a_note_says_so(tmp_path, cards, words):
+    path = save(tmp_path / "a.fits", fits.PrimaryHDU(noise(4, 5), sky_header(**cards)))
+    image = read_image(path)
+    assert any(words in note for note in image.notes)
+    assert image.wcs is not None
+    sky = image.wcs.pixel_to_world(*CORNERS.T)
+    np.testing.assert_allclose([sky.ra.deg, sky.dec.deg], places(fits.getheader(path)), atol=1e-10)
+
+
+def test_a_plain_wcs_needs_no_note(tmp_path):
+    header = sky_header(CUNIT1="deg", CUNIT2="deg", DATE="01/01/99", RADECSYS="FK5")
+    header["DATE-OBS"] = "01/01/99"
+    assert not read_image(save(tmp_path / "a.fits", fits.PrimaryHDU(noise(4, 5), header))).notes
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 4, 5), (1, 1, 1, 4, 5)])
+def test_axes_of_length_one_say_nothing_and_stay(tmp_path, shape):
+    header = sky_header(CTYPE3="FREQ", CRVAL3=1.4e9, CDELT3=1e6, CRPIX3=1.0, CTYPE4="STOKES")
+    path = save(tmp_path / "a.fits", fits.PrimaryHDU(noise(*shape), header))
+    image = read_image(path)
+    assert image.shape == (1, 4, 5)
+    assert image.wcs is not None
+    assert image.wcs.naxis == 2
+    write_image(image, tmp_path / "b.fits")
+    assert fits.getdata(tmp_path / "b.fits").shape == shape
+    assert lasting(fits.getheader(tmp_path / "b.fits"))[:-2] == lasting(fits.getheader(path))[:-2]
+
+
+def test_a_spectral_cube_of_one_polarisation_is_a_cube(tmp_path):
+    path = save(tmp_path / "a.fits", fits.PrimaryHDU(noise(3, 1, 4, 5)))
+    assert read_image(path).shape == (3, 4, 5)
+    write_image(read_image(path), tmp_path / "b.fits")
+    assert fits.getdata(tmp_path / "b.fits").shape == (3, 1, 4, 5)
+
+
+@pytest.mark.parametrize(
+    ("inherit", "placed", "unit"), [(True, True, "adu"), (None, False, "adu"), (False, False, None)]
+)
+def test_an_extension_inherits_of_its_primary(tmp_path, inherit, placed, unit):
+    primary = fits.PrimaryHDU(header=sky_header(BUNIT="adu", FILTER="r", PIXSCALE=0.7))
+    extension = fits.ImageHDU(noise(4, 5), name="CCD1")
+    if inherit is not None:
+        extension.header["INHERIT"] = inherit
+    image = read_image(save(tmp_path / "a.fits", primary, extension))
+    assert (image.wcs is not None) == placed
+    assert image.unit == unit
+    assert image.bands == ("r",)
+    scale = {True: 0.4, None: 0.7, False: None}[inherit]
+    assert image.pixel_scale == (scale and pytest.approx(scale, rel=1e-6))
+
+
+@pytest.mark.parametrize(
+    ("cards", "scale"),
+    [
+        ({"PIXSCALE": 0.55}, 0.55),
+        ({"SECPIX": -0.55}, 0.55),
+        ({"PIXELSCL": 0.0311}, 0.0311),
+        ({"PIXSCAL1": "0.27 arcsec/pix"}, 0.27),
+        ({"PIXSCALE": (31.0, "[mas] pixel")}, 0.031),
+        ({"PIXSCALE": (1.1e-4, "degrees per pixel")}, 0.396),
+        ({"SCALE": (1.2, "[arcsec/pixel]")}, 1.2),
+        ({"SCALE": (1.2, "of the flux")}, None),
+        ({"PIXSCALE": "unknown"}, None),
+        ({"PIXSCALE": 0.0}, None),
+        ({"XPIXSZ": 2.9, "FOCALLEN": 250.0}, 2.3927),
+        ({"XPIXSZ": 2.9, "FOCALLEN": 0.0}, None),
+    ],
+)
+def test_cards_state_the_pixels_size(tmp_path, cards, scale):
+    header = fits.Header()
+    header.update(cards)
+    image = read_image(save(tmp_path / "a.fits", fits.PrimaryHDU(noise(4, 5), header)))
+    assert image.pixel_scale == (scale and pytest.approx(scale, rel=1e-4))
+    assert any("FOCALLEN" in note for note in image.notes) == ("XPIXSZ" in cards and bool(scale))
+
+
+@pytest.mark.parametrize(
+    ("cards", "names"),
+    [
+        ({"BAND0": "g", "BAND1": "r", "BAND2": "z", "BANDS": "grz"}, ("g", "r", "z")),
+        ({"BAND1": "g", "BAND2": "r", "BAND3": "i"}, ("g", "r", "i")),
+        ({"BANDS": "grz"}, ("g", "r", "z")),
+        ({"BANDS": "F606W, F814W, F125W"}, ("F606W", "F814W", "F125W")),
+        ({"CTYPE3": "RGB"}, ("R", "G", "B")),
+        ({"PROGRAM": "Siril 1.2.1"}, ("R", "G", "B")),
+        ({"CREATOR": "ZWO Seestar S50", "BAYERPAT": "GRBG"}, ("R", "G", "B")),
+        ({"SWCREATE": "N.I.N.A. 3.1 (x64)"}, ("R", "G", "B")),
+        ({"BANDS": "gr"}, ("band1", "band2", "band3")),
+        ({}, ("band1", "band2", "band3")),
+    ],
+)
+def test_cards_name_the_planes_of_a_cube(tmp_path, cards, names):
+    path = save(tmp_path / "a.fits", fits.PrimaryHDU(noise(3, 4, 5), fits.Header(cards)))
+    assert read_image(path).bands == names
+
+
+@pytest.mark.parametrize("card", ["BAYERPAT", "COLORTYP"])
+def test_a_colour_mosaic_is_refused(tmp_path, card):
+    header = fits.Header({card: "RGGB"})
+    path = save(tmp_path / "a.fits", fits.PrimaryHDU(noise(4, 6), header))
+    assert f"{card} = RGGB" in refused(path, match="debayer")
+
+
+@pytest.mark.parametrize("value", ["", "NONE", "MONO", 0])
+def test_a_card_without_a_pattern_is_no_mosaic(tmp_path, value):
+    path = save(tmp_path / "a.fits", fits.PrimaryHDU(noise(4, 6), fits.Header({"BAYERPAT": value})))
+    assert read_image(path).shape == (1, 4, 6)
+
+
+ILLEGAL = {
+    "a dot": b"GAIN.SPE=                  1.0",
+    "a blank": b"FOO BAR =                    1",
+    "P.I.": b"P.I.    = 'Latham'",
+    "small letters": b"gain    =                  1.0",
+    "a line end": b"COMMENT a\nb",
+    "a tab": b"OBJECT  = 'M\t51'",
+    "a NUL": b"OBJECT  = 'M\x0051'",
+    "Latin-1": b"OBSERVER= 'Jos\xe9'",
+    "an orphan CONTINUE": b"CONTINUE  'orphan'",
+    "no end of a text": b"OBJECT  = 'M 51",
+    "no value": b"OBJECT  =",
+    "a number with a comma": b"EXPTIME =                 1,5",
+    "two equals": b"OBJECT  = = 5",
+    "a long name": b"HIERARCH ESO DET OUT1 X.Y = 3 / odd",
+    "a second BITPIX": b"BITPIX  =                   16",
+    "an illegal unit": b"BUNIT   = 'e-/s/\xb5m'",
+    "a broken EXTVER": b"EXTVER  = 'one'",
+    "a broken CRVAL": b"CRVAL3  = 1,0",
+    "a broken band": b"FILTER  = r",
+    "NaN": b"GAIN    =                  NaN",
+}
+
+
+@pytest.mark.parametrize("name", ILLEGAL)
+@pytest.mark.parametrize("suffix", [".fits", ".fits.fz"])
+def test_illegal_cards_are_no_reason_to_lose_an_image(tmp_path, name, suffix):
+    path = save(tmp_path / "a.fits", fits.PrimaryHDU(noise(4, 5), sky_header()))
+    content = path.read_bytes()
+    place = next(k for k in range(0, 2880, 80) if content[k : k + 80].rstrip() == b"END")
+    cards = ILLEGAL[name].ljust(80) + b"END".ljust(80)
+    path.write_bytes(content[:place] + cards + content[place + 160 :])
+    image = read_image(path)
+    assert image.wcs is not None
+    odd = name in (
+        "a line end",
+        "a tab",
+        "a NUL",
+        "Latin-1",
+        "an orphan CONTINUE",
+        "an illegal unit",
+    )
+    assert any("FITS forbids" in note for note in image.notes) == odd
+    write_image(image, tmp_path / f"b{suffix}")
+    again = read_image(tmp_path / f"b{suffix}")
+    np.testing.assert_array_equal(again.flux, image.flux)
+    assert not any("CHECKSUM" in note for note in again.notes)
+    # What follows the odd card is still there, and a window of the image can be written, too.
+    write_image(image.cutout(1, 1, 2, 3), tmp_path / "c.fits")
+    assert read_image(tmp_path / "c.fits").shape == (1, 2, 3)
+
+
+@pytest.mark.parametrize("where", ["header", "data"])
+def test_a_checksum_that_does_not_fit_is_a_note(tmp_path, where):
+    path = save(tmp_path / "a.fits", fits.PrimaryHDU(noise(4, 5), sky_header()), checksum=True)
+    assert not read_image(path).notes
+    content = bytearray(path.read_bytes())
+    content[2880 + 7 if where == "data" else content.find(b"150.0")] ^= 1
+    path.write_bytes(content)
+    assert any("CHECKSUM" in note for note in read_image(path).notes)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pack"), [(".bz2", bz2.compress), (".xz", lzma.compress)], ids=["bz2", "xz"]
+)
+def test_packed_files_are_read_and_written(tmp_path, suffix, pack):
+    plain = save(tmp_path / "a-r.fits", fits.PrimaryHDU(noise(4, 5), sky_header()))
+    packed = tmp_path / f"a-r.fits{suffix}"
+    packed.write_bytes(pack(plain.read_bytes()))
+    image = read_image(packed)
+    assert image.bands == ("r",)
+    write_image(image, tmp_path / f"b.fits{suffix}")
+    assert (tmp_path / f"b.fits{suffix}").read_bytes()[:3] == packed.read_bytes()[:3]
+    np.testing.assert_array_equal(read_image(tmp_path / f"b.fits{suffix}").flux, image.flux)
+    packed.write_bytes(packed.read_bytes()[:-40])
+    refused(packed, match="cut off")
+
+
+def test_a_zip_of_one_file_is_read(tmp_path):
+    plain = save(tmp_path / "a.fits", fits.PrimaryHDU(noise(4, 5)))
+    with zipfile.ZipFile(tmp_path / "one.zip", "w") as archive:
+        archive.write(plain, "a.fits")
+    np.testing.assert_array_equal(read_image(tmp_path / "one.zip").flux, read_image(plain).flux)
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        archive.write(plain, "a.fits")
+        archive.write(plain, "b.fits")
+    refused(tmp_path / "two.zip", match="holds 2 files.*unzip")
