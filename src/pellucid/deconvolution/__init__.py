@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pellucid.deconvolution.blind import blind_richardson_lucy
 from pellucid.deconvolution.richardson_lucy import richardson_lucy
-from pellucid.deconvolution.spectrum import best_iterations
+from pellucid.deconvolution.signal import best_iterations
 from pellucid.deconvolution.steps import sky_pedestal
 from pellucid.deconvolution.tikhonov import tikhonov
 from pellucid.deconvolution.wiener import wiener

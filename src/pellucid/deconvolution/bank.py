@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.deconvolution.spectrum import transforms
-
 #: The prior's spectrum is flat below this frequency and falls as k⁻³ above, cycles per pixel.
 KNEE = 0.02
 #: Of the noise's power: the least power that an image is taken to have.
@@ -47,7 +45,8 @@ def wiener_bank(
     sides = [fft.next_fast_len(side + 2 * margin, real=True) or 0 for side in plane.shape]
     widths = [(margin, full - side - margin) for full, side in zip(sides, plane.shape, strict=True)]
     padded = np.pad(plane, widths, mode="symmetric")
-    image, transfer, shape = transforms(padded, stamp, "wrap")
+    image, transfer = _transforms(padded, stamp)
+    shape = padded.shape
     frequency = np.hypot(fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])).astype(np.float32)
     prior = (1.0 + (frequency / KNEE) ** 2) ** -1.5
     power = max(float(np.var(plane)) - sigma**2, FAINTEST * sigma**2)
@@ -61,3 +60,19 @@ def wiener_bank(
         response = transfer.conj() / (gain + np.float32(strength) * ratio)
         found.append(np.asarray(fft.irfft2(image * response, s=shape))[inner])
     return np.stack(found).astype(np.float32)
+
+
+def _transforms(
+    plane: NDArray[np.float32], stamp: NDArray[np.floating]
+) -> tuple[NDArray[np.complex64], NDArray[np.complex64]]:
+    """Half-plane Fourier transforms of one band and its PSF on its grid."""
+    from scipy import fft
+
+    # Centre at the origin; what overhangs a small grid comes round.
+    rows, columns = (
+        (np.arange(side) - side // 2) % length
+        for side, length in zip(stamp.shape, plane.shape, strict=True)
+    )
+    kernel = np.zeros(plane.shape, dtype=np.float32)
+    np.add.at(kernel, (rows[:, None], columns[None, :]), stamp)
+    return np.asarray(fft.rfft2(plane)), np.asarray(fft.rfft2(kernel))

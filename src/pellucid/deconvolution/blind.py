@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pellucid.deconvolution.spectrum import best_iterations, check_shapes
-from pellucid.deconvolution.steps import extrapolated, first_estimate, ratio
-from pellucid.optics.convolution import PAD_MODE, Boundary, Convolution
+from pellucid.deconvolution.signal import best_iterations
+from pellucid.deconvolution.spectrum import check_shapes
+from pellucid.deconvolution.steps import extrapolated, first_estimate, pedestals, ratio
+from pellucid.optics.convolution import Boundary, Convolution
 from pellucid.optics.inpaint import filled
 
 
@@ -46,14 +47,34 @@ def blind_richardson_lucy(
     Fish et al. 1995, JOSA A 12, 58, doi:10.1364/JOSAA.12.000058
     """
     check_shapes(flux, stamps)
-    holes = ~np.isfinite(flux)
     finite = filled(flux)
     if rounds is None:
         rounds = best_iterations(finite, stamps)
-    data, level, first = first_estimate(finite, pedestal, start)
-    shape = (data.shape[1], data.shape[2])
+    levels = pedestals(finite, pedestal)
+    starts = None if start is None else np.broadcast_to(start, flux.shape)
+    result = np.empty(flux.shape, dtype=np.float32)
+    found = np.empty(stamps.shape, dtype=np.float32)
+    for band, level in enumerate(levels):
+        one = slice(band, band + 1)
+        first = None if starts is None else starts[one]
+        data, unit, now = first_estimate(finite[one], float(level), first)
+        now, found[one] = _in_turn(data, now, stamps[one], rounds, boundary, accelerate)
+        result[one] = unit.restore(now)
+    result[~np.isfinite(flux)] = np.nan
+    return result, found
+
+
+def _in_turn(
+    data: NDArray[np.float32],
+    now: NDArray[np.float32],
+    stamps: NDArray[np.floating],
+    rounds: int,
+    boundary: Boundary,
+    accelerate: bool,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """One band's image and PSF after these rounds."""
     ones = np.ones_like(data)
-    now = before = first
+    before = now
     psf = psf_before = _normalised(np.asarray(stamps, dtype=np.float32))
     change = earlier = psf_change = psf_earlier = None
     for _ in range(rounds):
@@ -61,42 +82,24 @@ def blind_richardson_lucy(
         if accelerate:
             point = extrapolated(now, before, change, earlier)
             kernel = _normalised(extrapolated(psf, psf_before, psf_change, psf_earlier))
-        blur = Convolution(kernel, shape, boundary)
+        blur = Convolution(kernel, (data.shape[1], data.shape[2]), boundary)
         residual = ratio(data, blur(point))
-        before, now = now, point * blur.adjoint(residual) / blur.adjoint(ones)
-        light = _correlation(point, ones, kernel, boundary)
+        before, now = now, blur.adjoint(residual)
+        now *= point
+        now /= blur.adjoint(ones)
+        light = blur.in_psf(point, ones)
         # An image without light says nothing of its PSF.
         moved = np.divide(
-            kernel * _correlation(point, residual, kernel, boundary),
-            light,
-            out=kernel.copy(),
-            where=light > 0,
+            kernel * blur.in_psf(point, residual), light, out=kernel.copy(), where=light > 0
         )
         psf_before, psf = psf, _normalised(moved)
-        change, earlier = now - point, change
         psf_change, psf_earlier = psf - kernel, psf_change
-    result = now - level
-    result[holes] = np.nan
-    return result, psf
-
-
-def _correlation(
-    flux: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    stamps: NDArray[np.float32],
-    boundary: Boundary,
-) -> NDArray[np.float32]:
-    """Σₙ weights[n] · flux[n − d] for each offset d of the stamp: the blur's adjoint in the PSF."""
-    from scipy.signal import correlate
-
-    rows, columns = stamps.shape[1] // 2, stamps.shape[2] // 2
-    padded = np.pad(flux, ((0, 0), (rows, rows), (columns, columns)), mode=PAD_MODE[boundary])
-    return np.stack(
-        [
-            correlate(wide, plane, mode="valid", method="fft")[::-1, ::-1]
-            for wide, plane in zip(padded, weights, strict=True)
-        ]
-    ).astype(np.float32)
+        if accelerate:
+            change, earlier = now - point, change
+    # A PSF that has lost its symmetry loses light over the mirrored edge.
+    total = now.sum(dtype=np.float64)
+    now *= np.float32(data.sum(dtype=np.float64) / total if total > 0 else 1.0)
+    return now, psf
 
 
 def _normalised(stamps: NDArray[np.float32]) -> NDArray[np.float32]:

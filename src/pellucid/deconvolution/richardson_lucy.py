@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pellucid.deconvolution.spectrum import best_iterations, check_shapes
-from pellucid.deconvolution.steps import extrapolated, first_estimate, ratio
+from pellucid.deconvolution.signal import best_iterations
+from pellucid.deconvolution.spectrum import check_shapes
+from pellucid.deconvolution.steps import extrapolated, first_estimate, pedestals, ratio
 from pellucid.optics.convolution import Boundary, Convolution
 from pellucid.optics.inpaint import filled
 
@@ -53,22 +54,28 @@ def richardson_lucy(
     Biggs & Andrews 1997, Appl. Opt. 36, 1766, doi:10.1364/AO.36.001766
     """
     check_shapes(flux, stamps)
-    holes = ~np.isfinite(flux)
     finite = filled(flux)
     if iterations is None:
         iterations = best_iterations(finite, stamps)
-    data, level, first = first_estimate(finite, pedestal, start)
-    blur = Convolution(stamps, (data.shape[1], data.shape[2]), boundary)
-    weight = blur.adjoint(np.ones_like(data))
-    now = before = first
-    change = earlier = None
-    for _ in range(iterations):
-        point = extrapolated(now, before, change, earlier) if accelerate else now
-        before, now = now, blur.adjoint(ratio(data, blur(point)))
-        now *= point
-        now /= weight
-        if accelerate:
-            change, earlier = now - point, change
-    result = now - level
-    result[holes] = np.nan
+    levels = pedestals(finite, pedestal)
+    starts = None if start is None else np.broadcast_to(start, flux.shape)
+    result = np.empty(flux.shape, dtype=np.float32)
+    for band, level in enumerate(levels):
+        one = slice(band, band + 1)
+        data, unit, now = first_estimate(
+            finite[one], float(level), None if starts is None else starts[one]
+        )
+        blur = Convolution(stamps[one], (data.shape[1], data.shape[2]), boundary)
+        weight = blur.adjoint(np.ones_like(data))
+        before, change, earlier = now, None, None
+        for _ in range(iterations):
+            point = extrapolated(now, before, change, earlier) if accelerate else now
+            before = now
+            now = blur.adjoint(ratio(data, blur(point)))
+            now *= point
+            now /= weight
+            if accelerate:
+                change, earlier = now - point, change
+        result[one] = unit.restore(now)
+    result[~np.isfinite(flux)] = np.nan
     return result

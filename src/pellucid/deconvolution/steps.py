@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pellucid.deconvolution.units import Unit, unit_of
 from pellucid.errors import InputError
 from pellucid.sky.background import robust_background
 
@@ -33,27 +34,45 @@ def sky_pedestal(flux: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.array(levels, dtype=np.float32)
 
 
-def first_estimate(
-    flux: NDArray[np.float32], pedestal: ArrayLike | None, start: ArrayLike | None
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """The data that Richardson–Lucy works on, the pedestal in them, and the x it starts from.
+def pedestals(flux: NDArray[np.float32], pedestal: ArrayLike | None) -> NDArray[np.float32]:
+    """One pedestal a band from what was given: one for all, one a band, or None to measure them."""
+    if pedestal is None:
+        return sky_pedestal(flux)
+    return np.broadcast_to(np.asarray(pedestal, dtype=np.float32).reshape(-1), len(flux))
 
-    That is flat at the data's mean, or ``start`` and the pedestal.
+
+def first_estimate(
+    plane: NDArray[np.float32], pedestal: float, start: ArrayLike | None
+) -> tuple[NDArray[np.float32], Unit, NDArray[np.float32]]:
+    """The data of one band that Richardson–Lucy works on, their unit, and the x it starts from.
+
+    The data stand on the pedestal in units of the noise; x is flat at their mean, or ``start`` and
+    the pedestal.
+
+    Parameters
+    ----------
+    plane, start
+        Shape (1, y, x), in the image's unit; ``start`` may be a number.
+    pedestal
+        In the image's unit.
     """
-    values = sky_pedestal(flux) if pedestal is None else np.asarray(pedestal, dtype=np.float32)
-    level = values.reshape(-1, 1, 1)
-    data = flux + level
+    unit = Unit(-pedestal, unit_of(plane[0]).scale)
+    data = unit.above(plane)
     mean = data.mean(axis=(1, 2), keepdims=True, dtype=np.float64)
     if mean.min() < 0:  # no positive x has such an image
         raise InputError("the image's mean is negative; Richardson–Lucy needs a larger pedestal")
-    first = mean if start is None else np.maximum(np.asarray(start) + level, 0.0)
-    return data, level, np.broadcast_to(first, data.shape).astype(np.float32)
+    first = mean if start is None else np.maximum(unit.above(np.asarray(start)), 0.0)
+    return data, unit, np.broadcast_to(first, data.shape).astype(np.float32)
 
 
 def ratio(data: NDArray[np.float32], blurred: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Data over model, 0 where the model is no more than the rounding of its Fourier transform."""
-    rounding = np.finfo(np.float32).eps * blurred.max(axis=(1, 2), keepdims=True)
-    return np.divide(data, blurred, out=np.zeros_like(data), where=blurred > rounding)
+    """Data over model, 0 where the model is no more than the rounding of its Fourier transform.
+
+    It takes the place of the model.
+    """
+    dark = blurred <= np.finfo(np.float32).eps * blurred.max(axis=(1, 2), keepdims=True)
+    blurred[dark] = np.inf
+    return np.divide(data, blurred, out=blurred)
 
 
 def extrapolated(

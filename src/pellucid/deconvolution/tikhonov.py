@@ -5,12 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.deconvolution.spectrum import check_shapes, transforms
+from pellucid.deconvolution.signal import fitted_power, least_noise_to_signal, ring_means
+from pellucid.deconvolution.spectrum import Response, Spectrum, Strip, check_shapes
+from pellucid.deconvolution.units import in_noise_units
 from pellucid.optics.inpaint import filled
-from pellucid.sky.background import robust_background
 
 #: γ is looked for between these, by bisection of its logarithm.
 LEAST, MOST, ROUNDS = 1e-6, 1e6, 40
+#: Logarithms of |L/H|², in bins so narrow that a filter is the same all over each.
+_BIN = 0.01
+_TINY = np.finfo(np.float32).tiny
+_LOG_RATIO = np.arange(-70.0, 92.0, _BIN)
 
 
 def tikhonov(
@@ -28,46 +33,63 @@ def tikhonov(
     stamps
         The PSF, shape (band, y, x), each summing to 1; ``PSF.for_bands`` gives them.
     smoothness
-        γ; None takes that with which the residual is as large as the noise of the sky.
+        γ; None takes that with which the residual is as large as the noise that `fitted_power`
+        finds, and lets through no more than `least_noise_to_signal` allows.
 
     References
     ----------
     Hunt 1973, IEEE Trans. Comput. C-22, 805, doi:10.1109/TC.1973.5009169;
     Morozov 1966, Soviet Math. Dokl. 7, 414
     """
-    from scipy import fft
-
     check_shapes(flux, stamps)
-    holes = ~np.isfinite(flux)
-    data = filled(flux)
-    height, width = data.shape[1:]
-    result = np.empty_like(data)
-    for plane, stamp, restored in zip(data, stamps, result, strict=True):
-        image, transfer, shape = transforms(plane, stamp)
-        rows, columns = fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])
-        rough = (4.0 - 2.0 * np.cos(2 * np.pi * rows) - 2.0 * np.cos(2 * np.pi * columns)) ** 2
-        gain = np.abs(transfer) ** 2
-        strength = smoothness
-        if strength is None:
-            noise = robust_background(plane[None]).sigma ** 2
-            strength = _by_discrepancy(np.abs(image) ** 2 / np.prod(shape), gain, rough, noise)
-        response = transfer.conj() / np.maximum(gain + strength * rough, np.finfo(np.float32).tiny)
-        restored[:] = np.asarray(fft.irfft2(image * response, s=shape))[:height, :width]
-    result[holes] = np.nan
+    result = np.empty(flux.shape, dtype=np.float32)
+    for seen, stamp, restored in zip(filled(flux), stamps, result, strict=True):
+        plane, unit = in_noise_units(seen)
+        spectrum = Spectrum(plane, stamp)
+        response = _filter(plane, spectrum) if smoothness is None else _with(smoothness)
+        del plane
+        restored[:] = unit.restore(spectrum.filtered(response))
+    result[~np.isfinite(flux)] = np.nan
     return result
 
 
-def _by_discrepancy(
-    power: NDArray[np.floating],
-    gain: NDArray[np.floating],
-    rough: NDArray[np.floating],
-    noise: float,
-) -> float:
+def _with(smoothness: float, least: NDArray[np.float32] | None = None) -> Response:
+    def response(strip: Strip) -> NDArray:
+        ratio = np.float32(smoothness) * _rough(strip)
+        if least is not None:
+            ratio = np.maximum(ratio, least[strip.ring])
+        return strip.transfer.conj() / np.maximum(strip.gain + ratio, _TINY)
+
+    return response
+
+
+def _filter(plane: NDArray[np.float32], spectrum: Spectrum) -> Response:
+    rings = ring_means(spectrum)
+    law = fitted_power(plane, rings)
+    return _with(_by_discrepancy(spectrum, law.noise), least_noise_to_signal(rings, law))
+
+
+def _rough(strip: Strip) -> NDArray[np.float32]:
+    """|L|² of the Laplacian L."""
+    turns = np.float32(2 * np.pi)
+    return np.square(4.0 - 2.0 * np.cos(turns * strip.y) - 2.0 * np.cos(turns * strip.x))
+
+
+def _by_discrepancy(spectrum: Spectrum, noise: float) -> float:
     """The γ with which the mean power of the residual is the ``noise``'s; it grows with γ."""
+    # Of a frequency only |L/H|² counts: its power is sorted by that once.
+    power = np.zeros(len(_LOG_RATIO))
+    for strip in spectrum.strips():
+        ratio = _rough(strip) / np.maximum(strip.gain, np.float32(1e-30))
+        place = (np.log(np.clip(ratio, 1e-30, 1e38)) - _LOG_RATIO[0]) / _BIN
+        place = np.rint(place).astype(np.intp)
+        power += np.bincount(place.ravel(), spectrum.power(strip).ravel(), len(power))
+    power /= spectrum.shape[0] * (spectrum.shape[1] // 2 + 1)
+    ratio = np.exp(_LOG_RATIO)
     low, high = np.log(LEAST), np.log(MOST)
     for _ in range(ROUNDS):
         middle = 0.5 * (low + high)
-        left = np.exp(middle) * rough
-        residual = float(np.mean(power * (left / (gain + left + 1e-30)) ** 2))
+        left = np.exp(middle) * ratio
+        residual = float(np.sum(power * (left / (1.0 + left)) ** 2))
         low, high = (low, middle) if residual > noise else (middle, high)
     return float(np.exp(low))

@@ -7,11 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.deconvolution.spectrum import (
-    check_shapes,
-    fitted_noise_to_signal,
-    transforms,
-)
+from pellucid.deconvolution.signal import fitted_power, least_noise_to_signal, ring_means
+from pellucid.deconvolution.spectrum import Response, Spectrum, Strip, check_shapes
+from pellucid.deconvolution.units import in_noise_units
 from pellucid.errors import InputError
 from pellucid.optics.inpaint import filled
 
@@ -26,7 +24,8 @@ def wiener(
 
     In Fourier space x̂ = ŷ · H* / (|H|² + N/S) with the PSF's transfer function H, the power N of
     white noise and the power S of the sharp image, both measured from the image itself by
-    `fitted_noise_to_signal`. Zero frequency passes unchanged, so total flux and sky stay.
+    `fitted_power`, and N/S is nowhere below `least_noise_to_signal`. Zero frequency passes
+    unchanged, so total flux and sky stay.
 
     Parameters
     ----------
@@ -45,23 +44,34 @@ def wiener(
     Wiener 1949, Extrapolation, Interpolation, and Smoothing of Stationary Time Series,
     doi:10.7551/mitpress/2946.001.0001
     """
-    from scipy import fft
-
     check_shapes(flux, stamps)
     if noise_to_signal is not None and not noise_to_signal > 0:
         raise InputError(f"a noise-to-signal ratio of {noise_to_signal}; it must be positive")
-    holes = ~np.isfinite(flux)
-    data = filled(flux)
-    height, width = data.shape[1:]
-    result = np.empty_like(data)
-    for plane, stamp, restored in zip(data, stamps, result, strict=True):
-        image, transfer, shape = transforms(plane, stamp, boundary)
+    result = np.empty(flux.shape, dtype=np.float32)
+    for seen, stamp, restored in zip(filled(flux), stamps, result, strict=True):
+        plane, unit = in_noise_units(seen)
+        spectrum = Spectrum(plane, stamp, boundary)
         if noise_to_signal is None:
-            level = fitted_noise_to_signal(plane, image, transfer, shape)
+            response = _fitted_filter(plane, spectrum)
         else:
-            level = np.float32(noise_to_signal)
-        response = transfer.conj() / (np.abs(transfer) ** 2 + level)
-        response[0, 0] = 1.0
-        restored[:] = np.asarray(fft.irfft2(image * response, s=shape))[:height, :width]
-    result[holes] = np.nan
+            response = _filter(np.float32(noise_to_signal))
+        del plane
+        restored[:] = unit.restore(spectrum.filtered(response))
+    result[~np.isfinite(flux)] = np.nan
     return result
+
+
+def _filter(ratio: np.float32) -> Response:
+    return lambda strip: strip.transfer.conj() / (strip.gain + ratio)
+
+
+def _fitted_filter(plane: NDArray[np.float32], spectrum: Spectrum) -> Response:
+    rings = ring_means(spectrum)
+    law = fitted_power(plane, rings)
+    least = least_noise_to_signal(rings, law)
+
+    def response(strip: Strip) -> NDArray:
+        ratio = np.maximum(law.noise_to_signal(strip.logarithm), least[strip.ring])
+        return strip.transfer.conj() / (strip.gain + ratio)
+
+    return response

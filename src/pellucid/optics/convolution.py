@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 Boundary = Literal["reflect", "nearest", "wrap", "zero"]
-_PadMode = Literal["symmetric", "edge", "wrap", "constant"]
-PAD_MODE: dict[Boundary, _PadMode] = {
+_PadMode = Literal["symmetric", "edge", "wrap"]
+#: What `numpy.pad` calls all but ``zero``.
+_PAD_MODE: dict[Boundary, _PadMode] = {
     "reflect": "symmetric",
     "nearest": "edge",
     "wrap": "wrap",
-    "zero": "constant",
 }
 
 
@@ -21,7 +22,8 @@ class Convolution:
     """The linear operator B that blurs an image of one shape with one PSF a band.
 
     ``blur(x)`` is B x and ``blur.adjoint(y)`` is Bᵀ y, so that ⟨B x, y⟩ = ⟨x, Bᵀ y⟩ to rounding
-    for each boundary. The PSF's transform is made once, all bands go through one FFT.
+    for each boundary. Memory holds the PSF's transforms, and one spectrum of one band beside flux
+    and result: rows are padded and cut a block at a time.
 
     Parameters
     ----------
@@ -41,75 +43,146 @@ class Convolution:
 
         self._fft = fft
         self.shape = shape
-        self._mode: _PadMode = PAD_MODE[boundary]
-        radii = stamps.shape[-2] // 2, stamps.shape[-1] // 2
-        # Which pixel stands at each place of the padded image.
+        self._radii = stamps.shape[-2] // 2, stamps.shape[-1] // 2
+        # Which pixel stands at each place of the padded image; -1 where none does.
         self._rows, self._columns = (
-            np.pad(np.arange(side), radius, mode=self._mode)
-            for side, radius in zip(shape, radii, strict=True)
+            np.pad(np.arange(side), radius, constant_values=-1)
+            if boundary == "zero"
+            else np.pad(np.arange(side), radius, mode=_PAD_MODE[boundary])
+            for side, radius in zip(shape, self._radii, strict=True)
         )
-        self._grid = [
+        self._grid = tuple(
             cast(int, fft.next_fast_len(len(index), real=True))
             for index in (self._rows, self._columns)
-        ]
-        kernel = np.zeros((len(stamps), *self._grid), dtype=np.float32)
-        kernel[:, : stamps.shape[-2], : stamps.shape[-1]] = stamps
+        )
         # Centre at the origin: output pixel (y, x) of the padded grid sits where its input sat.
-        kernel = np.roll(kernel, (-radii[0], -radii[1]), axis=(1, 2))
-        self._transfer = np.asarray(fft.rfft2(kernel))
-        self._adjoint_transfer = self._transfer.conj()
-        self._inner = tuple(
-            slice(radius, radius + side) for side, radius in zip(shape, radii, strict=True)
+        rows, columns = (
+            np.arange(-radius, radius + 1) % length
+            for radius, length in zip(self._radii, self._grid, strict=True)
         )
-        self._margins = tuple(
-            (radius, length - side - radius)
-            for side, radius, length in zip(shape, radii, self._grid, strict=True)
-        )
+        self._window = np.ix_(rows, columns)
+        transfers: list[NDArray[np.complexfloating]] = []
+        for k, stamp in enumerate(stamps):
+            if k and stamps.strides[0] == 0:  # one PSF for all bands
+                transfers.append(transfers[-1])
+                continue
+            kernel = np.zeros(self._grid, dtype=np.float32)
+            kernel[self._window] = stamp
+            transfers.append(np.asarray(fft.rfft2(kernel)))
+        self._transfers = transfers
 
     def __call__(self, flux: NDArray[np.floating]) -> NDArray[np.float32]:
         """Blur ``flux``, shape (band, y, x)."""
-        flux = np.asarray(flux, dtype=np.float32)
-        blurred = np.empty_like(flux)
+        blurred = np.empty(flux.shape, dtype=np.float32)
         # One band at a time: a plane and its spectrum stay in the processor's cache.
-        for plane, transfer, result in zip(flux, self._transfer, blurred, strict=True):
-            # What lies beyond a PSF's radius from the image touches no pixel that is kept.
-            wide = np.pad(plane, self._margins, mode=self._mode)
-            result[:] = self._filter(wide, transfer)[self._inner]
+        for plane, transfer, result in zip(flux, self._transfers, blurred, strict=True):
+            spectrum = self._forward(plane, self._rows, self._columns)
+            spectrum *= transfer
+            first = self._radii[0]
+            for rows, wide in self._back(spectrum, first, first + self.shape[0]):
+                result[rows] = wide[:, self._radii[1] : self._radii[1] + self.shape[1]]
         return blurred
 
     def adjoint(self, flux: NDArray[np.floating]) -> NDArray[np.float32]:
         """Apply the transpose of the blur to ``flux``, shape (band, y, x)."""
-        wide = np.zeros(self._grid, dtype=np.float32)
-        padded = np.empty((len(flux), len(self._rows), len(self._columns)), dtype=np.float32)
-        for plane, transfer, result in zip(flux, self._adjoint_transfer, padded, strict=True):
-            wide[self._inner] = plane
-            result[:] = self._filter(wide, transfer)[: len(self._rows), : len(self._columns)]
-        return self._unpad(padded)
+        result = np.zeros(flux.shape, dtype=np.float32)
+        for plane, transfer, folded in zip(flux, self._transfers, result, strict=True):
+            spectrum = self._alone(plane)
+            _times_conjugate(spectrum, transfer)
+            # The transpose of padding: each padded pixel's value returns to where it came from.
+            for rows, wide in self._back(spectrum, 0, len(self._rows)):
+                narrow = _folded(wide[:, : len(self._columns)], self._columns, self._radii[1])
+                _add_rows(folded, self._rows[rows], narrow)
+        return result
 
-    def _filter(
-        self, plane: NDArray[np.float32], transfer: NDArray[np.complexfloating]
+    def in_psf(
+        self, flux: NDArray[np.floating], weights: NDArray[np.floating]
     ) -> NDArray[np.float32]:
-        spectrum = np.asarray(self._fft.rfft2(plane))
-        spectrum *= transfer
-        return np.asarray(self._fft.irfft2(spectrum, s=self._grid, overwrite_x=True))
+        """Σₙ weights[n] · flux[n − d] for each offset d of the stamp: the adjoint in the PSF.
 
-    def _unpad(self, padded: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The transpose of padding: each padded pixel's value returns to where it came from."""
-        inner_rows, inner_columns = self._inner
-        if self._mode == "constant":
-            return padded[:, inner_rows, inner_columns]
-        rows = padded[:, inner_rows].copy()
-        for target in _outside(inner_rows, len(self._rows)):
-            rows[:, self._rows[target]] += padded[:, target]
-        flux = rows[:, :, inner_columns].copy()
-        for target in _outside(inner_columns, len(self._columns)):
-            flux[:, :, self._columns[target]] += rows[:, :, target]
-        return flux
+        Parameters
+        ----------
+        flux, weights
+            Shape (band, y, x).
+
+        Returns
+        -------
+        NDArray
+            Shape of the stamps.
+        """
+        found = []
+        for plane, weight in zip(flux, weights, strict=True):
+            spectrum = self._alone(weight)
+            np.conjugate(spectrum, out=spectrum)
+            spectrum *= self._forward(plane, self._rows, self._columns)
+            image = np.asarray(self._fft.irfft2(spectrum, s=self._grid, overwrite_x=True))
+            found.append(image[self._window][::-1, ::-1])
+        return np.stack(found)
+
+    def _alone(self, plane: NDArray[np.floating]) -> NDArray[np.complex64]:
+        """The spectrum of an image with nothing around it."""
+        rows, columns = (
+            np.pad(np.arange(side), radius, constant_values=-1)
+            for side, radius in zip(self.shape, self._radii, strict=True)
+        )
+        return self._forward(plane, rows, columns)
+
+    def _forward(
+        self, plane: NDArray[np.floating], rows: NDArray[np.intp], columns: NDArray[np.intp]
+    ) -> NDArray[np.complex64]:
+        """The spectrum of the image that has these rows and columns of a plane."""
+        height, width = self._grid
+        spectrum = np.empty((height, width // 2 + 1), dtype=np.complex64)
+        spectrum[len(rows) :] = 0.0
+        for some in _blocks(len(rows)):
+            wide = np.take(plane[rows[some]], columns, axis=1).astype(np.float32, copy=False)
+            wide[rows[some] < 0] = 0.0
+            wide[:, columns < 0] = 0.0
+            spectrum[some] = np.asarray(self._fft.rfft(wide, n=width, axis=1))
+        return np.asarray(self._fft.fft(spectrum, axis=0, overwrite_x=True))
+
+    def _back(
+        self, spectrum: NDArray[np.complex64], first: int, last: int
+    ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Rows ``first`` to ``last`` of the image, a block at a time, and which of them these are.
+
+        The spectrum is spent.
+        """
+        spectrum = np.asarray(self._fft.ifft(spectrum, axis=0, overwrite_x=True))
+        for rows in _blocks(last - first):
+            some = spectrum[first + rows.start : first + rows.stop]
+            yield rows, np.asarray(self._fft.irfft(some, n=self._grid[1], axis=1))
 
 
-def _outside(inner: slice, count: int) -> list[int]:
-    """The indices below ``count`` that ``inner`` leaves out."""
-    return [*range(inner.start), *range(inner.stop, count)]
+def _blocks(length: int, size: int = 128) -> Iterator[slice]:
+    return (slice(first, min(first + size, length)) for first in range(0, length, size))
+
+
+def _times_conjugate(
+    spectrum: NDArray[np.complex64], transfer: NDArray[np.complexfloating]
+) -> None:
+    for rows in _blocks(len(spectrum)):
+        spectrum[rows] *= transfer[rows].conj()
+
+
+def _folded(
+    wide: NDArray[np.float32], columns: NDArray[np.intp], radius: int
+) -> NDArray[np.float32]:
+    """The columns within, with each of those ``radius`` outside added to where it came from."""
+    narrow = wide[:, radius : len(columns) - radius].copy()
+    for outside in (*range(radius), *range(len(columns) - radius, len(columns))):
+        if columns[outside] >= 0:
+            narrow[:, columns[outside]] += wide[:, outside]
+    return narrow
+
+
+def _add_rows(
+    result: NDArray[np.float32], rows: NDArray[np.intp], values: NDArray[np.float32]
+) -> None:
+    """Add each row of the values to the row of the result that is named."""
+    for row, value in zip(rows, values, strict=True):
+        if row >= 0:
+            result[row] += value
 
 
 def convolve(
