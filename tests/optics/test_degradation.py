@@ -268,7 +268,7 @@ def test_spellings_of_the_nanomaggy(unit):
 
 
 def test_degrade_writes_what_the_function_returns(tmp_path, capsys):
-    image = galaxies(unit="nanomaggy")
+    image = galaxies(unit="adu")
     write_image(image, tmp_path / "a.fits")
     arguments = ["degrade", f"{tmp_path / 'a.fits'}", "--fwhm", "1.4", "--noise", "2"]
     arguments += ["--seed", "7", "--shared-noise", "--truncate", "2", "--json"]

@@ -188,5 +188,10 @@ def _add_rows(
 def convolve(
     flux: NDArray[np.floating], stamps: NDArray[np.floating], boundary: Boundary = "reflect"
 ) -> NDArray[np.float32]:
-    """Blur ``flux`` (band, y, x) once with ``stamps`` (band, y, x); see `Convolution`."""
-    return Convolution(stamps, (flux.shape[-2], flux.shape[-1]), boundary)(flux)
+    """Blur ``flux`` (band, y, x) once with ``stamps`` (band, y, x); see `Convolution`.
+
+    Flux of any size: a power of two brings it near 1 and back, which changes no digit.
+    """
+    power = int(np.frexp(max(float(flux.max()), -float(flux.min())))[1]) if flux.size else 0
+    blur = Convolution(stamps, (flux.shape[-2], flux.shape[-1]), boundary)
+    return np.ldexp(blur(np.ldexp(flux, -power)), power)

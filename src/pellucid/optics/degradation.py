@@ -12,7 +12,7 @@ from pellucid.optics.blur import identity_kernel
 from pellucid.optics.convolution import convolve
 from pellucid.optics.inpaint import filled
 from pellucid.sky.background import galaxygan_noise, robust_background
-from pellucid.sky.image import SkyImage, is_nanomaggy
+from pellucid.sky.image import SkyImage, in_sdss_nanomaggies
 from pellucid.sky.pair import Pair
 from pellucid.sky.psf import gaussian_psf
 
@@ -28,7 +28,7 @@ class Degradation:
 
     With s the noise of the image and s₂ that of the blurred image, white noise of variance
     max((k s)² − s₂², 10⁻⁸ u²) is added: first the noise that blurring removed comes back, then it
-    is raised to k s. u is one nanomaggy, or s/0.01 for an image in another unit.
+    is raised to k s. u is one nanomaggy of SDSS, or s/0.01 for any other image.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ class Degradation:
     shared_noise
         Add one and the same noise field to all bands, as the authors did.
     noise_estimate
-        How s is measured: the authors' rule for nanomaggies, clipping for anything, or whichever
-        fits the image's unit.
+        How s is measured: the authors' rule for nanomaggies of SDSS's depth, clipping for
+        anything, or whichever fits the image.
 
     References
     ----------
@@ -65,7 +65,7 @@ class Degradation:
             raise InputError(f"a kernel cut at {self.truncate} σ; it must be positive")
 
     def __call__(self, image: SkyImage, rng: np.random.Generator) -> Pair:
-        """Degrade ``image``; NaN pixels stay NaN and spread no further.
+        """Degrade ``image``; pixels that are NaN or masked stay as they are and spread no further.
 
         The blur makes the image's variance and PSF those of another image: they are dropped.
 
@@ -77,31 +77,40 @@ class Degradation:
         if image.pixel_scale is None:
             raise InputError("the image has no pixel scale; --pixel-scale states it")
         bad = ~np.isfinite(image.flux)
-        sharp = image
-        if bad.any():
-            sharp = image.with_flux(filled(image.flux, bad))
-        flux, blur, psf = sharp.flux, identity_kernel(image.pixel_scale), image.psf
+        if image.mask is not None:
+            bad |= image.mask
+        sharp = filled(image.flux, bad)
+        flux, blur, psf = sharp, identity_kernel(image.pixel_scale), image.psf
         if self.fwhm > 0:
             blur, psf = gaussian_psf(self.fwhm, image.pixel_scale, self.truncate), None
-            flux = convolve(flux, blur.for_bands(len(flux)), "nearest")
+            flux = convolve(sharp, blur.for_bands(len(sharp)), "nearest")
         if self.noise > 0:
-            flux = flux + self._noise(sharp, flux, rng)
-        blurred = image.with_flux(np.where(bad, np.nan, flux), variance=None, psf=psf)
+            sigma = self._added_noise(image, *(_without(bad, each) for each in (sharp, flux)))
+            bands, height, width = image.shape
+            field = rng.standard_normal(
+                (1 if self.shared_noise else bands, height, width), dtype=np.float32
+            )
+            flux = flux + np.float32(sigma) * field
+        if bad.any():
+            kept = np.where(np.isfinite(image.flux), image.flux, np.float32(np.nan))
+            flux = np.where(bad, kept, flux)
+        blurred = image.with_flux(flux, variance=None, psf=psf)
         return Pair(blurred, image, blur)
 
-    def _noise(self, image: SkyImage, blurred: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        in_nanomaggies = is_nanomaggy(image.unit)
-        if self.noise_estimate == "galaxygan" or (self.noise_estimate == "auto" and in_nanomaggies):
-            before, after = galaxygan_noise(image.flux), galaxygan_noise(blurred)
+    def _added_noise(self, image: SkyImage, sharp: np.ndarray, blurred: np.ndarray) -> float:
+        """Standard deviation of the noise to add to the image that was blurred, in its unit."""
+        sdss = in_sdss_nanomaggies(image)
+        if self.noise_estimate == "galaxygan" or (self.noise_estimate == "auto" and sdss):
+            before, after = galaxygan_noise(sharp), galaxygan_noise(blurred)
         else:
-            before, after = (robust_background(flux).sigma for flux in (image.flux, blurred))
-        floor = VARIANCE_FLOOR if in_nanomaggies else VARIANCE_FLOOR * (before / 0.01) ** 2
-        sigma = np.sqrt(max((self.noise * before) ** 2 - after**2, floor))
-        bands, height, width = image.shape
-        field = rng.standard_normal(
-            (1 if self.shared_noise else bands, height, width), dtype=np.float32
-        )
-        return np.float32(sigma) * field
+            before, after = (robust_background(flux).sigma for flux in (sharp, blurred))
+        floor = VARIANCE_FLOOR if sdss else VARIANCE_FLOOR * (before / 0.01) ** 2
+        return float(np.sqrt(max((self.noise * before) ** 2 - after**2, floor)))
+
+
+def _without(bad: np.ndarray, flux: np.ndarray) -> np.ndarray:
+    """What was put in place of bad pixels says nothing of the noise."""
+    return np.where(bad, np.float32(np.nan), flux) if bad.any() else flux
 
 
 def parse_degradation(text: str) -> Degradation:

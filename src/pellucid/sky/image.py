@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 SOLID_ANGLES = ("sr", "arcsec", "deg2", "deg^2", "deg**2", "deg-2", "beam")
 
 
+#: Cards that say who took an image.
+_WHOSE = ("ORIGIN", "SURVEY", "TELESCOP", "INSTRUME", "OBSERVAT")
+
+
 @dataclass(frozen=True, eq=False)
 class SkyImage:
     """A patch of sky in one or more bands, in linear flux.
@@ -171,6 +175,20 @@ def per_pixel(unit: str | None) -> bool:
     """Whether flux in this unit is that of a pixel, and no surface brightness (per solid angle)."""
     text = (unit or "").lower().replace(" ", "")
     return not any(angle in text for angle in SOLID_ANGLES)
+
+
+def in_sdss_nanomaggies(image: SkyImage) -> bool:
+    """Whether an image in nanomaggies is of SDSS, whose depth GalaxyGAN's numbers belong to.
+
+    Other surveys count in nanomaggies, too. An image without a header is a composite, or a pair's;
+    these hold SDSS's.
+    """
+    if not is_nanomaggy(image.unit):
+        return False
+    if image.header is None:
+        return True
+    texts = " ".join(str(image.header.get(card, "")) for card in _WHOSE).upper()
+    return "SDSS" in texts or "SLOAN" in texts or {"RUN", "CAMCOL"} <= set(image.header)
 
 
 def pixel_scale_of(wcs: WCS) -> float:
