@@ -9,7 +9,7 @@ from astropy.wcs import WCS
 
 from pellucid.errors import InputError
 from pellucid.optics import Affine, regrid, resample, resampled_psf
-from pellucid.optics.resampling import scaled_wcs, scaling
+from pellucid.optics.resampling import scaling
 from pellucid.sky import PSF, gaussian_psf, moffat_psf
 from pellucid.sky.image import SkyImage
 
@@ -150,15 +150,6 @@ def test_a_regridded_star_stays_where_it_is_on_the_sky(scale):
     # Flux per pixel scales with the area, and so does its standard deviation.
     np.testing.assert_allclose(there.variance, 4.0 * (scale / 0.2) ** 4, rtol=1e-4)
     assert not there.mask.any()
-
-
-def test_a_wcs_with_distortions_is_refused():
-    header = sky(0.2, 60).to_header()
-    header["CTYPE1"], header["CTYPE2"] = "RA---TAN-SIP", "DEC--TAN-SIP"
-    header["A_ORDER"] = header["B_ORDER"] = 2
-    header["A_2_0"] = header["B_2_0"] = 1e-6
-    with pytest.raises(InputError, match="distortions"):
-        scaled_wcs(WCS(header), 2.0)
 
 
 def test_an_image_without_a_scale_is_refused():

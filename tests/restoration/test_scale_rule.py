@@ -137,13 +137,12 @@ def test_holes_and_masked_pixels_of_a_coarser_image_stay_where_they_are(restorer
     assert np.nanmax(high[~there.mask]) < 600.0
 
 
-def test_a_coarser_image_whose_wcs_does_not_scale_is_refused_before_the_work(restorer):
-    def never(_: NDArray) -> NDArray:
-        pytest.fail("the network ran for nothing")
-
+def test_a_coarser_image_keeps_the_distortions_of_its_wcs(restorer):
     image = replace(star(0.2), wcs=sky_wcs(0.2, distorted=True))
-    with pytest.raises(InputError, match="distortions"):
-        restorer(never)(image)
+    there = restorer()(image, psf=1.5).image
+    outer = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    places = [im.wcs.all_pix2world(outer * im.shape[:0:-1] - 0.5, 0) for im in (image, there)]
+    np.testing.assert_allclose(places[1], places[0], atol=1e-10)
 
 
 # --- finer than the model's ------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from pellucid.fits.cards import quiet, text_card, wcs_cards
 from pellucid.fits.checksum import check_sums
 from pellucid.fits.choose import chosen_hdus
-from pellucid.fits.coordinates import scale_card
+from pellucid.fits.coordinates import rescaled, scale_card
 from pellucid.fits.file import FitsFile, open_fits
 from pellucid.fits.read import read_image
 from pellucid.fits.write import Card, write_image
@@ -16,6 +16,7 @@ __all__ = [
     "open_fits",
     "quiet",
     "read_image",
+    "rescaled",
     "scale_card",
     "text_card",
     "wcs_cards",

@@ -27,7 +27,7 @@ _TABLE = re.compile(
 _WCS = re.compile(
     r"^(WCSAXES|WCSNAME|C(TYPE|UNIT|RVAL|RPIX|DELT|ROTA)\d|(CD|PC)\d_\d|PC\d{6}|P[VS]\d_\d+|"
     r"LONPOLE|LATPOLE|RADESYS|RADECSYS|EQUINOX|EPOCH|[AB]P?_(ORDER|DMAX|\d+_\d+)|"
-    r"LTV\d|LTM\d_\d)[A-Z]?$"
+    r"LTV\d|LTM\d_\d|WAT\d_\d{3}|C[PQ](DIS|ERR)\d|D[PQ]\d(\..*)?|D2IM(ARR|DIS\d|ERR\d|EXT))[A-Z]?$"
 )
 
 

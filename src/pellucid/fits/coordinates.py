@@ -7,7 +7,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pellucid.fits.cards import card_value, quiet, text_card
+from pellucid.fits.cards import card_value, quiet, text_card, without_wcs
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -98,8 +98,9 @@ def scale_card(header: Header) -> float | None:
     return scale.arcsec if scale else None
 
 
-def rescale_cards(header: Header, ratio: float) -> None:
-    """Let the cards that state the pixels' size say that they are ``ratio`` times as wide."""
+def rescaled(header: Header, ratio: float) -> Header:
+    """A header of pixels ``ratio`` times as wide: without a WCS, its cards of their size mended."""
+    header = without_wcs(header)
     for keyword in (
         *_SCALE_CARDS,
         "SECPIX2",
@@ -112,6 +113,7 @@ def rescale_cards(header: Header, ratio: float) -> None:
         value = card_value(header, keyword)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             header[keyword] = value * ratio
+    return header
 
 
 def _arcsec(header: Header, keyword: str) -> float | None:

@@ -28,6 +28,7 @@ from pellucid.fits.hdu import BLOCK, COMPANIONS, UNCERTAINTIES
 from pellucid.fits.layout import Layout, Part
 from pellucid.fits.packed import packed_as
 from pellucid.sky import PSF
+from pellucid.sky.distortion import has_tables, without_tables
 from pellucid.sky.image import SkyImage
 
 if TYPE_CHECKING:
@@ -253,9 +254,12 @@ def _plain_layout(image: SkyImage) -> Layout:
         header.remove(keyword, ignore_missing=True, remove_all=True)
     if image.wcs is not None:
         header = without_wcs(header)
-        for card in image.wcs.to_header(relax=True).cards:
+        wcs = image.wcs
+        if has_tables(wcs):
+            wcs = without_tables(wcs, image.shape[1:])
+        for card in wcs.to_header(relax=True).cards:
             header[card.keyword] = (card.value, card.comment)
-    if image.pixel_scale:
+    if image.pixel_scale and scale_card(header) != image.pixel_scale:
         header["PIXSCALE"] = (image.pixel_scale, "[arcsec] per pixel")
     if count == 1 and image.bands != ("band1",):
         header["FILTER" if "FILTER" in header else "BAND"] = _ascii(image.bands[0])

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError
+from pellucid.fits import rescaled
+from pellucid.sky.distortion import has_tables, without_tables
 from pellucid.sky.image import SkyImage, per_pixel
 from pellucid.sky.psf import PSF
 
 if TYPE_CHECKING:
-    from astropy.wcs import WCS
+    from astropy.wcs import WCS, Sip
 
 Float = TypeVar("Float", bound=np.floating)
 
@@ -127,7 +129,8 @@ def regrid(image: SkyImage, pixel_scale: float) -> SkyImage:
         else moved(image.variance) * np.float32(area) / excess,
         mask=None if image.mask is None else moved(image.mask.astype(np.float32)) > 0.5 * grid.area,
         sky=None if image.sky is None else tuple(level * area for level in image.sky),
-        wcs=None if image.wcs is None else scaled_wcs(image.wcs, ratio),
+        wcs=None if image.wcs is None else scaled_wcs(image.wcs, ratio, image.shape[1:]),
+        header=None if image.header is None else rescaled(image.header, ratio),
         psf=None if image.psf is None else resampled_psf(image.psf, pixel_scale),
         pixel_scale=pixel_scale,
         layout=None,
@@ -158,18 +161,40 @@ def resampled_psf(psf: PSF, pixel_scale: float) -> PSF:
     return PSF(found, pixel_scale)
 
 
-def scaled_wcs(wcs: WCS, ratio: float) -> WCS:
-    """The WCS of the grid whose pixels are ``ratio`` times as wide, with the same outer corner."""
-    if wcs.has_distortion:
-        raise InputError("the WCS has distortions (SIP or tables); resample the image without them")
+def scaled_wcs(wcs: WCS, ratio: float, shape: tuple[int, int]) -> WCS:
+    """The WCS of the grid whose pixels are ``ratio`` times as wide, with the same outer corner.
+
+    Every place on the sky stays what it was; distortions that are kept as tables become SIP,
+    fitted over the old grid of ``shape`` (y, x).
+    """
+    if has_tables(wcs):
+        wcs = without_tables(wcs, shape)
     scaled = wcs.celestial.deepcopy()
-    scaled.wcs.crpix = (scaled.wcs.crpix - 0.5) / ratio + 0.5
-    if scaled.wcs.has_cd():
-        scaled.wcs.cd = scaled.wcs.cd * ratio
-    else:
-        scaled.wcs.cdelt = scaled.wcs.cdelt * ratio
     scaled.array_shape = None
+    scaled.wcs.crpix = (scaled.wcs.crpix - 0.5) / ratio + 0.5
+    # One form for all: a header may have a matrix twice, as CD and as PC, or as CROTA.
+    matrix = scaled.pixel_scale_matrix
+    for form in ("cd", "crota"):
+        if getattr(scaled.wcs, f"has_{form}")():
+            delattr(scaled.wcs, form)
+    scaled.wcs.pc, scaled.wcs.cdelt = matrix * ratio, (1.0, 1.0)
+    if scaled.sip is not None:
+        scaled.sip = _scaled_sip(scaled.sip, ratio, scaled.wcs.crpix)
+    scaled.wcs.set()
     return scaled
+
+
+def _scaled_sip(sip: Sip, ratio: float, crpix: NDArray[np.float64]) -> Sip:
+    """SIP's polynomials Σ A_jk u^j v^k for u and v in pixels ``ratio`` times as wide."""
+    from astropy.wcs import Sip
+
+    def scaled(terms: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+        if terms is None:
+            return None
+        j, k = np.indices(terms.shape)
+        return terms * ratio ** (j + k - 1.0)
+
+    return Sip(scaled(sip.a), scaled(sip.b), scaled(sip.ap), scaled(sip.bp), crpix)
 
 
 def block_mean(planes: NDArray[Float], rows: int, columns: int) -> NDArray[Float]:
