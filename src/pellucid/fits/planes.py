@@ -15,6 +15,7 @@ from pellucid.fits.bands import cube_names, mosaic_pattern
 from pellucid.fits.cards import BAND_CARDS, card_value, text_card
 from pellucid.fits.file import FitsFile
 from pellucid.fits.hdu import HDU, UNCERTAINTIES, role_of
+from pellucid.fits.nonlinear import form_of
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -49,7 +50,10 @@ def read_planes(
     if pattern and len(hdu.shape) == 2:
         fault = f"HDU {hdu} is a camera's colour mosaic ({pattern})"
         raise file.refuse(fault, "debayer it first, in Siril, PixInsight or ASTAP")
-    values = file.pixels(hdu)
+    values, form = file.pixels(hdu), form_of(file, hdu)
+    if form is not None:
+        file.note(form.note(hdu))
+        values = form.to_flux(values)
     # float64 beyond float32's range becomes infinite here and is counted below.
     with np.errstate(over="ignore"):
         flux = values.astype(np.float32).reshape(-1, *values.shape[-2:])
@@ -62,6 +66,7 @@ def read_planes(
             which = f"plane {k + 1} of " if len(flux) > 1 else ""
             raise file.refuse(f"{which}HDU {hdu} has no finite pixel", "give an image with data")
     variance, mask = _companion_pixels(file, hdu, companions, chosen)
+    variance = None if form else variance  # of the pixels, which are no flux
     names: Sequence[str | None]
     if len(flux) > 1:
         names = cube_names(header, len(flux)) or [None] * len(flux)
@@ -70,7 +75,7 @@ def read_planes(
         headers = [hdu.header, file.hdus[0].header] if len(chosen) == 1 else [hdu.header]
         names = [_band_name(headers, hdu.name, file.path)]
     source = f"{file.path}[{hdu.number}]"
-    wcs, unit = file.wcs(hdu), text_card(header, "BUNIT")
+    wcs, unit = file.wcs(hdu), form.unit if form else text_card(header, "BUNIT")
     return Planes(source, flux, names, header, wcs, unit, variance, mask)
 
 

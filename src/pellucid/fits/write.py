@@ -26,6 +26,7 @@ from pellucid.fits.cards import (
 from pellucid.fits.coordinates import scale_card
 from pellucid.fits.hdu import BLOCK, COMPANIONS, UNCERTAINTIES
 from pellucid.fits.layout import Layout, Part
+from pellucid.fits.nonlinear import asinh_form
 from pellucid.fits.packed import packed_as
 from pellucid.sky import PSF
 from pellucid.sky.distortion import has_tables, without_tables
@@ -125,6 +126,8 @@ def _assemble(
             if tiled and not hdus:
                 hdus.append(fits.PrimaryHDU())
             planes = _planes(image.flux, part)
+            form = asinh_form(part.header, layout.parts[0].header)
+            planes = form.from_flux(planes) if form and form.from_flux else planes
             if len(part.stored) > 3:
                 planes = planes.reshape(*part.stored)
             hdu = _image_hdu(planes, part.header, not hdus, tiled)
