@@ -25,7 +25,7 @@ grey: 0.2
 average_decay: 0.9
 cool_down: 0.5
 checkpoint_every: 5
-validate_every: 5
+validate_every: 60
 validation_images: 2
 seed: 3
 """

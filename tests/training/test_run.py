@@ -27,6 +27,7 @@ from pellucid.networks.bundle import open_bundle  # noqa: E402
 from pellucid.networks.galaxygan import GalaxyGANConfig, Generator  # noqa: E402
 from pellucid.restoration import load_restorer  # noqa: E402
 from pellucid.stretch import NoiseStretch  # noqa: E402
+from pellucid.training import run as run_module  # noqa: E402
 from pellucid.training.papers import read_recipe  # noqa: E402
 
 
@@ -50,6 +51,21 @@ def test_a_run_leaves_a_bundle_that_says_where_it_comes_from(trained, pair_store
     assert (trained / "sample-0000006.png").stat().st_size > 500
     scores = [entry for entry in log_of(trained) if "psnr" in entry]
     assert [entry["step"] for entry in scores] == [3, 6]
+
+
+def test_what_was_learned_so_far_is_a_bundle_already(
+    recipe_file, pair_store, tmp_path, train, monkeypatch
+):
+    recipe = recipe_file(steps=6, validate_every=3, checkpoint_every=3)
+    scores = iter([{"psnr": 20.0, "psnr_blurred": 19.0}])  # then the run is interrupted
+    monkeypatch.setattr(run_module, "validate", lambda *arguments: next(scores))
+    with pytest.raises(StopIteration):
+        run_module.train(read_recipe(recipe), pair_store, tmp_path / "run", progress=False)
+    card = open_bundle(tmp_path / "run" / "interim.onnx").card
+    assert (card.training["steps"], card.training["validation_psnr"]) == (3, 20.0)
+    monkeypatch.undo()
+    assert train(recipe, pair_store, tmp_path / "run", "--resume") == 0
+    assert not (tmp_path / "run" / "interim.onnx").exists()
 
 
 def test_the_score_on_the_card_is_what_evaluate_finds(trained, pair_store):

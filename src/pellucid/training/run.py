@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -22,7 +23,7 @@ from pellucid.data.pairs import Pairs, open_pairs
 from pellucid.data.splits import Split, split_objects
 from pellucid.errors import InputError, PellucidError, UsageError
 from pellucid.files import make_folder, write_content
-from pellucid.networks.bundle import Bundle, open_bundle
+from pellucid.networks.bundle import Bundle, Card, open_bundle
 from pellucid.networks.export import write_bundle
 from pellucid.restoration import NeuralRestorer
 from pellucid.restoration.engine import torch_network
@@ -37,6 +38,8 @@ from pellucid.training.validation import draw_panel, validate
 LOG_EVERY = 10
 #: In a run's folder: the network that it began with.
 START = "start.onnx"
+#: What has been learned so far, a bundle that can be used, at each validation.
+INTERIM = "interim.onnx"
 #: Batches in which the brightest pixel of training is looked for.
 CEILING_BATCHES = 64
 
@@ -78,7 +81,8 @@ def train(
     data
         The pair store, or its path.
     run
-        Folder of the checkpoint, the log (JSON lines), sample panels and the bundle.
+        Folder of the checkpoint, the log (JSON lines), sample panels, and the bundle: as far as it
+        has been learned while training goes on.
     resume
         Go on from the folder's checkpoint, or begin where there is none.
     workers
@@ -162,29 +166,43 @@ def train(
             if step % recipe.validate_every == 0 or step == recipe.steps:
                 score = validate(restorer(), store, seen)
                 draw_panel(restorer(), store, seen, run / f"sample-{step:07d}.png")
+                if step < recipe.steps:
+                    measured = _measured(step, started, device, world, score)
+                    _ship(trainer, restorer().card, measured, run / INTERIM)
                 log.write(step, {**score, "seconds": round(time.monotonic() - started, 1)})
                 bar.update(task, psnr=f"{score['psnr']:.2f} dB")
             if step % recipe.checkpoint_every == 0 or step == recipe.steps:
                 save_checkpoint(checkpoint, trainer.parts(), step, settings)
     bundle = run / "bundle.onnx"
     if log is not None:
-        card = restorer().card
         score = validate(restorer(), store, split.validation)
-        measured = {
-            "steps": step,
-            "wall_seconds": round(time.monotonic() - started),
-            "device": _device_name(device, world),
-            "validation_psnr": round(score["psnr"], 3),
-            "validation_psnr_blurred": round(score["psnr_blurred"], 3),
-        }
-        card = replace(card, training={**card.training, **measured})
         weights = {name: value.contiguous() for name, value in trainer.average.state_dict().items()}
         write_content(run / "generator.safetensors", to_bytes(weights), overwrite=True)
-        write_bundle(copy.deepcopy(trainer.average), card, bundle)
+        measured = _measured(step, started, device, world, score)
+        _ship(trainer, restorer().card, measured, bundle)
+        (run / INTERIM).unlink(missing_ok=True)
     if dist.is_initialized():
         dist.barrier()
         dist.destroy_process_group()
     return bundle
+
+
+def _measured(
+    step: int, started: float, device: torch.device, world: int, score: dict[str, float]
+) -> dict[str, Any]:
+    """What a card says of a training that came so far."""
+    return {
+        "steps": step,
+        "wall_seconds": round(time.monotonic() - started),
+        "device": _device_name(device, world),
+        "validation_psnr": round(score["psnr"], 3),
+        "validation_psnr_blurred": round(score["psnr_blurred"], 3),
+    }
+
+
+def _ship(trainer: Trainer, card: Card, measured: dict[str, Any], path: Path) -> None:
+    card = replace(card, training={**card.training, **measured})
+    write_bundle(copy.deepcopy(trainer.average), card, path)
 
 
 def join_processes() -> tuple[int, int]:

@@ -61,6 +61,11 @@ def _sdss(path: Path) -> Iterator[Truth]:
         yield Truth(f"sdss/{name}", GalaxyGANStretch().inverse(block_mean(value, 2, 2)), SDSS_FWHM)
 
 
+def composites(folder: Path) -> Iterator[Truth]:
+    """SDSS's composites alone, in nanomaggies."""
+    yield from _sdss(folder / "sdss_composites.tar")
+
+
 def _goods(path: Path) -> Iterator[Truth]:
     for name, value in _pictures(path):
         yield Truth(f"goods/{name}", _unstretched(value), HST_FRAME_FWHM)
