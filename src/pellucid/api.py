@@ -37,6 +37,7 @@ def read_image(
     hdu: int | str | None = None,
     bands: Sequence[str] | None = None,
     pixel_scale: float | None = None,
+    bad_bits: str | int | None = None,
 ) -> SkyImage:
     """Read an image from FITS, or from an 8-bit colour composite (PNG, JPEG).
 
@@ -50,6 +51,9 @@ def read_image(
         Names of the bands; without them, what the files say.
     pixel_scale
         Arcsec per pixel; without it, what the WCS says, and SDSS's 0.396 for a composite.
+    bad_bits
+        Which flags of a mask are bad, by names or values (``"SAT,CR"``, ``"1,4"``, ``"~4"``,
+        ``"all"``, ``"none"``); without it, what is known of the pipeline that wrote it.
 
     Raises
     ------
@@ -59,10 +63,12 @@ def read_image(
         When composites are mixed with other files.
     """
     if not any(display.is_composite(path) for path in paths):
-        return fits.read_image(*paths, hdu=hdu, bands=bands, pixel_scale=pixel_scale)
+        return fits.read_image(
+            *paths, hdu=hdu, bands=bands, pixel_scale=pixel_scale, bad_bits=bad_bits
+        )
     path, *others = paths
-    if others or hdu is not None:
-        raise UsageError(f"{path}: a colour composite is read alone, without --hdu")
+    if others or hdu is not None or bad_bits is not None:
+        raise UsageError(f"{path}: a colour composite is read alone, without --hdu or --bad-bits")
     image = display.read_composite(path, pixel_scale=pixel_scale or COMPOSITE_PIXEL_SCALE)
     return replace(image, bands=tuple(bands)) if bands else image
 

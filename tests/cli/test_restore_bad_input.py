@@ -50,9 +50,6 @@ def holding(data: np.ndarray | None):
     return write
 
 
-INFINITE = GOOD.copy()
-INFINITE[3, 4] = np.inf
-
 DAMAGES = {
     "truncated": (truncated, "truncated"),
     "more promised than there": (promising, "truncated"),
@@ -62,7 +59,6 @@ DAMAGES = {
     "1-D": (holding(np.ones(9, "f4")), "has 1 axis"),
     "4-D": (holding(np.ones((2, 3, 4, 5), "f4")), "has 4 axes"),
     "all NaN": (holding(GOOD * np.nan), "no finite pixel"),
-    "infinite": (holding(INFINITE), "1 infinite pixels"),
     "empty": (lambda path: path.write_bytes(b""), "is empty"),
     "text": (lambda path: path.write_text("my galaxy"), "not a FITS file"),
     "gone": (Path.unlink, "not found"),

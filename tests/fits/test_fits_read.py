@@ -190,7 +190,9 @@ def test_companions_go_with_their_extver(tmp_path):
     assert_array_equal(alone.variance[:, 0, 0], [4])
     written = write_image(alone, tmp_path / "b.fits")
     with fits.open(written) as out:
-        assert [(u.name, u.ver) for u in out[1:]] == [("SCI", 2), ("ERR", 2)]
+        assert [(u.name, u.ver) for u in out[1:]] == [(u.name, u.ver) for u in hdus]
+    again = read_image(written, hdu="SCI,2")
+    assert_array_equal(again.variance, alone.variance)
 
 
 def test_hsc_variance_and_mask_without_the_detected_bit(tmp_path):

@@ -84,7 +84,7 @@ def test_float32_big_endian_on_disk(tmp_path):
 
 
 def test_companions_are_copied_byte_for_byte(tmp_path):
-    flags = np.arange(20, dtype="uint16").reshape(4, 5) + 40000
+    flags = 32 * np.arange(20, dtype="uint16").reshape(4, 5) + 32768
     psf = np.ones((2, 3, 3), "f8")
     table = fits.BinTableHDU.from_columns([fits.Column("mag", "E", array=np.arange(3.0))])
     table.name = "CATALOGUE"
@@ -311,10 +311,11 @@ def test_real_hsc_and_hst_extensions(tmp_path):
     assert sharp.pixel_scale == pytest.approx(0.03, rel=1e-3)
     write_image(image, tmp_path / "out.fits")
     with fits.open(source) as old, fits.open(tmp_path / "out.fits") as new:
-        assert [h.name for h in new] == [h.name for h in old if h.name != "HST_F814W"]
+        assert [h.name for h in new] == [h.name for h in old]
         for hdu in new[1:]:
             assert_array_equal(hdu.data, old[hdu.name].data)
-            assert lasting(hdu.header) == lasting(old[hdu.name].header)
+            before = lasting(old[hdu.name].header)
+            assert lasting(hdu.header)[: len(before)] == before  # then the notes on reading it
     checked(tmp_path / "out.fits")
 
 

@@ -195,12 +195,29 @@ def test_nan_stays_and_does_not_spread():
     holed[:, 60:64, 20:24] = np.nan
     holed[0, 5, 5] = np.inf
     result = Degradation(1.8, 0.0)(image.with_flux(holed), rng()).blurred.flux
-    assert_array_equal(np.isnan(result), ~np.isfinite(holed))
+    assert_array_equal(np.isfinite(result), np.isfinite(holed))
+    assert result[0, 5, 5] == np.inf
     whole = Degradation(1.8, 0.0)(image, rng()).blurred.flux
     # Further away than the kernel reaches.
     assert_allclose(result[:, 80:, 60:], whole[:, 80:, 60:], atol=1e-6)
     beside = np.abs(result - whole)[:, 55:70, 15:30]
     assert np.nanmax(beside) < 0.3 * np.ptp(image.flux[:, 50:75, 10:35])
+
+
+def test_masked_pixels_stay_and_spread_and_count_no_further():
+    image = galaxies()
+    flux = image.flux.copy()
+    flux[:, :, 80:] = 5000.0
+    masked = np.zeros(flux.shape, dtype=bool)
+    masked[:, :, 80:] = True
+    result = Degradation(1.8, 2.0)(image.with_flux(flux, mask=masked), rng()).blurred.flux
+    assert_array_equal(result[masked], flux[masked])
+    alone = Degradation(1.8, 2.0)(image.cutout(0, 0, 128, 80), rng()).blurred.flux
+    assert_allclose(
+        robust_background(result[:, :, :70]).sigma,
+        robust_background(alone[:, :, :70]).sigma,
+        rtol=0.1,
+    )
 
 
 def test_what_the_blur_made_untrue_is_dropped_and_the_rest_is_kept():

@@ -33,6 +33,7 @@ def degrade(
     pixel_scale: options.PixelScale = None,
     bands: options.Bands = None,
     hdu: options.Hdu = None,
+    bad_bits: options.BadBits = None,
     png: options.Png = None,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
@@ -47,7 +48,8 @@ def degrade(
     options.check_outputs([output, png], inputs, overwrite)
     options.check_pictures(output, png)
     names = options.band_names(bands)
-    image = read_image(*inputs, hdu=options.hdu_choice(hdu), bands=names, pixel_scale=pixel_scale)
+    choice = options.hdu_choice(hdu)
+    image = read_image(*inputs, hdu=choice, bands=names, pixel_scale=pixel_scale, bad_bits=bad_bits)
     recipe = f"fwhm={fwhm} noise={noise} truncate={truncate} noise-estimate={noise_estimate}"
     degradation = parse_degradation(recipe + (" shared-noise" if shared_noise else ""))
     with options.naming(inputs[0]):

@@ -23,6 +23,13 @@ Output = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Hdu = Annotated[str | None, typer.Option("--hdu", help="Extension to read, by number or name.")]
+BadBits = Annotated[
+    str | None,
+    typer.Option(
+        "--bad-bits",
+        help="Flags of a mask that are bad, by names or values: SAT,CR or 1,4 or ~4, all, none.",
+    ),
+]
 Bands = Annotated[str | None, typer.Option("--bands", help="Names of the bands: g,r,i")]
 PixelScale = Annotated[
     float | None, typer.Option("--pixel-scale", min=1e-6, help="Arcsec per pixel.")

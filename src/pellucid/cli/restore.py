@@ -42,6 +42,7 @@ def restore(
     pixel_scale: options.PixelScale = None,
     bands: options.Bands = None,
     hdu: options.Hdu = None,
+    bad_bits: options.BadBits = None,
     engine: Annotated[
         Literal["onnx", "openvino", "torch"],
         typer.Option("--engine", help="What runs the network."),
@@ -59,7 +60,8 @@ def restore(
     options.check_outputs([output, png], inputs, overwrite)
     options.check_pictures(output, png)
     names = options.band_names(bands)
-    image = read_image(*inputs, hdu=options.hdu_choice(hdu), bands=names, pixel_scale=pixel_scale)
+    choice = options.hdu_choice(hdu)
+    image = read_image(*inputs, hdu=choice, bands=names, pixel_scale=pixel_scale, bad_bits=bad_bits)
     restorer = load_restorer(model, method, engine, precision)
     stated = [
         options.psf_choice(text, image.pixel_scale, option)

@@ -2,7 +2,7 @@
 
 from pellucid.fits.cards import quiet, text_card, wcs_cards
 from pellucid.fits.checksum import check_sums
-from pellucid.fits.choose import chosen_hdus
+from pellucid.fits.choose import Plane, chosen_hdus, file_roles
 from pellucid.fits.coordinates import rescaled, scale_card
 from pellucid.fits.file import FitsFile, open_fits
 from pellucid.fits.read import read_image
@@ -11,8 +11,10 @@ from pellucid.fits.write import Card, write_image
 __all__ = [
     "Card",
     "FitsFile",
+    "Plane",
     "check_sums",
     "chosen_hdus",
+    "file_roles",
     "open_fits",
     "quiet",
     "read_image",

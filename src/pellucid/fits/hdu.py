@@ -1,47 +1,15 @@
-"""What one HDU of an open FITS file is: its kind, its place, and its role in an image."""
+"""What one HDU of an open FITS file is: its kind and its place."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple
-
-import numpy as np
+from typing import IO, TYPE_CHECKING, Any
 
 from pellucid.fits.cards import card_value, text_card, without_table
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
-Role = Literal["bands", "sigma", "variance", "ivar", "mask", "copy", "header"]
-
-COMPANIONS: dict[str, Role] = {
-    **dict.fromkeys(("ERR", "ERROR", "UNCERT", "SIGMA", "STDEV", "RMS"), "sigma"),
-    **dict.fromkeys(("VARIANCE", "VAR"), "variance"),
-    **dict.fromkeys(("IVAR", "INVVAR"), "ivar"),
-    **dict.fromkeys(("DQ", "MASK", "BADPIX"), "mask"),
-    **dict.fromkeys(("WHT", "WEIGHT", "CTX", "SEG", "SEGMAP", "DOUBT", "EXPMAP"), "copy"),
-}
-
-
-class Uncertainty(NamedTuple):
-    """How a companion of this role becomes the variance of a band, and is made of it."""
-
-    to_variance: np.ufunc
-    from_variance: np.ufunc
-    unit: str
-
-
-UNCERTAINTIES: dict[Role, Uncertainty] = {
-    "sigma": Uncertainty(np.square, np.sqrt, "{}"),
-    "variance": Uncertainty(np.positive, np.positive, "({})**2"),
-    "ivar": Uncertainty(np.reciprocal, np.reciprocal, "({})**-2"),
-}
-# astropy's CCDData says in UTYPE what its UNCERT extension holds.
-_UTYPES: dict[str, Role] = {
-    "STDDEVUNCERTAINTY": "sigma",
-    "VARIANCEUNCERTAINTY": "variance",
-    "INVERSEVARIANCE": "ivar",
-}
 # By astropy's classes; it has others for what it cannot make sense of.
 _KINDS = {
     **dict.fromkeys(("PrimaryHDU", "ImageHDU", "CompImageHDU"), "image"),
@@ -148,17 +116,3 @@ def without_idle_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
         planes.remove(1)
     whole = (*planes, *shape[-2:])
     return whole[1:] if len(shape) > 3 and whole[:-2] == (1,) else whole
-
-
-def role_of(hdu: HDU) -> Role:
-    """What an HDU is for, by its kind and its name: a band unless these say otherwise."""
-    if hdu.kind == "image":
-        utype = text_card(hdu.header, "UTYPE").upper()
-        if utype in _UTYPES:
-            return _UTYPES[utype]
-        if hdu.name in COMPANIONS:
-            return COMPANIONS[hdu.name]
-        # A calibration vector is no image, whatever its name.
-        if hdu.is_plane_or_cube and "PSF" not in hdu.name:
-            return "bands"
-    return "copy" if hdu.number else "header"

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.fits.cards import shared_cards, with_inherited
+from pellucid.fits.choose import Plane
 from pellucid.fits.file import FitsFile
-from pellucid.fits.hdu import HDU, Role, role_of
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """One HDU of a file to be written: ``bands``, a ``header`` without data, or a companion."""
+    """One HDU of a file to be written: ``bands``, a ``header`` without data, or one that is copied.
 
-    role: Role
+    What is copied has its own role.
+    """
+
+    role: str
     header: Header
     planes: tuple[int, ...] = ()  # of the flux, which it holds or accompanies
     cube: bool = False  # whether its pixels have a band axis
-    raw: bytes = b""  # a companion's, as they were read
+    raw: bytes = b""  # of what is copied, as it was read
+    read: bool = False  # whether the image's variance, weight or mask was made of it
     stored: tuple[int, ...] = ()  # the shape of bands in the file, where it may have idle axes
 
 
@@ -35,25 +39,27 @@ class Layout:
 
     parts: tuple[Part, ...]
     shape: tuple[int, int, int] = (0, 0, 0)  # (band, y, x) of the image
-    #: As it was read: while an image carries this very array, its HDUs are copied, not made anew.
+    #: As they were read: while an image carries these very arrays, HDUs are copied, not made anew.
     variance: NDArray[np.float32] | None = None
+    mask: NDArray[np.bool_] | None = None
 
 
-def layout_of(file: FitsFile, chosen: Sequence[HDU], companions: Sequence[HDU]) -> Layout:
-    """The HDUs to write again: bands in their place, companions as bytes."""
+def layout_of(file: FitsFile, planes: Sequence[Plane]) -> Layout:
+    """The HDUs to write again: bands in their place, all others as bytes."""
     parts: list[Part] = []
     count = 0
-    for hdu in file.hdus:
+    for plane in planes:
+        hdu = plane.hdu
         cube = len(hdu.shape) == 3
-        if hdu in chosen:
-            planes = tuple(range(count, count + (hdu.shape[0] if cube else 1)))
-            parts.append(Part("bands", hdu.header, planes, cube, stored=hdu.stored))
-            count += len(planes)
-        elif hdu.number == 0:
+        if plane.use == "band":
+            of_it = tuple(range(count, count + (hdu.shape[0] if cube else 1)))
+            parts.append(Part("bands", hdu.header, of_it, cube, stored=hdu.stored))
+            count += len(of_it)
+        elif plane.role == "header":
             parts.append(Part("header", hdu.header))
-        elif hdu in companions:
-            planes = tuple(k for k, band in enumerate(chosen) if band.version == hdu.version)
-            parts.append(Part(role_of(hdu), hdu.header, planes, cube, file.raw(hdu)))
+        else:
+            read = plane.use == "read"
+            parts.append(Part(plane.role, hdu.header, plane.bands, cube, file.raw(hdu), read))
     return Layout(tuple(parts))
 
 

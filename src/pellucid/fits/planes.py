@@ -1,9 +1,9 @@
-"""The bands of a FITS file, decoded with their variance and mask."""
+"""The bands of a FITS file, decoded with their variance and what must not be used of them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,17 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.fits.bands import cube_names, mosaic_pattern
-from pellucid.fits.cards import BAND_CARDS, card_value, text_card
+from pellucid.fits.cards import BAND_CARDS, text_card
+from pellucid.fits.choose import Plane
 from pellucid.fits.file import FitsFile
-from pellucid.fits.hdu import HDU, UNCERTAINTIES, role_of
+from pellucid.fits.hdu import HDU
+from pellucid.fits.masks import bad_pixels
+from pellucid.fits.nodata import empty_pixels
 from pellucid.fits.nonlinear import form_of
+from pellucid.fits.roles import UNCERTAINTIES, rest_of_name
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
     from astropy.wcs import WCS
 
-# Names that say what an HDU is, not which band it shows.
-_GENERIC_NAMES = {"", "PRIMARY", "SCI", "IMAGE", "DATA", "COMPRESSED_IMAGE"}
 _BAND_IN_NAME = re.compile(
     r"(?:^|[-_.])([ugrizyUBVRIZYJHKL]|[Ff]\d{3,4}[A-Za-z]{1,2}|Ks|[FN]UV|VIS|W[1-4])$"
 )
@@ -40,11 +42,15 @@ class Planes:
     unit: str
     variance: NDArray[np.float32] | None
     mask: NDArray[np.bool_] | None
+    unused: Mapping[str, int]  # pixels that have no data, by the first reason for it
 
 
 def read_planes(
-    file: FitsFile, hdu: HDU, companions: Sequence[HDU], chosen: Sequence[HDU]
+    file: FitsFile, band: int, planes: Sequence[Plane], bad_bits: str | int | None = None
 ) -> Planes:
+    """The HDU that is the ``band``-th, with what is read beside it."""
+    chosen = [plane.hdu for plane in planes if plane.use == "band"]
+    hdu = chosen[band]
     header = file.header(hdu)
     pattern = mosaic_pattern(header)
     if pattern and len(hdu.shape) == 2:
@@ -54,18 +60,30 @@ def read_planes(
     if form is not None:
         file.note(form.note(hdu))
         values = form.to_flux(values)
-    # float64 beyond float32's range becomes infinite here and is counted below.
+    # float64 beyond float32's range becomes infinite here, which is no data.
     with np.errstate(over="ignore"):
         flux = values.astype(np.float32).reshape(-1, *values.shape[-2:])
-    infinite = int(np.isinf(flux).sum())
-    if infinite:
-        fault = f"HDU {hdu} has {infinite} infinite pixels"
-        raise file.refuse(fault, "set them to NaN, which means no data")
     for k, plane in enumerate(flux):
         if not np.isfinite(plane).any():
             which = f"plane {k + 1} of " if len(flux) > 1 else ""
             raise file.refuse(f"{which}HDU {hdu} has no finite pixel", "give an image with data")
-    variance, mask = _companion_pixels(file, hdu, companions, chosen)
+    beside = [
+        (plane, _beside(file, plane.hdu, band, len(chosen)))
+        for plane in planes
+        if plane.use == "read" and band in plane.bands
+    ]
+    variance = _variance(beside, flux.shape)
+    holes = _holes(file, flux, variance, beside, bad_bits)
+    mask, unused = None, {"not a finite number": int(flux.size - np.isfinite(flux).sum())}
+    if holes or any(plane.role == "mask" for plane, _ in beside):
+        mask = np.zeros(flux.shape, dtype=bool)
+        for reason, bad in holes.items():
+            unused[reason] = int((bad & ~mask & np.isfinite(flux)).sum())
+            mask |= bad
+        for k in np.flatnonzero((mask | ~np.isfinite(flux)).all(axis=(1, 2))):
+            which = f"of plane {k + 1} " if len(flux) > 1 else ""
+            fault = f"every pixel {which}of HDU {hdu} is bad or has no data ({', '.join(holes)})"
+            raise file.refuse(fault, "--bad-bits says which flags of a mask are bad")
     variance = None if form else variance  # of the pixels, which are no flux
     names: Sequence[str | None]
     if len(flux) > 1:
@@ -73,58 +91,71 @@ def read_planes(
     else:
         # The primary header speaks for an only image.
         headers = [hdu.header, file.hdus[0].header] if len(chosen) == 1 else [hdu.header]
-        names = [_band_name(headers, hdu.name, file.path)]
+        names = [_band_name(headers, hdu.name, file.path, len(chosen) == 1)]
     source = f"{file.path}[{hdu.number}]"
     wcs, unit = file.wcs(hdu), form.unit if form else text_card(header, "BUNIT")
-    return Planes(source, flux, names, header, wcs, unit, variance, mask)
+    return Planes(source, flux, names, header, wcs, unit, variance, mask, unused)
 
 
-def _band_name(headers: Sequence[Header], extension: str, path: Path) -> str | None:
+def _band_name(headers: Sequence[Header], extension: str, path: Path, alone: bool) -> str | None:
     """The band of a plane: from its FILTER card, its extension's name, or its file's name."""
     cards = (text_card(header, card) for header in headers for card in BAND_CARDS)
-    named = next(filter(None, cards), "")
-    if named or extension not in _GENERIC_NAMES:
-        return named or extension
+    named = next(filter(None, cards), "") or "_".join(rest_of_name(extension))
+    if named or not alone:
+        return named or None
     stem = re.sub(r"(\.(fits?|fts|fz|gz|bz2|xz|zip))+$", "", path.name, flags=re.IGNORECASE)
     match = _BAND_IN_NAME.search(stem)
     return match[1] if match else None
 
 
-def _companion_pixels(
-    file: FitsFile, hdu: HDU, companions: Sequence[HDU], chosen: Sequence[HDU]
-) -> tuple[NDArray[np.float32] | None, NDArray[np.bool_] | None]:
-    """Variance and mask of one HDU's planes, each (band, y, x)."""
-    shape = (1, *hdu.shape)[-3:]
-    variance = mask = None
-    for companion in companions:
-        role = role_of(companion)
-        if role in ("copy", "header") or companion.shape[-2:] != shape[-2:]:
-            continue
-        planes = companion.shape[0] if len(companion.shape) == 3 else 1
-        # A cube beside single planes has one plane for each of them.
-        spread = len(companion.shape) == 3 and planes == len(chosen) > 1
-        if not spread and (companion.version != hdu.version or planes not in (1, shape[0])):
-            continue
-        values = file.pixels(companion)
-        if spread:
-            values = values[chosen.index(hdu)]
-        if role == "mask":
-            bad = _bad(values, companion.header)
-            mask = np.broadcast_to(bad if mask is None else mask | bad, shape)
-        elif variance is None:
+def _beside(file: FitsFile, hdu: HDU, band: int, count: int) -> NDArray[np.generic]:
+    """The pixels of a companion for one of several HDUs, (band, y, x) or (1, y, x)."""
+    values = file.pixels(hdu)
+    # A cube beside single planes has one plane for each of them.
+    if values.ndim == 3 and len(values) == count > 1:
+        values = values[band]
+    return values.reshape(-1, *values.shape[-2:])
+
+
+def _variance(
+    beside: Sequence[tuple[Plane, NDArray[np.generic]]], shape: tuple[int, ...]
+) -> NDArray[np.float32] | None:
+    """The variance, from the one plane that says it or the sum of its parts."""
+    parts = []
+    for plane, values in beside:
+        if plane.role in UNCERTAINTIES:
             with np.errstate(over="ignore", divide="ignore"):
-                exact = UNCERTAINTIES[role].to_variance(values.astype(np.float64))
-                variance = np.broadcast_to(exact.astype(np.float32), shape)
-    return variance, mask
+                exact = UNCERTAINTIES[plane.role].to_variance(values.astype(np.float64))
+                parts.append(exact.astype(np.float32))
+    return np.broadcast_to(sum(parts), shape) if parts else None
 
 
-def _bad(values: NDArray[np.generic], header: Header) -> NDArray[np.bool_]:
-    """Bad pixels: any bit set, but for bits that only say that an object was found there."""
-    if not np.issubdtype(values.dtype, np.integer):
-        return values.astype(np.float64) != 0
-    harmless = 0
-    for keyword in ("MP_DETECTED", "MP_DETECTED_NEGATIVE"):  # Hyper Suprime-Cam's pipeline
-        bit = card_value(header, keyword)
-        if isinstance(bit, int) and 0 <= bit < 63:
-            harmless |= 1 << bit
-    return (values.astype(np.int64) & ~harmless) != 0
+def _holes(
+    file: FitsFile,
+    flux: NDArray[np.float32],
+    variance: NDArray[np.float32] | None,
+    beside: Sequence[tuple[Plane, NDArray[np.generic]]],
+    bad_bits: str | int | None,
+) -> dict[str, NDArray[np.bool_]]:
+    """The pixels that must not be used, by the reason for it; each (band, y, x)."""
+    found: dict[str, NDArray[np.bool_]] = {}
+    for plane, values in beside:
+        if plane.role == "mask":
+            bad, rule = bad_pixels(values, plane.hdu, file, bad_bits)
+            found[f"flagged in {plane} ({rule})"] = np.broadcast_to(bad, flux.shape)
+        elif plane.role == "weight":
+            none = ~(values.astype(np.float64) > 0)
+            found[f"no weight in {plane}"] = np.broadcast_to(none, flux.shape)
+        elif variance is not None:
+            none = ~((variance > 0) & np.isfinite(variance))
+            found[f"no finite variance by {plane}"] = none
+    for reason in [r for r, bad in found.items() if not r.startswith("flagged") and bad.all()]:
+        # Nobody would keep an image of which nothing is of use.
+        file.note(f"{reason} anywhere, which was passed over")
+        del found[reason]
+    for k, pixels in enumerate(flux):
+        empty = empty_pixels(pixels)
+        if empty is not None:
+            reason = f"the value {empty[1]:g}, which stands for no data"
+            found.setdefault(reason, np.zeros(flux.shape, dtype=bool))[k] = empty[0]
+    return {reason: bad for reason, bad in found.items() if bad.any()}

@@ -13,7 +13,7 @@ import numpy as np
 from pellucid.errors import InputError, UsageError, refusal
 from pellucid.fits.cards import quiet
 from pellucid.fits.checksum import contradicted
-from pellucid.fits.choose import chosen_hdus, companions_of
+from pellucid.fits.choose import note_of, planes_of
 from pellucid.fits.coordinates import stated_scale
 from pellucid.fits.file import open_fits
 from pellucid.fits.layout import Layout, layout_of, merged
@@ -29,12 +29,14 @@ def read_image(
     hdu: int | str | None = None,
     bands: Sequence[str] | None = None,
     pixel_scale: float | None = None,
+    bad_bits: str | int | None = None,
 ) -> SkyImage:
     """Read an image in one or more bands from FITS.
 
-    The bands are the planes of a cube, the image extensions of one shape, or one file each.
-    Companions named ERR or UNCERT (standard deviation), VARIANCE, IVAR, DQ or MASK (not zero is
-    bad) with a band's EXTVER become its variance and mask. BLANK becomes NaN.
+    The bands are the planes of a cube, the image extensions of one shape, or one file each; what an
+    HDU is follows from its names, cards and unit (`file_roles`). Errors, variances and inverse
+    variances become the bands' variance. What is flagged as bad, has no weight or no finite
+    variance, or holds a value that stands for no data becomes their mask.
 
     Parameters
     ----------
@@ -46,6 +48,9 @@ def read_image(
         One name a band; otherwise FILTER cards, extension names and file names give them.
     pixel_scale
         Arcsec per pixel; wins over the WCS and the PIXSCALE card.
+    bad_bits
+        Which flags of a mask are bad, by names or values (``"SAT,CR"``, ``"1,4"``, ``"~4"`` for all
+        others, ``"all"``, ``"none"``), in place of what is known of the pipeline.
 
     Returns
     -------
@@ -58,18 +63,17 @@ def read_image(
     if pixel_scale is not None and not (np.isfinite(pixel_scale) and pixel_scale > 0):
         raise UsageError(f"a pixel scale of {pixel_scale} arcsec; it must be positive")
     several = len(paths) > 1
-    read = [_read_file(Path(path), hdu, several) for path in paths]
+    read = [_read_file(Path(path), hdu, several, bad_bits) for path in paths]
     hdus = [planes for planes_of_file, *_ in read for planes in planes_of_file]
     _check_fit(hdus)
     names = _names(hdus, bands, ", ".join(str(Path(path)) for path in paths))
     flux = np.concatenate([planes.flux for planes in hdus])
     variances = [planes.variance for planes in hdus if planes.variance is not None]
     variance = np.concatenate(variances) if len(variances) == len(hdus) else None
-    masks = [planes.mask for planes in hdus]
     mask = None
-    if any(bad is not None for bad in masks):
+    if any(planes.mask is not None for planes in hdus):
         good = np.zeros(hdus[0].flux.shape, dtype=bool)
-        mask = np.concatenate([good if bad is None else bad for bad in masks])
+        mask = np.concatenate([good if p.mask is None else p.mask for p in hdus])
     layouts = [layout for _, layout, _ in read]
     layout = merged(layouts, names) if several else layouts[0]
     wcs = next((planes.wcs for planes in hdus if planes.wcs is not None), None)
@@ -89,27 +93,48 @@ def read_image(
         wcs=wcs,
         header=hdus[0].header.copy(),
         pixel_scale=pixel_scale,
-        layout=replace(layout, shape=flux.shape, variance=variance),
-        notes=tuple(notes),
+        layout=replace(layout, shape=flux.shape, variance=variance, mask=mask),
+        notes=(*notes, *_unused(hdus, flux.size)),
     )
 
 
 def _read_file(
-    path: Path, wanted: int | str | None, several: bool
+    path: Path, wanted: int | str | None, several: bool, bad_bits: str | int | None
 ) -> tuple[list[Planes], Layout, list[str]]:
     with open_fits(path) as file:
-        chosen = chosen_hdus(file, wanted)
+        planes = planes_of(file, wanted)
+        chosen = [plane.hdu for plane in planes if plane.use == "band"]
         count = len(chosen) if len(chosen[0].shape) == 2 else chosen[0].shape[0]
         if several and count > 1:
             raise file.refuse(
                 f"holds {count} bands ({', '.join(map(str, chosen))})",
                 "give several files one band each, or this file alone, or choose with --hdu",
             )
-        companions = companions_of(chosen, file)
         for damaged in contradicted(file):
             file.note(f"HDU {damaged} does not fit its CHECKSUM: it was changed or damaged")
-        planes = [read_planes(file, hdu, companions, chosen) for hdu in chosen]
-        return planes, layout_of(file, chosen, companions), file.notes
+        taken = note_of(planes)
+        if taken:
+            file.note(taken)
+        masks = [plane for plane in planes if plane.role == "mask" and plane.use == "read"]
+        if bad_bits is not None and not masks:
+            raise UsageError(f"{path}: --bad-bits {bad_bits}, but none of its planes is a mask")
+        read = [read_planes(file, band, planes, bad_bits) for band in range(len(chosen))]
+        return read, layout_of(file, planes), file.notes
+
+
+def _unused(hdus: Sequence[Planes], size: int) -> list[str]:
+    """How much of the image has no data, and why, as a note; none where all of it has."""
+    reasons: dict[str, int] = {}
+    left = 0
+    for planes in hdus:
+        for reason, count in planes.unused.items():
+            reasons[reason] = reasons.get(reason, 0) + count
+        holes = ~np.isfinite(planes.flux)
+        left += int((holes if planes.mask is None else holes | planes.mask).sum())
+    if not left:
+        return []
+    shares = ", ".join(f"{count / size:.2%} {reason}" for reason, count in reasons.items() if count)
+    return [f"{left} of {size} pixels are not used and stay as they are: {shares}"]
 
 
 def _check_fit(hdus: Sequence[Planes]) -> None:
@@ -151,6 +176,10 @@ def _largest_shift(first: WCS, second: WCS, shape: tuple[int, ...]) -> float:
 
 def _names(hdus: Sequence[Planes], given: Sequence[str] | None, where: str) -> tuple[str, ...]:
     found = [(name, planes.source) for planes in hdus for name in planes.names]
+    nameless = [source for name, source in found if name is None]
+    if given is None and len(set(nameless)) > 1:
+        fault = f"nothing says which bands {' and '.join(dict.fromkeys(nameless))} show"
+        raise refusal(where, fault, "name them with --bands, or choose one with --hdu")
     stated = (name or f"band{k + 1}" for k, (name, _) in enumerate(found))
     names = tuple(stated if given is None else given)
     if len(names) != len(found):

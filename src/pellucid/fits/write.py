@@ -24,10 +24,11 @@ from pellucid.fits.cards import (
     without_wcs,
 )
 from pellucid.fits.coordinates import scale_card
-from pellucid.fits.hdu import BLOCK, COMPANIONS, UNCERTAINTIES
+from pellucid.fits.hdu import BLOCK
 from pellucid.fits.layout import Layout, Part
 from pellucid.fits.nonlinear import asinh_form
 from pellucid.fits.packed import packed_as
+from pellucid.fits.roles import UNCERTAINTIES, role_of_name
 from pellucid.sky import PSF
 from pellucid.sky.distortion import has_tables, without_tables
 from pellucid.sky.image import SkyImage
@@ -49,10 +50,10 @@ def write_image(
 ) -> Path:
     """Write an image as FITS, float32, built as the file it was read from.
 
-    Every card that does not describe the old storage is kept in its place. Companions (DQ, MASK,
-    PSF, tables) are copied; those of the variance follow ``image.variance``. Images of one band
-    a file become one file with one extension a band. An image without a layout becomes one plane
-    or a cube.
+    Every card that does not describe the old storage is kept in its place. All other HDUs (DQ,
+    PSF, tables, images that were not read) are copied; those of the variance follow
+    ``image.variance``. Images of one band a file become one file with one extension a band. An
+    image without a layout becomes one plane or a cube.
 
     Parameters
     ----------
@@ -135,7 +136,7 @@ def _assemble(
             hdus.append(hdu)
             bands.append(hdu)
         else:
-            hdus += _companion(part, image, layout, layers)
+            hdus += _copied(part, image, layout, layers, not hdus)
     return [*hdus, *_layer_hdus(image, layout, layers, tiled)], bands
 
 
@@ -144,18 +145,19 @@ def _layer_hdus(
 ) -> list[Any]:
     """The layers, and variance and mask where the file that was read had none."""
     first = next(part for part in layout.parts if part.role == "bands")
-    roles = {part.role for part in layout.parts}
+    read = {part.role for part in layout.parts if part.read}
     extra = dict(layers)
-    if image.variance is not None and not roles & UNCERTAINTIES.keys():
+    if image.variance is not None and not read & UNCERTAINTIES.keys():
         extra.setdefault("VARIANCE", image.variance)
-    if image.mask is not None and "mask" not in roles:
+    # What reading found to be no data is found again; only what came after needs a plane.
+    if image.mask is not None and image.mask is not layout.mask and "mask" not in read:
         extra.setdefault("MASK", image.mask)
     hdus = []
     for name, data in extra.items():
         plane = data[0] if data.ndim == 3 and len(image.flux) == 1 and not first.cube else data
         hdu = _image_hdu(plane, wcs_cards(first.header), False, tiled)
         hdu.header["EXTNAME"] = name
-        uncertainty = UNCERTAINTIES.get(COMPANIONS.get(name, "header"))
+        uncertainty = UNCERTAINTIES.get(role_of_name(name) or "other")
         if image.unit and uncertainty:
             hdu.header["BUNIT"] = _ascii(uncertainty.unit.format(image.unit))
         hdus.append(hdu)
@@ -221,29 +223,48 @@ def _describe(header: Header, image: SkyImage, part: Part) -> None:
             header[f"BAND{k + 1}"] = (_ascii(name), "band of this plane")
 
 
-def _companion(
-    part: Part, image: SkyImage, layout: Layout, layers: Mapping[str, NDArray[Any]]
+def _copied(
+    part: Part, image: SkyImage, layout: Layout, layers: Mapping[str, NDArray[Any]], first: bool
 ) -> list[Any]:
     """An HDU copied as it was read, or a variance made anew; none where it no longer holds."""
     from astropy.io import fits
 
     if text_card(part.header, "EXTNAME").upper() in layers:
         return []
-    if part.role in UNCERTAINTIES and image.variance is not layout.variance:
-        if image.variance is None:
+    if part.role in UNCERTAINTIES and part.planes and image.variance is not layout.variance:
+        if image.variance is None or not part.read:
             return []
         with np.errstate(divide="ignore"):
             data = UNCERTAINTIES[part.role].from_variance(_planes(image.variance, part))
         return [_image_hdu(data, part.header, False, False)]
-    # astropy finds out what it is where it stands behind a primary HDU.
-    primary = fits.PrimaryHDU().header.tostring().encode("ascii")
-    hdu: Any = fits.HDUList.fromstring(primary + part.raw, disable_image_compression=True)[1]
+    raw = part.raw
+    if not first:
+        if raw.startswith(b"SIMPLE"):
+            raw = _as_extension(raw)
+        # astropy finds out what it is where it stands behind a primary HDU.
+        raw = fits.PrimaryHDU().header.tostring().encode("ascii") + raw
+    hdu: Any = fits.HDUList.fromstring(raw, disable_image_compression=True)[-1]
     for keyword in ("CHECKSUM", "DATASUM"):  # they are made anew, which a broken card forbids
         hdu.header.remove(keyword, ignore_missing=True)
     version = card_value(part.header, "EXTVER")
     if version is not None and version != (card_value(hdu.header, "EXTVER") or 1):
         hdu.header["EXTVER"] = version
     return [hdu]
+
+
+def _as_extension(raw: bytes) -> bytes:
+    """The bytes of a primary HDU as those of an image extension."""
+    from astropy.io.fits import Header
+
+    header: Any = Header.fromstring(raw)
+    size = len(header.tostring())
+    header.remove("EXTEND", ignore_missing=True)
+    cards = [str(card) for card in header.cards]
+    axes = 3 + int(header["NAXIS"])
+    counts = [f"{name:8}= {value:>20}".ljust(80) for name, value in (("PCOUNT", 0), ("GCOUNT", 1))]
+    start = ["XTENSION= 'IMAGE   '".ljust(80), *cards[1:axes], *counts]
+    rest = [card for card in cards[axes:] if card[:8].strip() not in ("PCOUNT", "GCOUNT")]
+    return Header.fromstring("".join(start + rest)).tostring().encode("ascii") + raw[size:]
 
 
 def _plain_layout(image: SkyImage) -> Layout:

@@ -65,7 +65,7 @@ class Degradation:
             raise InputError(f"a kernel cut at {self.truncate} σ; it must be positive")
 
     def __call__(self, image: SkyImage, rng: np.random.Generator) -> Pair:
-        """Degrade ``image``; pixels that are NaN or masked stay as they are and spread no further.
+        """Degrade ``image``; pixels that are masked or not finite stay and spread no further.
 
         The blur makes the image's variance and PSF those of another image: they are dropped.
 
@@ -76,9 +76,7 @@ class Degradation:
         """
         if image.pixel_scale is None:
             raise InputError("the image has no pixel scale; --pixel-scale states it")
-        bad = ~np.isfinite(image.flux)
-        if image.mask is not None:
-            bad |= image.mask
+        bad = image.holes
         sharp = filled(image.flux, bad)
         flux, blur, psf = sharp, identity_kernel(image.pixel_scale), image.psf
         if self.fwhm > 0:
@@ -92,8 +90,7 @@ class Degradation:
             )
             flux = flux + np.float32(sigma) * field
         if bad.any():
-            kept = np.where(np.isfinite(image.flux), image.flux, np.float32(np.nan))
-            flux = np.where(bad, kept, flux)
+            flux = np.where(bad, image.flux, flux)
         blurred = image.with_flux(flux, variance=None, psf=psf)
         return Pair(blurred, image, blur)
 

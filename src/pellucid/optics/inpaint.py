@@ -6,11 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.sky.background import robust_background
+from pellucid.sky.image import SkyImage
 
 #: Widths of the Gaussian windows, in pixels, tried from the narrowest.
 _WINDOWS = (1.0, 2.0, 4.0, 8.0)
 #: Least share of a window that must hold data for its mean to be believed.
 _SUPPORT = 0.1
+
+
+def whole(image: SkyImage) -> SkyImage:
+    """The image with its holes filled; its mask holds them, so that no noise is measured there."""
+    holes = image.holes
+    return image.with_flux(filled(image.flux, holes), mask=holes) if holes.any() else image
 
 
 def filled(

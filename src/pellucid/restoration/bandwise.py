@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pellucid.data.channels import band_channels, network_inputs, pixel_weights
 from pellucid.errors import InputError
-from pellucid.optics.inpaint import filled
+from pellucid.optics.inpaint import whole
 from pellucid.restoration.doubt import doubt_of
 from pellucid.restoration.engine import Network
 from pellucid.restoration.grid import brought_back, work_of
@@ -48,9 +48,9 @@ class BandwiseRestorer(NeuralRestorer):
         """
         notes: list[str] = []
         weight = pixel_weights(image)
-        whole = image.with_flux(filled(image.flux, weight == 0))
-        level, sigma = _skies(whole)
-        work = work_of(replace(whole, mask=None), blur, psf, target)
+        complete = whole(replace(image, mask=weight == 0))
+        level, sigma = _skies(complete)
+        work = work_of(replace(complete, mask=None), blur, psf, target)
         notes += self._range_notes(work.blur)
         # A pixel of the work holds so much of the flux of one of the image.
         area = np.float32(work.ratio**2) if per_pixel(image.unit) else np.float32(1.0)

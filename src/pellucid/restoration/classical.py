@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from pellucid.deconvolution import METHODS
 from pellucid.errors import InputError
 from pellucid.optics import blur_of
@@ -47,8 +49,21 @@ class ClassicalRestorer:
                 "Python psf=…, for pairs of two telescopes `pairs-observed --blurred-psf`"
             )
         flux = filled(image.flux, image.mask)
-        restored = METHODS[self.method](flux, kernel.for_bands(len(flux)), self.constant)
+        # A border without data has no noise, which would count as the sky's.
+        window = (slice(None), *_data_window(image))
+        restored = np.zeros_like(flux)
+        stamps = kernel.for_bands(len(flux))
+        restored[window] = METHODS[self.method](flux[window], stamps, self.constant)
         return Restoration(
             with_restored(image, restored),
             provenance={"method": self.method, "psf_fwhm": round(kernel.fwhm, 4), "notes": []},
         )
+
+
+def _data_window(image: SkyImage) -> tuple[slice, slice]:
+    """The rows and the columns between the first and the last that hold data in any band."""
+    data = ~image.holes.all(axis=0)
+    rows, columns = (np.flatnonzero(np.any(data, axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return slice(None), slice(None)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)

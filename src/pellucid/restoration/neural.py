@@ -12,7 +12,7 @@ from pellucid.errors import InputError
 from pellucid.networks.bundle import Card
 from pellucid.optics import blur_of, regrid, resample, resampled_psf, scaling
 from pellucid.optics.blur import SCALE_TOLERANCE
-from pellucid.optics.inpaint import filled
+from pellucid.optics.inpaint import filled, whole
 from pellucid.restoration.engine import Network
 from pellucid.restoration.result import Restoration, with_restored
 from pellucid.sky import PSF, Background, background_of
@@ -72,11 +72,11 @@ class NeuralRestorer:
             notes.append("the model has a target of its own; the one that is stated has no say")
         if len(image.flux) == 1 < len(order):
             notes.append(f"one band stood for all {len(order)} of the model's")
-        whole = image.with_flux(filled(image.flux, image.mask))
-        given = _on_the_models_grid(whole, self.card)
-        if kernel is not None and given is not whole:
+        complete = whole(image)
+        given = _on_the_models_grid(complete, self.card)
+        if kernel is not None and given is not complete:
             kernel = resampled_psf(kernel, self.card.pixel_scale)
-        sky = _background(given, whole, order)
+        sky = _background(given, complete, order)
         restored, _ = self._restore(given.flux[order], sky, kernel, notes)
         bands = [
             restored[[k for k, source in enumerate(order) if source == band]].mean(axis=0)
@@ -90,10 +90,10 @@ class NeuralRestorer:
         }
         if self.card.fwhm[1] > 0:
             provenance["psf_fwhm"] = self.card.fwhm[1]
-        if given is whole:
+        if given is complete:
             result = with_restored(image, np.stack(bands))
         else:
-            result = _brought_back(np.stack(bands), image, whole, self.card, notes)
+            result = _brought_back(np.stack(bands), image, complete, self.card, notes)
         return Restoration(result, provenance=provenance)
 
     def _restore(

@@ -49,10 +49,13 @@ def background_of(image: SkyImage) -> Background:
     """The image's own sky and noise where it brings both, measured on its pixels otherwise.
 
     An image that a galaxy fills shows no sky to measure; one cut from a wider field can bring it.
+    Pixels that are masked or not finite take no part.
     """
+    holes = image.holes
     if image.sky is None or image.variance is None:
-        return robust_background(image.flux)
-    deviations = np.sqrt(np.nanmedian(image.variance, axis=(1, 2)))
+        flux = np.where(holes, np.float32(np.nan), image.flux) if holes.any() else image.flux
+        return robust_background(flux)
+    deviations = np.sqrt(np.nanmedian(np.where(holes, np.nan, image.variance), axis=(1, 2)))
     return Background(np.asarray(image.sky, dtype=np.float32), float(np.median(deviations)))
 
 

@@ -42,7 +42,7 @@ class SkyImage:
     variance
         Same shape as ``flux``, in ``unit`` squared.
     mask
-        Same shape as ``flux``; True marks a bad pixel.
+        Same shape as ``flux``; True marks a pixel that must not be used and stays as it is.
     wcs
         The celestial coordinates of the pixel grid.
     psf
@@ -102,6 +102,12 @@ class SkyImage:
         """(bands, height, width)."""
         bands, height, width = self.flux.shape
         return bands, height, width
+
+    @property
+    def holes(self) -> NDArray[np.bool_]:
+        """Where there is nothing to use: no finite number, or masked; shape (band, y, x)."""
+        holes = ~np.isfinite(self.flux)
+        return holes if self.mask is None else holes | self.mask
 
     def with_flux(self, flux: ArrayLike, **changes: Any) -> SkyImage:
         """The same sky with other pixels of the same shape; ``changes`` replaces further fields."""

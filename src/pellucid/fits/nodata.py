@@ -1,0 +1,93 @@
+"""Pixels that hold a value and no data: a border of one value, a number that stands for nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: What programs write where there is nothing to write, wherever it stands.
+SENTINELS = (-99.0, -999.0, -9999.0, -99999.0, -32768.0, -1e30, 1e30, -1e32, 1e32, -1e35, 1e35)
+#: A border counts from this share of the frame on, and from a run of so many pixels along an edge,
+#: or of an eighth of it.
+_LEAST_SHARE = 0.005
+_LEAST_RUN = 8
+#: Where the value is as common as this inside, it is what the detector measured there.
+_MOST_INSIDE = 0.2
+#: How often a sentinel must stand there; as the lowest or highest value of all it says nothing.
+_LEAST_COUNT = 8
+
+
+def empty_pixels(plane: NDArray[np.floating]) -> tuple[NDArray[np.bool_], float] | None:
+    """Where one value stands for no data, and that value; None where there is none.
+
+    Either it is one of `SENTINELS`, the lowest or the highest value of the plane, and repeated; or
+    it fills a border: all that straight lines from the edges reach through it alone, a good part
+    of the frame, and inside hardly anything but what is as solid.
+
+    Parameters
+    ----------
+    plane
+        Shape (y, x), any unit; pixels that are not finite have no data anyway.
+    """
+    for value in _extremes(plane):
+        if value in _FLOAT32_SENTINELS:
+            empty = plane == value
+            if empty.sum() >= min(_LEAST_COUNT, plane.size // 50):
+                return empty, float(value)
+    value = _edge_value(plane)
+    if value is None:
+        return None
+    same = plane == value
+    border = _border(same)
+    inside = same.sum() - border.sum()
+    rest = same.size - border.sum()
+    if border.mean() < _LEAST_SHARE or rest == 0 or inside > _MOST_INSIDE * rest:
+        return None
+    return border | _solid(same), value
+
+
+_FLOAT32_SENTINELS = frozenset(float(np.float32(value)) for value in SENTINELS)
+
+
+def _extremes(plane: NDArray[np.floating]) -> tuple[float, float]:
+    # NaN takes no part, nor do infinities, which have no data already.
+    finite = np.isfinite(plane)
+    low = np.min(plane, where=finite, initial=np.inf)
+    high = np.max(plane, where=finite, initial=-np.inf)
+    return float(low), float(high)
+
+
+def _edge_value(plane: NDArray[np.floating]) -> float | None:
+    """The value of the longest run of equal pixels along the four edges."""
+    longest, value = 0, None
+    for line in (plane[0], plane[-1], plane[:, 0], plane[:, -1]):
+        changes = np.flatnonzero(line[1:] != line[:-1])
+        starts = np.concatenate([[0], changes + 1])
+        runs = np.diff(np.concatenate([starts, [line.size]]))
+        runs[~np.isfinite(line[starts])] = 0
+        k = int(runs.argmax())
+        if runs[k] > longest and runs[k] >= min(max(_LEAST_RUN, line.size // 8), line.size):
+            longest, value = int(runs[k]), float(line[starts[k]])
+    return value
+
+
+def _border(same: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What straight lines from the four edges reach through ``same`` alone."""
+    reached = np.zeros_like(same)
+    for axis in (0, 1):
+        reached |= np.logical_and.accumulate(same, axis=axis)
+        reached |= np.flip(np.logical_and.accumulate(np.flip(same, axis), axis=axis), axis)
+    return reached
+
+
+def _solid(same: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What lies in a full square of 3 × 3: a gap between chips, not a pixel that happens to be."""
+    if min(same.shape) < 3:
+        return np.zeros_like(same)
+    full = np.lib.stride_tricks.sliding_window_view(same, (3, 3)).all(axis=(2, 3))
+    solid = np.zeros_like(same)
+    height, width = same.shape[0] - 2, same.shape[1] - 2
+    for dy in range(3):
+        for dx in range(3):
+            solid[dy : dy + height, dx : dx + width] |= full
+    return solid
