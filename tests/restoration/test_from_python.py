@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 
 import pellucid
-from pellucid.errors import UsageError
+from pellucid.errors import InputError, UsageError
 from pellucid.sky import PSF
 
 # --- from Python, as the design shows it -----------------------------------------------------
@@ -74,6 +74,21 @@ def test_the_default_model_brings_a_degraded_galaxy_nearer_to_the_truth(deep_fie
     result = pellucid.load_restorer()(degraded)
     before, after = (measure(each, sharp)["psnr"] for each in (degraded, result.image))
     assert after > before + 1.0
+
+
+def test_a_model_is_chosen_by_what_the_image_is(galaxy):
+    from dataclasses import replace
+
+    from pellucid.restoration.choice import fitting_model
+
+    assert fitting_model(galaxy, False)[0] == "galaxygan-sdss"
+    hsc = pellucid.SkyImage(galaxy.flux[:1], bands=("HSC_I",), pixel_scale=0.168)
+    assert fitting_model(hsc, False)[0] == "seeinggan-hsc-hst"
+    for stranger in (replace(galaxy, pixel_scale=0.2), replace(hsc, bands=("z",))):
+        with pytest.raises(InputError, match="--psf FWHM_ARCSEC or PSF.fits says it"):
+            fitting_model(stranger, False)
+    result = pellucid.load_restorer()(galaxy)
+    assert result.provenance["notes"][0].startswith("model galaxygan-sdss was taken: SDSS's bands")
 
 
 # --- without torch ---------------------------------------------------------------------------

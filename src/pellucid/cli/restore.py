@@ -83,4 +83,5 @@ def restore(
         "pellucid": __version__,
         "seconds": round(time.perf_counter() - started, 3),
     }
-    options.report_result(report, as_json, f"{output}: restored by {restorer.name}")
+    by = result.provenance.get("model") or restorer.name
+    options.report_result(report, as_json, f"{output}: restored by {by}")

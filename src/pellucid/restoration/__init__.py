@@ -2,11 +2,10 @@
 
 from pellucid.restoration.classical import ClassicalRestorer
 from pellucid.restoration.neural import NeuralRestorer
-from pellucid.restoration.restorer import DEFAULT_MODEL, load_restorer
+from pellucid.restoration.restorer import load_restorer
 from pellucid.restoration.result import Restoration, Restorer
 
 __all__ = [
-    "DEFAULT_MODEL",
     "ClassicalRestorer",
     "NeuralRestorer",
     "Restoration",

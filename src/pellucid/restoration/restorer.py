@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from pellucid.deconvolution import METHODS
 from pellucid.errors import UsageError
 from pellucid.networks.bundle import Card, open_bundle
 from pellucid.restoration.bandwise import BandwiseRestorer
+from pellucid.restoration.choice import fitting_model
 from pellucid.restoration.classical import ClassicalRestorer
 from pellucid.restoration.engine import Engine, Network, Precision, load_network
 from pellucid.restoration.neural import NeuralRestorer
-from pellucid.restoration.result import Restorer
-
-DEFAULT_MODEL = "galaxygan-sdss"
+from pellucid.restoration.result import Restoration, Restorer
+from pellucid.sky import PSF, SkyImage
 
 
 def load_restorer(
@@ -24,10 +26,12 @@ def load_restorer(
 ) -> Restorer:
     """A restorer by the name of a shipped model, a bundle's path, or a classical method.
 
+    Without any of them it takes, for each image, the shipped model that fits.
+
     Raises
     ------
     UsageError
-        When both or neither exist, or the engine is not installed.
+        When both are named or neither exists, or the engine is not installed.
     InputError
         When the bundle is damaged.
     """
@@ -37,10 +41,40 @@ def load_restorer(
         if method not in METHODS:
             raise UsageError(f"no method is called {method!r}; there are {', '.join(METHODS)}")
         return ClassicalRestorer(method)
-    bundle = open_bundle(model or DEFAULT_MODEL)
+    if model is None:
+        return FittingRestorer(engine, precision)
+    bundle = open_bundle(model)
     network = load_network(bundle, engine, precision)
     reference = None if precision == "fp32" else load_network(bundle)
     return model_restorer(bundle.card, network, bundle.sha256, f"{engine} {precision}", reference)
+
+
+@dataclass(frozen=True)
+class FittingRestorer:
+    """Takes, for each image, the shipped model that fits it; see `fitting_model`."""
+
+    engine: Engine = "onnx"
+    precision: Precision = "fp32"
+    name: str = "the model that fits"
+
+    def __call__(
+        self,
+        image: SkyImage,
+        blur: PSF | float | None = None,
+        psf: PSF | float | None = None,
+        target: PSF | float | None = None,
+    ) -> Restoration:
+        """Restore ``image``; see `Restorer`, and `fitting_model` for what it raises."""
+        known = blur is not None or psf is not None or image.psf is not None
+        name, reason = fitting_model(image, known)
+        result = _shipped(name, self.engine, self.precision)(image, blur, psf, target)
+        notes = [f"model {name} was taken: {reason}", *result.provenance["notes"]]
+        return replace(result, provenance={**result.provenance, "notes": notes})
+
+
+@cache
+def _shipped(name: str, engine: Engine, precision: Precision) -> Restorer:
+    return load_restorer(name, None, engine, precision)
 
 
 def model_restorer(
