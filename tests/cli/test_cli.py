@@ -19,7 +19,7 @@ from pellucid.version import __version__
 
 def test_degrade_blurs_and_adds_noise(pellucid, bands_of, tmp_path):
     target = tmp_path / "out.fits"
-    command = ["degrade", *bands_of, "--fwhm", 1.8, "--noise", 2]
+    command = ["degrade", *bands_of, "--fwhm", 1.8, "--noise", 2, "--noise-estimate", "galaxygan"]
     report = strict(pellucid(*command, "--output", target, "--json"))
     assert (report["fwhm"], report["noise"], report["seed"]) == (1.8, 2.0, 0)
     before, after = read_image(*bands_of), read_image(target)

@@ -39,6 +39,7 @@ def evaluate(
     ] = None,
     pixel_scale: options.PixelScale = None,
     bands: options.Bands = None,
+    hdu: options.Hdu = None,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -47,8 +48,11 @@ def evaluate(
         raise UsageError("give --truth and --restored, or --data with --model and --method")
     if truth is not None and report is not None:
         raise UsageError("--report is for --data; use --json for one image")
+    if truth is None and hdu is not None:
+        raise UsageError("--hdu is for --truth and --restored; a pair store has none")
     if truth is not None and restored is not None:
-        _evaluate_images(truth, restored, options.band_names(bands), pixel_scale, as_json)
+        names, extension = options.band_names(bands), options.hdu_choice(hdu)
+        _evaluate_images(truth, restored, names, extension, pixel_scale, as_json)
         return
     assert data is not None
     from pellucid.data.pairs import open_pairs
@@ -96,17 +100,23 @@ def _evaluate_images(
     truth: Path,
     restored: Path,
     bands: tuple[str, ...] | None,
+    hdu: int | str | None,
     pixel_scale: float | None,
     as_json: bool,
 ) -> None:
     from pellucid.api import read_image
+    from pellucid.evaluation.comparable import made_comparable
     from pellucid.evaluation.tables import finite
     from pellucid.metrics import measure
 
-    images = [read_image(path, bands=bands, pixel_scale=pixel_scale) for path in (truth, restored)]
-    options.say_notes([note for image in images for note in image.notes])
+    wanted, found = (
+        read_image(path, hdu=hdu, bands=bands, pixel_scale=pixel_scale)
+        for path in (truth, restored)
+    )
     with options.naming(restored):
-        numbers = measure(images[1], images[0])
+        found = made_comparable(found, wanted)
+        numbers = measure(found, wanted)
+    options.say_notes([*wanted.notes, *found.notes])
     if as_json:
         options.print_json(finite(numbers))
         return

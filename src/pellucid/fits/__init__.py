@@ -5,7 +5,7 @@ from pellucid.fits.checksum import check_sums
 from pellucid.fits.choose import Plane, chosen_hdus, file_roles
 from pellucid.fits.coordinates import rescaled, scale_card
 from pellucid.fits.file import FitsFile, open_fits
-from pellucid.fits.read import read_image
+from pellucid.fits.read import largest_shift, read_image
 from pellucid.fits.write import Card, write_image
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "check_sums",
     "chosen_hdus",
     "file_roles",
+    "largest_shift",
     "open_fits",
     "quiet",
     "read_image",

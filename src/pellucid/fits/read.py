@@ -152,7 +152,7 @@ def _check_fit(hdus: Sequence[Planes]) -> None:
             raise InputError(f"{measured.source} and {other.source}: {fault}")
         if placed.wcs is None or other.wcs is None or other is placed:
             continue
-        shift = _largest_shift(placed.wcs, other.wcs, other.flux.shape)
+        shift = largest_shift(placed.wcs, other.wcs, other.flux.shape)
         if shift > 0.1:
             raise InputError(
                 f"{placed.source} and {other.source}: show different sky "
@@ -160,7 +160,7 @@ def _check_fit(hdus: Sequence[Planes]) -> None:
             )
 
 
-def _largest_shift(first: WCS, second: WCS, shape: tuple[int, ...]) -> float:
+def largest_shift(first: WCS, second: WCS, shape: tuple[int, ...]) -> float:
     """How far the corners of two pixel grids lie apart on the sky, in pixels of the first."""
     height, width = shape[-2:]
     x = np.array([0.0, width - 1, 0.0, width - 1])
