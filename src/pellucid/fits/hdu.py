@@ -70,7 +70,8 @@ def describe(number: int, opened: Any, stream: IO[bytes]) -> HDU:
     raw = stream.read(place["datLoc"] - place["hdrLoc"])
     clean = printable(raw)
     header: Any = Header.fromstring(clean)
-    packed = "Z" if header.get("ZIMAGE") is True else ""
+    # A file that was uncompressed may have kept the cards of its tiles.
+    packed = "Z" if type(opened).__name__ == "CompImageHDU" else ""
     bitpix, axes = header[f"{packed}BITPIX"], header[f"{packed}NAXIS"]
     stored = tuple(header[f"{packed}NAXIS{k}"] for k in range(axes, 0, -1))
     if bitpix not in _PIXEL_TYPES:

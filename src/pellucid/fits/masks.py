@@ -163,9 +163,9 @@ def bad_pixels(
         The bits that are bad, by names or values ("SAT,CR", "1,4", "~4", "all", "none"), in place
         of the table's.
     """
+    if text_card(hdu.header, "HDUCLAS3") == "MASKONE":  # 1 is good there
+        values = np.asarray(values == 0)
     numbers = np.nan_to_num(values, nan=1).astype(np.int64)
-    if text_card(hdu.header, "HDUCLAS3") == "MASKONE":
-        numbers = (numbers == 0).astype(np.int64)
     flags = _flags_of(hdu, file)
     if stated is not None:
         return _stated(numbers, flags, str(stated)), "--bad-bits"

@@ -13,6 +13,10 @@ _LEAST_SHARE = 0.005
 _LEAST_RUN = 8
 #: Where the value is as common as this inside, it is what the detector measured there.
 _MOST_INSIDE = 0.2
+#: So many of the data lie on either side of a border's value, or else so far off that their lowest
+#: hundredth has this share of their median.
+_LEAST_SIDE = 0.02
+_PEDESTAL = 0.1
 #: How often a sentinel must stand there; as the lowest or highest value of all it says nothing.
 _LEAST_COUNT = 8
 
@@ -43,10 +47,24 @@ def empty_pixels(plane: NDArray[np.floating]) -> tuple[NDArray[np.bool_], float]
     rest = same.size - border.sum()
     if border.mean() < _LEAST_SHARE or rest == 0 or inside > _MOST_INSIDE * rest:
         return None
-    return border | _solid(same), value
+    return (border | _solid(same), value) if _stands_apart(plane[~same], value) else None
 
 
 _FLOAT32_SENTINELS = frozenset(float(np.float32(value)) for value in SENTINELS)
+
+
+def _stands_apart(data: NDArray[np.floating], value: float) -> bool:
+    """Whether data do not fade into the value, as the light of a noiseless galaxy does into 0.
+
+    Noise about a subtracted sky has both signs; a sky that is there stands well above.
+    """
+    above = data[np.isfinite(data)].astype(np.float64) - value
+    if not above.size or above.min() == above.max():
+        return False
+    if above.min() < 0.0 < above.max():
+        return bool(min(np.mean(above < 0), np.mean(above > 0)) > _LEAST_SIDE)
+    low, middle = np.percentile(np.abs(above), (1, 50))
+    return bool(low > _PEDESTAL * middle)
 
 
 def _extremes(plane: NDArray[np.floating]) -> tuple[float, float]:
