@@ -7,7 +7,7 @@ whole image, never on a tile.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError
 from pellucid.sky.background import Background
+from pellucid.sky.blocks import blocks
 
 
 class Stretch(Protocol):
@@ -93,22 +94,43 @@ class NoiseStretch:
 
     def forward(self, flux: NDArray[np.floating], sky: Background) -> NDArray[np.float32]:
         bottom, span = self._range()
-        # In double precision: asinh, and the difference to a sky far above it, lose digits.
-        above = np.subtract(flux, sky.sky[:, None, None], dtype=np.float64)
         if not sky.sigma > 0:
             raise InputError("the image has no noise to scale by: its sky is constant")
-        depth = above / (sky.sigma * self.softening)
-        return ((np.arcsinh(depth) - bottom) / span).astype(np.float32)
+
+        def stretched(some: NDArray[np.floating]) -> NDArray[np.float64]:
+            above = np.subtract(some, sky.sky[:, None, None], dtype=np.float64)
+            above /= sky.sigma * self.softening
+            return (np.arcsinh(above, out=above) - bottom) / span
+
+        return _by_rows(stretched, flux)
 
     def inverse(self, value: NDArray[np.floating], sky: Background) -> NDArray[np.float32]:
         bottom, span = self._range()
-        depth = np.sinh(np.multiply(value, span, dtype=np.float64) + bottom)
-        flux = depth * (sky.sigma * self.softening) + sky.sky[:, None, None]
-        return flux.astype(np.float32)
+
+        def flux(some: NDArray[np.floating]) -> NDArray[np.float64]:
+            depth = np.multiply(some, span, dtype=np.float64)
+            depth += bottom
+            return np.sinh(depth, out=depth) * (sky.sigma * self.softening) + sky.sky[:, None, None]
+
+        return _by_rows(flux, value)
 
     def _range(self) -> tuple[float, float]:
         bottom = float(np.arcsinh(self.low / self.softening))
         return bottom, float(np.arcsinh(self.high / self.softening)) - bottom
+
+
+def _by_rows(
+    function: Callable[[NDArray[np.floating]], NDArray[np.float64]], planes: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """A function of each pixel of planes (band, y, x), worked out in double precision.
+
+    asinh, and the difference to a sky far above it, lose digits in single. Some rows at a time:
+    doubles of a whole frame would be the largest thing in memory.
+    """
+    result = np.empty(np.shape(planes), dtype=np.float32)
+    for rows in blocks(planes.shape[1]):
+        result[:, rows] = function(planes[:, rows])
+    return result
 
 
 def to_network(value: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -94,7 +94,8 @@ class Channel(NamedTuple):
 
 def input_channels(inputs: Sequence[str], known: Known) -> NDArray[np.float32]:
     """The channels by name, shape (channel, y, x)."""
-    return np.concatenate([CHANNELS[name].make(known) for name in inputs])
+    made = [CHANNELS[name].make(known) for name in inputs]
+    return made[0] if len(made) == 1 else np.concatenate(made)
 
 
 def network_inputs(network: Mapping[str, Any]) -> tuple[str, ...]:
@@ -118,6 +119,19 @@ def band_channels(inputs: Sequence[str], bands: int) -> list[tuple[int, ...]]:
             of_it += range(first + bands * own, first + bands * own + shared)
         first += bands * own + shared
     return [tuple(of_it) for of_it in planes]
+
+
+def reordered(inputs: Sequence[str], order: Sequence[int]) -> list[int]:
+    """Which planes of the channels make those of an image whose bands are these, in this order."""
+    planes: list[int] = []
+    first, bands = 0, max(order) + 1
+    for name in inputs:
+        own, shared, _ = CHANNELS[name]
+        planes += [first + band * own + k for band in order for k in range(own)]
+        first += bands * own
+        planes += range(first, first + shared)
+        first += shared
+    return planes
 
 
 def _known_blur(known: Known) -> PSF:

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError
+from pellucid.sky.blocks import blocks
 
-#: Columns of a strip, and rows of a block: memory holds so many beside one half plane.
-STRIP, BLOCK = 64, 256
+#: Columns of a strip.
+STRIP = 64
 
 
 def check_shapes(flux: NDArray[np.floating], stamps: NDArray[np.floating]) -> None:
@@ -99,7 +100,7 @@ class Spectrum:
         self.shape = fold * plane.shape[0], fold * plane.shape[1]
         self._stamp = np.asarray(stamp, dtype=np.float64)
         self._rows = np.empty((plane.shape[0], self.shape[1] // 2 + 1), dtype=np.complex64)
-        for rows in blocks(plane.shape[0], BLOCK):
+        for rows in blocks(plane.shape[0]):
             some = plane[rows]
             if self._mirrored:
                 some = np.concatenate([some, some[:, ::-1]], axis=1)
@@ -136,7 +137,7 @@ class Spectrum:
             back = np.asarray(self._fft.ifft(passed, axis=0, overwrite_x=True))
             self._rows[:, strip.columns] = back[:height]
         result = np.empty(self.inner, dtype=np.float32)
-        for rows in blocks(height, BLOCK):
+        for rows in blocks(height):
             wide = np.asarray(self._fft.irfft(self._rows[rows], n=self.shape[1], axis=1))
             result[rows] = wide[:, :width]
         return result
@@ -153,8 +154,3 @@ class Spectrum:
 
 def _squared(values: NDArray[np.complex64]) -> NDArray[np.float32]:
     return np.square(values.real) + np.square(values.imag)
-
-
-def blocks(length: int, size: int) -> Iterator[slice]:
-    """Slices of at most ``size`` that cover a length."""
-    return (slice(first, min(first + size, length)) for first in range(0, length, size))

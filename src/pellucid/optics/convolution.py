@@ -8,6 +8,8 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.sky.blocks import blocks
+
 Boundary = Literal["reflect", "nearest", "wrap", "zero"]
 _PadMode = Literal["symmetric", "edge", "wrap"]
 #: What `numpy.pad` calls all but ``zero``.
@@ -134,7 +136,7 @@ class Convolution:
         height, width = self._grid
         spectrum = np.empty((height, width // 2 + 1), dtype=np.complex64)
         spectrum[len(rows) :] = 0.0
-        for some in _blocks(len(rows)):
+        for some in blocks(len(rows)):
             wide = np.take(plane[rows[some]], columns, axis=1).astype(np.float32, copy=False)
             wide[rows[some] < 0] = 0.0
             wide[:, columns < 0] = 0.0
@@ -149,19 +151,15 @@ class Convolution:
         The spectrum is spent.
         """
         spectrum = np.asarray(self._fft.ifft(spectrum, axis=0, overwrite_x=True))
-        for rows in _blocks(last - first):
+        for rows in blocks(last - first):
             some = spectrum[first + rows.start : first + rows.stop]
             yield rows, np.asarray(self._fft.irfft(some, n=self._grid[1], axis=1))
-
-
-def _blocks(length: int, size: int = 128) -> Iterator[slice]:
-    return (slice(first, min(first + size, length)) for first in range(0, length, size))
 
 
 def _times_conjugate(
     spectrum: NDArray[np.complex64], transfer: NDArray[np.complexfloating]
 ) -> None:
-    for rows in _blocks(len(spectrum)):
+    for rows in blocks(len(spectrum)):
         spectrum[rows] *= transfer[rows].conj()
 
 

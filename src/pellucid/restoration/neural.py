@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.channels import Known, input_channels, network_inputs
+from pellucid.data.channels import Known, input_channels, network_inputs, reordered
 from pellucid.errors import InputError
 from pellucid.networks.bundle import Card
 from pellucid.optics import blur_of, regrid, resample, resampled_psf, scaling
 from pellucid.optics.blur import SCALE_TOLERANCE
 from pellucid.optics.inpaint import filled, whole
 from pellucid.restoration.engine import Network
+from pellucid.restoration.order import in_order
 from pellucid.restoration.result import Restoration, with_restored
 from pellucid.sky import PSF, Background, background_of
+from pellucid.sky.blocks import blocks
 from pellucid.sky.image import SkyImage
 from pellucid.stretch import Stretch, from_network, stretch_from_dict, to_network
 from pellucid.tiling import map_tiles, plan_tiles
@@ -76,12 +78,8 @@ class NeuralRestorer:
         given = _on_the_models_grid(complete, self.card)
         if kernel is not None and given is not complete:
             kernel = resampled_psf(kernel, self.card.pixel_scale)
-        sky = _background(given, complete, order)
-        restored, _ = self._restore(given.flux[order], sky, kernel, notes)
-        bands = [
-            restored[[k for k, source in enumerate(order) if source == band]].mean(axis=0)
-            for band in range(len(image.flux))
-        ]
+        sky = _background(given, complete)
+        bands, _ = self._in_order(order, sky)._restore(given.flux, sky, kernel, notes)
         provenance = {
             "model": self.card.name,
             "sha256": self.sha256,
@@ -91,9 +89,9 @@ class NeuralRestorer:
         if self.card.fwhm[1] > 0:
             provenance["psf_fwhm"] = self.card.fwhm[1]
         if given is complete:
-            result = with_restored(image, np.stack(bands))
+            result = with_restored(image, bands)
         else:
-            result = _brought_back(np.stack(bands), image, complete, self.card, notes)
+            result = _brought_back(bands, image, complete, self.card, notes)
         return Restoration(result, provenance=provenance)
 
     def _restore(
@@ -108,27 +106,39 @@ class NeuralRestorer:
         stretch = stretch_from_dict(self.card.stretch)
         if not sky.sigma > 0:
             raise InputError("the image's sky is constant: without noise there is no scale")
-        # Noise does not reach so deep: what does (a bad pixel) is none of the network's business.
-        level = sky.sky[:, None, None]
-        taken = np.where(flux < level - np.float32(OUTLIER_SIGMAS * sky.sigma), level, flux)
-        given = to_network(stretch.forward(taken, sky))
-        value = np.minimum(given, np.float32(self.card.ceiling))
-        # What lies beyond what the network was trained on passes by it, so that no flux is lost.
-        above = np.maximum(taken - stretch.inverse(from_network(value), sky), 0.0)
-        beyond = flux - taken + above
-        bright = int(np.count_nonzero(given > self.card.ceiling))
+        value, taken, beyond = (np.empty_like(flux) for _ in range(3))
+        bright = 0
+        # Some rows at a time, so that nothing of the frame's size is made in between.
+        for rows in blocks(flux.shape[1]):
+            some, level = flux[:, rows], sky.sky[:, None, None]
+            # Noise does not reach so deep: what does (a bad pixel) is none of the network's
+            # business.
+            deep = some < level - np.float32(OUTLIER_SIGMAS * sky.sigma)
+            taken[:, rows] = np.where(deep, level, some)
+            given = to_network(stretch.forward(taken[:, rows], sky))
+            bright += int(np.count_nonzero(given > self.card.ceiling))
+            value[:, rows] = np.minimum(given, np.float32(self.card.ceiling))
+            # What lies beyond what the network was trained on passes by it: no flux is lost.
+            kept = stretch.inverse(from_network(value[:, rows]), sky)
+            above = np.maximum(taken[:, rows] - kept, 0.0)
+            beyond[:, rows] = some - taken[:, rows] + above
         if bright:
             notes.append(
                 f"{bright} pixels are brighter than any in training; their excess was left as it is"
             )
         inputs = network_inputs(self.card.network)
         channels = input_channels(inputs, Known(value, taken, sky, blur, stretch, weight))
+        del value, taken
         network = self._checked(channels, stretch, sky, notes)
         found = self._mapped(network, channels)
+        del channels
         restored, spread = found[: len(flux)], found[len(flux) :]
-        result = stretch.inverse(from_network(restored), sky) + beyond
+        result = stretch.inverse(from_network(restored), sky)
+        result += beyond
+        del beyond
         # Seeing moves light but makes none: each band keeps its total.
-        change = (flux - result).mean(axis=(1, 2), keepdims=True, dtype=np.float64)
+        before, after = (each.mean(axis=(1, 2), dtype=np.float64) for each in (flux, result))
+        change = (before - after)[:, None, None]
         deviation = None
         if len(spread):
             upper, lower = (
@@ -136,7 +146,21 @@ class NeuralRestorer:
                 for change in (spread, -spread)
             )
             deviation = np.float32(0.5) * (upper - lower)
-        return np.add(result, change, dtype=np.float32), deviation
+        result += change.astype(np.float32)
+        return result, deviation
+
+    def _in_order(self, order: list[int], sky: Background) -> NeuralRestorer:
+        """The restorer of an image's bands in their own order."""
+        if order == list(range(len(order))):
+            return self
+        stretch = stretch_from_dict(self.card.stretch)
+        planes = reordered(network_inputs(self.card.network), order)
+        network, reference = (
+            None if each is None else in_order(each, order, planes, stretch, sky)
+            for each in (self.network, self.reference)
+        )
+        assert network is not None
+        return replace(self, network=network, reference=reference)
 
     def _mapped(self, network: Network, channels: NDArray[np.float32]) -> NDArray[np.float32]:
         """What the network makes of channels of any sides."""
@@ -150,7 +174,7 @@ class NeuralRestorer:
         """The fast network if it keeps the flux of the brightest tile, else the reference."""
         if self.reference is None:
             return self.network
-        tile = _brightest_tile(channels, len(self.card.bands), self.card.tile)
+        tile = _brightest_tile(channels, len(sky.sky), self.card.tile)
         fluxes = [
             stretch.inverse(from_network(network(tile[None])[0, : len(sky.sky)]), sky)
             - sky.sky[:, None, None]
@@ -252,8 +276,8 @@ def _brought_back(
     return with_restored(image, np.add(flux, change, dtype=np.float32))
 
 
-def _background(given: SkyImage, whole: SkyImage, order: list[int]) -> Background:
-    """The sky of the channels that are ``given``, from the ``whole`` image in its own pixels.
+def _background(given: SkyImage, whole: SkyImage) -> Background:
+    """The sky of the image that is ``given``, from the ``whole`` image in its own pixels.
 
     Their noise is white; in finer pixels it is correlated and looks smaller than it is.
     """
@@ -261,7 +285,7 @@ def _background(given: SkyImage, whole: SkyImage, order: list[int]) -> Backgroun
     area = 1.0
     if given.pixel_scale and whole.pixel_scale:
         area = (given.pixel_scale / whole.pixel_scale) ** 2
-    return Background(np.float32(area) * own.sky[order], area * own.sigma)
+    return Background(np.float32(area) * own.sky, area * own.sigma)
 
 
 def _blur_notes(blur: PSF | None, card: Card) -> list[str]:
