@@ -70,7 +70,11 @@ def read_image(
     if others or hdu is not None or bad_bits is not None:
         raise UsageError(f"{path}: a colour composite is read alone, without --hdu or --bad-bits")
     image = display.read_composite(path, pixel_scale=pixel_scale or COMPOSITE_PIXEL_SCALE)
-    return replace(image, bands=tuple(bands)) if bands else image
+    guess = (
+        f"{Path(path).name}: a picture says nothing of its flux: taken as {','.join(image.bands)}"
+    )
+    guess += f" of SDSS in GalaxyGAN's stretch, {image.pixel_scale:g}\" a pixel"
+    return replace(image, bands=tuple(bands or image.bands), notes=(guess,))
 
 
 def write_image(

@@ -124,7 +124,7 @@ def test_shrinking_averages_flux_and_a_composite_in_its_stretch(tmp_path):
     values = np.random.default_rng(1).integers(0, 256, (12, 12, 3), dtype=np.uint8)
     Image.fromarray(values).save(tmp_path / "a.png")
     halved = shrunk(read_composite(tmp_path / "a.png"), 2, in_stretch=True)
-    blocks = values.reshape(6, 2, 6, 2, 3).mean(axis=(1, 3)).transpose(2, 0, 1)[::-1] / 255
+    blocks = values.reshape(6, 2, 6, 2, 3).mean(axis=(1, 3)).transpose(2, 0, 1)[::-1, ::-1] / 255
     assert_allclose(GalaxyGANStretch(clip=False).forward(halved.flux), blocks, atol=1e-5)
     with pytest.raises(InputError, match="cannot be shrunk by 50"):
         shrunk(image, 50)

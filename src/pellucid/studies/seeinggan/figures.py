@@ -105,7 +105,8 @@ def picture(image: SkyImage, truth: SkyImage) -> NDArray[np.uint8]:
     sky = background_of(truth)
     noise = sky.sigma if sky.sigma > 0 else 1e-3 * float(np.nanmax(truth.flux))
     top = max(float(np.nanpercentile(truth.flux[0], 99.8)) / noise, 10.0)
-    grey = to_pixels(asinh_scale(np.nan_to_num(image.flux[0]) / noise, top))
+    # The first row at the bottom, as everywhere.
+    grey = to_pixels(asinh_scale(np.nan_to_num(image.flux[0, ::-1]) / noise, top))
     return np.repeat(grey[..., None], 3, axis=-1)
 
 

@@ -1,0 +1,169 @@
+"""Pictures out: an image as 8-bit PNG, in a stretch that anyone can reproduce."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import UsageError
+from pellucid.files import write_atomically
+from pellucid.sky.bands import by_wavelength
+from pellucid.sky.image import SkyImage, is_nanomaggy
+from pellucid.stretch import GalaxyGANStretch
+
+_MAD_TO_SIGMA = 1.482602218505602
+#: White is at least so far above the sky, in units of the noise.
+_FAINTEST_WHITE = 30.0
+
+
+@dataclass(frozen=True)
+class Lupton:
+    """Lupton's stretch, as ``astropy.visualization.make_lupton_rgb`` has it.
+
+    With I the mean of r, g and b above their minima, each is multiplied by f(I)/I, f(I) = 0.1
+    asinh(Q I/stretch)/asinh(0.1 Q); what would be brighter than 1 is scaled down to 1, so that it
+    keeps its colour.
+
+    References
+    ----------
+    Lupton et al. 2004, PASP 116, 133, doi:10.1086/382245.
+    """
+
+    minimum: tuple[float, float, float]  # of red, green and blue, in the unit of the flux
+    stretch: float  # a tenth of it above the minimum is drawn at a tenth of white
+    q: float
+
+    def __str__(self) -> str:
+        low = ", ".join(f"{value:.8g}" for value in self.minimum)
+        return (
+            f"make_lupton_rgb(r, g, b, minimum=[{low}], stretch={self.stretch:.8g}, Q={self.q:g})"
+        )
+
+    def __call__(self, rgb: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Values from 0 to 1 of fluxes, both of shape (3, y, x); NaN is 0."""
+        above = (np.asarray(rgb, np.float64) - np.reshape(self.minimum, (3, 1, 1))) / self.stretch
+        above = np.nan_to_num(above, nan=0.0)
+        mean = above.mean(axis=0)
+        bright = mean > 0
+        gain = np.zeros_like(mean)
+        gain[bright] = np.arcsinh(self.q * mean[bright]) / mean[bright]
+        value = np.clip(above * gain * (0.1 / np.arcsinh(0.1 * self.q)), 0.0, None)
+        return value / np.maximum(value.max(axis=0), 1.0)
+
+
+def lupton_of(image: SkyImage) -> Lupton:
+    """The stretch that shows an image: the sky is dark grey, the 99.9th percentile white.
+
+    Black is two σ below the median of each band, the median is drawn at a tenth of white, and
+    white is 30 σ above it where the image has nothing as bright. So the picture is the same in any
+    unit.
+    """
+    flux = image.flux.astype(np.float64)
+    finite = np.isfinite(flux)
+    sky = [np.median(p[ok]) if ok.any() else 0.0 for p, ok in zip(flux, finite, strict=True)]
+    above = (flux - np.reshape(sky, (-1, 1, 1)))[finite]
+    top = float(np.percentile(above, 99.9)) if above.size else 0.0
+    sigma = _MAD_TO_SIGMA * float(np.median(np.abs(above))) if above.size else 0.0
+    if not sigma > 0:
+        # A sky that was cut to a constant has no noise: let the light itself set the scale.
+        sigma = top / 100 if top > 0 else 1.0
+    channels = np.array(sky)[:, None, None] - 2.0 * sigma
+    red, green, blue = (float(value) for value in _rgb(channels, image.bands)[:, 0, 0])
+    rounded = [float(f"{value:.8g}") for value in (red, green, blue, 20.0 * sigma)]
+    white = (max(top / sigma, _FAINTEST_WHITE) + 2.0) / 20.0
+    return Lupton((rounded[0], rounded[1], rounded[2]), rounded[3], _softening(white))
+
+
+def _softening(white: float) -> float:
+    """The Q that draws I = ``white`` · stretch white: asinh(Q white) = 10 asinh(0.1 Q)."""
+    low, high = math.log(1e-3), math.log(1e9)
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        q = math.exp(middle)
+        brighter = math.asinh(q * white) > 10.0 * math.asinh(0.1 * q)
+        low, high = (middle, high) if brighter else (low, middle)
+    return float(f"{math.exp(low):.3g}")
+
+
+def to_rgb(image: SkyImage, stretch: Lupton | None = None) -> NDArray[np.uint8]:
+    """The picture of an image, shape (y, x, 3): the reddest band is red, one band is grey.
+
+    The last row of the flux is the first of the picture, at its top. Flux is drawn in Lupton's
+    ``stretch``, that of the image itself where none is given; nanomaggies without a header are a
+    composite's and are drawn in the GalaxyGAN stretch, so that it comes back as it was. NaN is
+    black.
+    """
+    # Row by row from the top, as pictures are stored.
+    flux = image.flux[:, ::-1]
+    if stretch is None and is_nanomaggy(image.unit) and image.header is None:
+        return to_pixels(np.moveaxis(_rgb(GalaxyGANStretch().forward(flux), image.bands), 0, -1))
+    value = (stretch or lupton_of(image))(_rgb(flux, image.bands))
+    # Cut down to whole levels, as astropy does.
+    return np.moveaxis((value * 255).astype(np.uint8), 0, -1)
+
+
+def _rgb(planes: NDArray[np.floating], bands: tuple[str, ...]) -> NDArray[np.floating]:
+    """What is drawn red, green and blue of planes of these bands, shape (3, y, x)."""
+    order = by_wavelength(bands)
+    middle = order[:2] if len(order) == 2 else [order[len(order) // 2]]
+    return np.stack([planes[order[-1]], planes[middle].mean(axis=0), planes[order[0]]])
+
+
+def asinh_scale(above: NDArray[np.floating], white: float) -> NDArray[np.floating]:
+    """(asinh(u/3) − a)/(b − a) of flux u above the sky in units of the noise.
+
+    It is 0 at u = −2 and 1 at u = ``white``.
+    """
+    low, high = np.arcsinh(-2.0 / 3.0), np.arcsinh(white / 3.0)
+    return (np.arcsinh(above / 3.0) - low) / (high - low)
+
+
+def to_pixels(value: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Levels of 8 bits for values from 0 to 1, which others are cut to; NaN is black."""
+    return np.rint(np.clip(np.nan_to_num(value, nan=0.0), 0, 1) * 255).astype(np.uint8)
+
+
+def write_png(image: SkyImage, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
+    """Write the picture of an image, as `to_rgb` draws it; one band gives a grey PNG.
+
+    Its text "Comment" says how to draw it again.
+    """
+    drawn, comment = to_rgb(image), "the GalaxyGAN stretch"
+    if not (is_nanomaggy(image.unit) and image.header is None):
+        names = [image.bands[k] for k in reversed(by_wavelength(image.bands))]
+        comment = f"astropy.visualization.{lupton_of(image)} of {', '.join(names)} (red first)"
+    pixels = drawn[..., 0] if len(image.flux) == 1 else drawn
+    return write_picture(pixels, path, overwrite, comment)
+
+
+def check_picture_name(path: str | os.PathLike[str]) -> None:
+    """Refuse a picture that would not be PNG, with `UsageError`."""
+    if Path(path).suffix.lower() != ".png":
+        raise UsageError(f"{path}: a picture is written as PNG; end its name in .png")
+
+
+def write_picture(
+    pixels: NDArray[np.uint8],
+    path: str | os.PathLike[str],
+    overwrite: bool = False,
+    comment: str = "",
+) -> Path:
+    """Write pixels, shape (y, x, 3) or (y, x), the top row first, as PNG with a comment."""
+    from PIL import Image, PngImagePlugin
+
+    check_picture_name(path)
+    picture = Image.fromarray(pixels)
+    text = PngImagePlugin.PngInfo()
+    if comment:
+        text.add_text("Comment", comment)
+
+    def write(stream: BinaryIO) -> None:
+        picture.save(stream, format="PNG", pnginfo=text)
+
+    return write_atomically(path, write, overwrite)
