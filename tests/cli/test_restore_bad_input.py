@@ -175,15 +175,6 @@ def test_a_psf_of_impossible_width(refused, save, tmp_path, fwhm):
     assert "above 0" in refused(USAGE, *command, "--psf", fwhm, naming=f"--psf {fwhm}")
 
 
-def test_a_psf_of_other_pixels(refused, save, tmp_path):
-    """What the file says of its own pixels is not overruled by the image's."""
-    path, psf = save("galaxy.fits"), tmp_path / "psf.fits"
-    fits.PrimaryHDU(STAMP, fits.Header({"PIXSCALE": 0.05})).writeto(psf)
-    command = ["restore", path, "--method", "wiener", "--psf", psf]
-    said = refused(INPUT, *command, "--output", tmp_path / "out.fits", naming=path)
-    assert 'the PSF has 0.05" pixels, the image 0.396"' in said
-
-
 def test_no_pixel_scale(refused, tmp_path):
     path = tmp_path / "galaxy.fits"
     fits.PrimaryHDU(GOOD).writeto(path)

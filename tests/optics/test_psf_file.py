@@ -30,9 +30,12 @@ def test_a_stamp_with_a_scale_card(tmp_path):
     assert psf.fwhm == pytest.approx(1.2, rel=0.01)
 
 
-def test_the_scale_of_the_file_wins(tmp_path):
+def test_a_stamp_in_other_pixels_is_brought_to_the_images(tmp_path):
     hdu = fits.ImageHDU(STAMP, fits.Header({"PIXSCALE": 0.4}))
-    assert read_psf(save(tmp_path / "a.fits", hdu), 0.2).pixel_scale == 0.4
+    psf = read_psf(save(tmp_path / "a.fits", hdu), 0.2)
+    assert psf.pixel_scale == 0.2
+    assert psf.fwhm == pytest.approx(1.2, rel=0.02)
+    assert "brought from pixels of 0.4" in psf.notes[0]
 
 
 def test_the_psf_extension_beside_an_image(tmp_path):
@@ -55,7 +58,7 @@ def test_an_even_stamp_loses_its_outer_row(tmp_path, before):
         (-STAMP, 0.4, "holds no flux"),
         (np.full((5, 5), np.nan), 0.4, "not finite"),
         (np.ones(9), 0.4, "holds no PSF stamp"),
-        (np.eye(6, k=-4), 0.4, "odd sides"),
+        (np.eye(15, k=-9), 0.4, "off the centre"),
         (STAMP, -1.0, "must be positive"),
     ],
 )

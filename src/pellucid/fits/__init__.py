@@ -1,17 +1,21 @@
 """FITS in and out, keeping what a file says of its sky."""
 
-from pellucid.fits.cards import quiet, text_card, wcs_cards
+from pellucid.fits.bands import band_names_of
+from pellucid.fits.cards import card_value, quiet, text_card, wcs_cards
 from pellucid.fits.checksum import check_sums
 from pellucid.fits.choose import Plane, chosen_hdus, file_roles
 from pellucid.fits.coordinates import rescaled, scale_card
 from pellucid.fits.file import FitsFile, open_fits
 from pellucid.fits.read import largest_shift, read_image
 from pellucid.fits.write import Card, write_image
+from pellucid.fits.write_psf import write_psf
 
 __all__ = [
     "Card",
     "FitsFile",
     "Plane",
+    "band_names_of",
+    "card_value",
     "check_sums",
     "chosen_hdus",
     "file_roles",
@@ -24,4 +28,5 @@ __all__ = [
     "text_card",
     "wcs_cards",
     "write_image",
+    "write_psf",
 ]

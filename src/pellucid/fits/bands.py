@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pellucid.fits.cards import text_card
+from pellucid.fits.cards import BAND_CARDS, text_card
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -38,6 +38,14 @@ def cube_names(header: Header, count: int) -> tuple[str, ...] | None:
             if len(names) == count and all(names):
                 return names
     return ("R", "G", "B") if count == 3 and is_colour(header) else None
+
+
+def band_names_of(header: Header, count: int) -> tuple[str, ...]:
+    """The bands of an HDU of ``count`` planes as its cards name them; empty where they do not."""
+    if names := cube_names(header, count):
+        return names
+    named = [text_card(header, card) for card in BAND_CARDS] if count == 1 else []
+    return tuple(filter(None, named))[:1]
 
 
 def is_colour(header: Header) -> bool:

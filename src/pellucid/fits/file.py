@@ -66,6 +66,17 @@ class FitsFile:
                 f"HDU {hdu} cannot be decoded ({one_line(error)})", "fetch the file again"
             ) from error
 
+    def rows(self, hdu: HDU) -> Any:
+        """The rows of a table HDU, as astropy gives them."""
+        try:
+            with quiet():
+                return self.opened[hdu.number].data
+        except Exception as error:
+            # As for pixels: whatever astropy stumbles over means damaged data.
+            raise self.refuse(
+                f"HDU {hdu} cannot be decoded ({one_line(error)})", "fetch the file again"
+            ) from error
+
     def wcs(self, hdu: HDU) -> WCS | None:
         """The celestial WCS of an image HDU; None where its header has none."""
         header = self.header(hdu)

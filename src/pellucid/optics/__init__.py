@@ -1,9 +1,10 @@
 """How light becomes pixels: PSFs, blur, noise and the instruments that make them."""
 
-from pellucid.optics.blur import blur_between, blur_of, matching_kernel
+from pellucid.optics.blur import blur_between, blur_of, known_psf, matching_kernel
 from pellucid.optics.convolution import Convolution, convolve
 from pellucid.optics.degradation import Degradation, object_rng, parse_degradation
 from pellucid.optics.instruments import INSTRUMENTS, Instrument
+from pellucid.optics.psf_cards import unknown_unit
 from pellucid.optics.resampling import (
     Affine,
     block_mean,
@@ -23,6 +24,7 @@ __all__ = [
     "blur_between",
     "blur_of",
     "convolve",
+    "known_psf",
     "matching_kernel",
     "object_rng",
     "parse_degradation",
@@ -30,4 +32,5 @@ __all__ = [
     "resample",
     "resampled_psf",
     "scaling",
+    "unknown_unit",
 ]

@@ -6,12 +6,16 @@ blur is what a degradation applies and what a restorer undoes.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
+from pellucid.optics.psf_cards import psf_from_cards
+from pellucid.optics.resampling import resampled_psf
 from pellucid.sky.image import SkyImage
-from pellucid.sky.psf import PSF, gaussian_psf
+from pellucid.sky.psf import PSF, gaussian_psf, pick_bands
 
 #: Pixel sizes that differ by less than this fraction are the same.
 SCALE_TOLERANCE = 0.05
@@ -39,26 +43,26 @@ def blur_of(
     Parameters
     ----------
     image
-        Its own PSF stands where ``psf`` does not say another.
+        Its own PSF, or what its header says of it, stands where ``psf`` does not say another.
     blur, psf, target
-        A kernel in the image's pixels, or the FWHM in arcsec of a Gaussian. Where no ``target``
-        is named, all of the psf is to be undone.
+        A kernel, which is brought to the image's pixels and bands, or the FWHM in arcsec of a
+        Gaussian. Where no ``target`` is named, all of the psf is to be undone.
 
     Returns
     -------
     PSF or None
-        None where nothing is known.
+        None where nothing is known. Its ``notes`` say what was guessed.
 
     Raises
     ------
     UsageError
         When the blur is stated twice.
     InputError
-        When a kernel's pixels are not the image's, or as `blur_between`.
+        When a kernel is not one of the image's bands, or as `blur_between`.
     """
     if blur is not None and (psf is not None or target is not None):
         raise UsageError("--blur stands for --psf and --target: state it, or these")
-    known = _kernel(image, blur if blur is not None else psf) or image.psf
+    known = _kernel(image, blur if blur is not None else psf) or known_psf(image)
     if target is None:
         return known
     if known is None:
@@ -68,6 +72,11 @@ def blur_of(
     goal = _kernel(image, target)
     assert goal is not None
     return blur_between(known, goal)
+
+
+def known_psf(image: SkyImage) -> PSF | None:
+    """The PSF that an image brings with it, or that its header's cards state."""
+    return _kernel(image, image.psf) or psf_from_cards(image)
 
 
 def blur_between(psf: PSF, target: PSF) -> PSF:
@@ -104,7 +113,7 @@ def blur_between(psf: PSF, target: PSF) -> PSF:
             f'no kernel blurs a target of {target.fwhm:.2f}" into this PSF: {missed:.0%} of its '
             "peak is missed; state another target, or the blur itself"
         )
-    return PSF(np.fft.fftshift(kernel, axes=(1, 2)), psf.pixel_scale)
+    return replace(psf, stamps=np.fft.fftshift(kernel, axes=(1, 2)))
 
 
 def _check_target(psf: float, target: float, pixel_scale: float) -> None:
@@ -162,9 +171,13 @@ def _kernel(image: SkyImage, given: PSF | float | None) -> PSF | None:
     if given is None:
         return None
     if isinstance(given, PSF):
-        scale = image.pixel_scale
+        given, scale = pick_bands(given, image.bands), image.pixel_scale
         if scale and abs(given.pixel_scale / scale - 1) > SCALE_TOLERANCE:
-            raise InputError(f'the PSF has {given.pixel_scale:.4g}" pixels, the image {scale:.4g}"')
+            note = (
+                f"the PSF was brought from pixels of {given.pixel_scale:.4g}\" to the image's "
+                f'{scale:.4g}"'
+            )
+            return replace(resampled_psf(given, scale), notes=(*given.notes, note))
         return given
     if image.pixel_scale is None:
         raise InputError("the image has no pixel scale; --pixel-scale states it")

@@ -1,54 +1,259 @@
-"""Point spread functions from FITS."""
+"""Point spread functions from FITS, as pipelines write them, in an image's pixels and bands."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import InputError, refusal
-from pellucid.fits import open_fits, scale_card
-from pellucid.sky.image import pixel_scale_of
-from pellucid.sky.psf import PSF
+from pellucid.errors import InputError, UsageError, refusal
+from pellucid.fits import FitsFile, band_names_of, card_value, open_fits, scale_card
+from pellucid.optics.psf_models import Model, Place, psfex, sdss
+from pellucid.optics.stamps import check_is_star, to_pixels
+from pellucid.sky.image import SkyImage, pixel_scale_of
+from pellucid.sky.psf import PSF, pick_bands, stacked
+
+#: STPSF's (WebbPSF's) extensions, best first: as the detector sees it, then the finer ones.
+_STPSF = ("DET_DIST", "DET_SAMP", "OVERDIST", "OVERSAMP")
+#: Pixels of one size to this fraction are the same; a drizzled image has others than the detector.
+_SAME = 0.05
+#: Sizes of PSF pixels over the image's that can be meant.
+_SENSIBLE = (0.02, 5.0)
 
 
-def read_psf(path: str | os.PathLike[str], default_scale: float | None = None) -> PSF:
-    """Read a PSF: the first extension with PSF in its name, or else the first image.
+class _Stamps(NamedTuple):
+    """Stamps (band, y, x) of an HDU with what it says of them."""
 
-    A stamp of even sides whose peak lies beside the middle loses the outer row or column that
-    puts the peak into the centre.
+    values: NDArray[np.float64]
+    names: Sequence[str]
+    scale: float | None  # arcsec per pixel
+    source: str
+    step: float | None = None  # pixels of the image; its response is in the stamps
+    note: str = ""
+
+
+def read_psf(
+    path: str | os.PathLike[str], image: SkyImage | float | None = None, kernel: bool = False
+) -> PSF:
+    """Read a PSF for an image: its bands, in its pixels, at its place, centred.
+
+    The file is one of STPSF (WebbPSF), a PSFEx model, an SDSS psField, or holds stamps (y, x) or
+    (band, y, x): the extensions with PSF in their name, or else the first image.
 
     Parameters
     ----------
     path
-        FITS with a stamp (y, x) or one stamp a band (band, y, x).
-    default_scale
-        Arcsec per pixel where the file says nothing, e.g. that of the image it belongs to.
+        FITS.
+    image
+        The image that it belongs to, or arcsec per pixel of it.
+    kernel
+        Whether it is a kernel of any form, not what a star looks like.
+
+    Returns
+    -------
+    PSF
+        Its ``notes`` say what was assumed.
     """
+    scale = image.pixel_scale if isinstance(image, SkyImage) else image
+    wanted = image.bands if isinstance(image, SkyImage) else ()
+    place = _place(image) if isinstance(image, SkyImage) else Place(0.0, 0.0, (0, 0))
     with open_fits(path) as file:
-        images = [hdu for hdu in file.hdus if hdu.is_plane_or_cube]
-        if not images:
-            raise file.refuse("holds no PSF stamp", "a PSF has (y, x) or (band, y, x)")
-        hdu = next((hdu for hdu in images if "PSF" in hdu.name), images[0])
-        values = file.pixels(hdu).astype(np.float64)
-        stamps = values.reshape(-1, *values.shape[-2:])
-        wcs = file.wcs(hdu)
-    stated = pixel_scale_of(wcs) if wcs is not None else scale_card(hdu.header)
-    if not (pixel_scale := stated or default_scale):
-        advice = "state --pixel-scale, or add a PIXSCALE card"
-        raise refusal(path, "the PSF has no pixel scale", advice)
+        found = _model(file, wanted, place) or _stamps(file, scale, wanted)
+        notes = list(file.notes)
+    for stamps in found:
+        if stamps.note:
+            notes.append(stamps.note)
+    if isinstance(image, SkyImage) and any(_shows(stamps, image) for stamps in found):
+        raise refusal(path, "is the image itself", "--psf stars takes the PSF of its stars")
     try:
-        return PSF(_odd(stamps).astype(np.float32), pixel_scale)
+        planes, names = [], []
+        for stamps in found:
+            ratio = _ratio(stamps, scale, path, notes)
+            for plane, name in zip(stamps.values, stamps.names, strict=True):
+                if not kernel:
+                    notes += [note for note in check_is_star(plane) if note not in notes]
+                planes.append(to_pixels(plane, ratio, stamps.step is not None))
+                names.append(name)
+        pixel_scale = scale or found[0].scale
+        assert pixel_scale is not None  # refused by _ratio
+        psf = PSF(
+            stacked(planes),
+            pixel_scale,
+            bands=tuple(names) if all(names) else (),
+            origin=f"{os.path.basename(path)}[{found[0].source}]",
+            notes=tuple(notes),
+        )
+        return pick_bands(psf, wanted) if wanted else psf
+    except UsageError:
+        raise
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def _odd(stamps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cut even sides to odd ones around the peak, where it is one of the two middle pixels."""
-    total = np.nan_to_num(stamps).sum(axis=0)
-    peaks = np.unravel_index(int(total.argmax()), total.shape)
-    for axis, (side, peak) in enumerate(zip(total.shape, peaks, strict=True), start=1):
-        if side % 2 == 0 and peak - side // 2 in (0, -1):
-            stamps = np.delete(stamps, 0 if peak == side // 2 else -1, axis=axis)
-    return stamps
+def with_own_psf(image: SkyImage, path: str | os.PathLike[str]) -> SkyImage:
+    """An image with the PSF that the file it was read from holds beside it, where it does.
+
+    One that is not of the image's bands, or no PSF, is left aside with a note.
+    """
+    parts = getattr(image.layout, "parts", ())
+    if image.pixel_scale is None or not any(part.role == "psf" for part in parts):
+        return image
+    try:
+        psf = read_psf(path, image)
+    except InputError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        return replace(image, notes=(*image.notes, f"the PSF in its file is not used: {reason}"))
+    note = f"the psf is the one in its file, {psf.origin}"
+    return replace(image, psf=replace(psf, notes=(note, *psf.notes)))
+
+
+def _place(image: SkyImage) -> Place:
+    """The middle of an image, in the frame that it was cut from where its LTV cards say so."""
+    _, height, width = image.shape
+    cards = [] if image.header is None else [card_value(image.header, c) for c in ("LTV2", "LTV1")]
+    shift = [float(value) for value in cards if isinstance(value, (int, float))]
+    known = len(shift) == 2
+    down, along = shift if known else (0.0, 0.0)
+    return Place((height - 1) / 2 - down, (width - 1) / 2 - along, (height, width), known)
+
+
+def _shows(stamps: _Stamps, image: SkyImage) -> bool:
+    """Whether what is given as a PSF is the image."""
+    values = stamps.values.astype(np.float32)
+    return values.shape[1:] == image.shape[1:] and any(
+        np.array_equal(plane, band, equal_nan=True) for plane in values for band in image.flux
+    )
+
+
+def _model(file: FitsFile, wanted: Sequence[str], place: Place) -> list[_Stamps] | None:
+    """What a PSFEx or SDSS model shows at a place; None where the file holds none."""
+    tables: dict[str, Any] = {}
+    for hdu in file.hdus:
+        if hdu.kind != "table":
+            continue
+        columns = {str(hdu.header.get(f"TTYPE{k + 1}", "")).strip() for k in range(40)}
+        if "PSF_MASK" in columns:
+            mask = np.asarray(file.rows(hdu)["PSF_MASK"])[0]
+            model = psfex(hdu.header, np.atleast_3d(mask) if mask.ndim < 3 else mask, place)
+            return [_of_model(file, model, "", hdu.name or str(hdu.number))]
+        if {"RROWS", "nrow_b"} <= columns and len(tables) < 5:
+            tables["ugriz"[len(tables)]] = file.rows(hdu)
+    if not tables:
+        return None
+    bands = [_sdss_band(name) for name in wanted]
+    if not bands or None in bands:
+        fault = f"holds PSFs of u, g, r, i and z, the image has {', '.join(wanted) or 'no names'}"
+        raise file.refuse(fault, "name the image's bands with --bands")
+    return [
+        _of_model(file, sdss(tables, str(band), place), name, str(band))
+        for band, name in zip(bands, wanted, strict=True)
+    ]
+
+
+def _of_model(file: FitsFile, model: Model, name: str, source: str) -> _Stamps:
+    return _Stamps(model.stamp[None], [name], model.scale, source, model.step, model.note)
+
+
+def _sdss_band(name: str) -> str | None:
+    """The SDSS band that a name ends in: ``SDSS_g`` and ``g`` are g."""
+    last = name.strip()[-1:].lower()
+    return last if last in tuple("ugriz") else None
+
+
+def _stamps(file: FitsFile, scale: float | None, wanted: Sequence[str]) -> list[_Stamps]:
+    """The stamps in a file's image HDUs."""
+    images = [hdu for hdu in file.hdus if hdu.is_plane_or_cube]
+    if not images:
+        raise file.refuse("holds no PSF stamp", "a PSF has (y, x) or (band, y, x)")
+    stpsf = [hdu for name in _STPSF for hdu in images if hdu.name == name]
+    named = [hdu for hdu in images if "PSF" in hdu.name]
+    if stpsf:
+        fits = [hdu for hdu in stpsf if scale and _near(_scale(file, hdu), scale)]
+        chosen = (fits or [hdu for hdu in stpsf if hdu.name.startswith("OVER")] or stpsf)[:1]
+    else:
+        chosen = named or images[:1]
+    # Of several PSF extensions those are one set that have one of a band each.
+    if len(chosen) > 1 and len({_label(hdu) for hdu in chosen}) < len(chosen):
+        chosen = chosen[:1]
+    result = []
+    for hdu in chosen:
+        values = file.pixels(hdu).astype(np.float64)
+        values = values.reshape(-1, *values.shape[-2:])
+        names = band_names_of(hdu.header, len(values)) or _names_beside(file, hdu, len(values))
+        result.append(
+            _Stamps(values, names, _scale(file, hdu), str(hdu.number) if not hdu.name else hdu.name)
+        )
+    return _of_bands(result, wanted)
+
+
+def _of_bands(found: list[_Stamps], wanted: Sequence[str]) -> list[_Stamps]:
+    """Of several extensions those that are of the wanted bands; else all, or the first cube."""
+    lower = {name.lower() for name in wanted}
+    fitting = [stamps for stamps in found if lower & {name.lower() for name in stamps.names}]
+    if fitting:
+        return fitting
+    return found[:1] if len(found[0].values) > 1 else found
+
+
+def _label(hdu: Any) -> str:
+    """What a PSF extension's name or FILTER says of its band."""
+    names = band_names_of(hdu.header, 1)
+    return names[0] if names else hdu.name.replace("PSF", "").strip("_- ")
+
+
+def _names_beside(file: FitsFile, psf: Any, count: int) -> Sequence[str]:
+    """Names of a PSF's bands: its own name, or the images that stand beside a cube."""
+    start = psf.name.split("PSF")[0]
+    beside = [
+        hdu.name
+        for hdu in file.hdus
+        if len(hdu.shape) == 2 and "PSF" not in hdu.name and start and hdu.name.startswith(start)
+    ]
+    if len(beside) == count:
+        return beside
+    return [_label(psf)] if count == 1 else [""] * count
+
+
+def _scale(file: FitsFile, hdu: Any) -> float | None:
+    """Arcsec per pixel that an HDU or the primary header states."""
+    if (stated := scale_card(hdu.header)) is not None:
+        return stated
+    wcs = file.wcs(hdu)
+    if wcs is not None:
+        return pixel_scale_of(wcs)
+    return scale_card(file.hdus[0].header)
+
+
+def _near(first: float | None, second: float) -> bool:
+    return first is not None and abs(first / second - 1.0) <= _SAME
+
+
+def _ratio(stamps: _Stamps, scale: float | None, path: Any, notes: list[str]) -> float:
+    """The image's pixels in those of the stamps."""
+    if stamps.step is not None:
+        if scale is None:
+            raise refusal(path, "the PSF has no pixel scale", "state --pixel-scale")
+        return 1.0 / stamps.step
+    own = stamps.scale
+    if own is not None and scale is not None and not _SENSIBLE[0] < own / scale < _SENSIBLE[1]:
+        notes.append(f"the PSF's pixels of {own:.4g}\" cannot be meant: the image's were taken")
+        return 1.0
+    if own is None:
+        if scale is None:
+            raise refusal(
+                path, "the PSF has no pixel scale", "state --pixel-scale, or add a PIXSCALE card"
+            )
+        note = f"the PSF does not state its pixels: the image's {scale:.4g}\" were taken"
+        if note not in notes:
+            notes.append(note)
+        return 1.0
+    if scale is None or abs(own / scale - 1.0) < 0.002:
+        return 1.0
+    note = f'the PSF was brought from pixels of {own:.4g}" to the image\'s {scale:.4g}"'
+    if note not in notes:
+        notes.append(note)
+    return scale / own

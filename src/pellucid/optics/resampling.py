@@ -158,7 +158,7 @@ def resampled_psf(psf: PSF, pixel_scale: float) -> PSF:
     away = np.array(peak) - half
     if np.abs(away).max() > 1:
         found = stamps(centre + ratio * away)
-    return PSF(found, pixel_scale)
+    return replace(psf, stamps=found, pixel_scale=pixel_scale)
 
 
 def scaled_wcs(wcs: WCS, ratio: float, shape: tuple[int, int]) -> WCS:

@@ -51,7 +51,7 @@ class BandwiseRestorer(NeuralRestorer):
         complete = whole(replace(image, mask=weight == 0))
         level, sigma = _skies(complete)
         work = work_of(replace(complete, mask=None), blur, psf, target)
-        notes += self._range_notes(work.blur)
+        notes += [*work.blur.notes, *self._range_notes(work.blur)]
         # A pixel of the work holds so much of the flux of one of the image.
         area = np.float32(work.ratio**2) if per_pixel(image.unit) else np.float32(1.0)
         share = weight if work.ratio == 1.0 else _on_grid(weight, work.image.shape)

@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.deconvolution import METHODS
 from pellucid.errors import InputError
-from pellucid.optics import blur_of
+from pellucid.optics import blur_of, unknown_unit
 from pellucid.optics.inpaint import filled
 from pellucid.restoration.result import Restoration, with_restored
 from pellucid.sky import PSF, SkyImage
@@ -44,9 +44,10 @@ class ClassicalRestorer:
         """Restore ``image``, undoing its blur; see `Restorer`."""
         kernel = blur_of(image, blur, psf, target)
         if kernel is None:
+            reason = f" ({said})" if (said := unknown_unit(image)) else ""
             raise InputError(
-                "a classical method needs the PSF: --psf FWHM_ARCSEC or --psf PSF.fits, from "
-                "Python psf=…, for pairs of two telescopes `pairs-observed --blurred-psf`"
+                f"a classical method needs the PSF{reason}: --psf FWHM_ARCSEC, PSF.fits or stars, "
+                "from Python psf=…, for pairs of two telescopes `pairs-observed --blurred-psf`"
             )
         flux = filled(image.flux, image.mask)
         # A border without data has no noise, which would count as the sky's.
@@ -56,7 +57,11 @@ class ClassicalRestorer:
         restored[window] = METHODS[self.method](flux[window], stamps, self.constant)
         return Restoration(
             with_restored(image, restored),
-            provenance={"method": self.method, "psf_fwhm": round(kernel.fwhm, 4), "notes": []},
+            provenance={
+                "method": self.method,
+                "psf_fwhm": round(kernel.fwhm, 4),
+                "notes": list(kernel.notes),
+            },
         )
 
 

@@ -70,6 +70,8 @@ class NeuralRestorer:
         scaled = replace(image, pixel_scale=image.pixel_scale or self.card.pixel_scale)
         kernel = blur_of(scaled, blur, psf, target)
         notes = _scale_notes(image, self.card) + _blur_notes(kernel, self.card)
+        if kernel is not None:
+            notes = [*kernel.notes, *notes]
         if target is not None and "fwhm" not in network_inputs(self.card.network):
             notes.append("the model has a target of its own; the one that is stated has no say")
         if len(image.flux) == 1 < len(order):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +25,12 @@ class PSF:
         One band serves an image of any number of bands.
     pixel_scale
         Arcsec per pixel.
+    bands
+        Of which bands the stamps are, where that is known.
+    origin
+        Where it comes from, e.g. ``"SEEING card"``.
+    notes
+        What was guessed on the way.
 
     Raises
     ------
@@ -32,6 +40,9 @@ class PSF:
 
     stamps: NDArray[np.floating]
     pixel_scale: float
+    bands: tuple[str, ...] = ()
+    origin: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         stamps = np.asarray(self.stamps, dtype=np.float64)
@@ -56,6 +67,56 @@ class PSF:
         if len(self.stamps) not in (1, count):
             raise InputError(f"the PSF has {len(self.stamps)} bands, the image has {count}")
         return np.broadcast_to(self.stamps, (count, *self.stamps.shape[1:]))
+
+
+def stacked(planes: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]:
+    """Stamps of odd sides as one cube, the smaller ones widened by zeros around them."""
+    side = [max(plane.shape[axis] for plane in planes) for axis in (0, 1)]
+    margins = [
+        [(full - length) // 2 for full, length in zip(side, plane.shape, strict=True)]
+        for plane in planes
+    ]
+    return np.stack(
+        [
+            np.pad(plane / plane.sum(), [(rows, rows), (columns, columns)])
+            for plane, (rows, columns) in zip(planes, margins, strict=True)
+        ]
+    )
+
+
+def pick_bands(psf: PSF, wanted: Sequence[str]) -> PSF:
+    """The stamps of these bands, in their order; all of them where neither says which is which.
+
+    Raises
+    ------
+    InputError
+        When the PSF has other bands, or more than there are and no names.
+    """
+    count = len(psf.stamps)
+    if count == 1 or psf.bands == tuple(wanted):
+        return psf
+    own = keys = []
+    for key_of in (str.lower, _band_key):
+        own, keys = [key_of(name) for name in psf.bands], [key_of(name) for name in wanted]
+        if len(set(own)) == count and set(keys) <= set(own):
+            order = [own.index(key) for key in keys]
+            return replace(psf, stamps=psf.stamps[order], bands=tuple(wanted))
+    if count == len(wanted):
+        if own and not all(key.startswith("band") for key in keys):
+            note = f"PSFs of {', '.join(psf.bands)} were taken for {', '.join(wanted)}, in turn"
+            return replace(psf, bands=tuple(wanted), notes=(*psf.notes, note))
+        return psf
+    said = f"of bands {', '.join(psf.bands)}" if own else "without names"
+    raise InputError(
+        f"it holds {count} PSFs {said}, the image has {', '.join(wanted)}; name the image's bands "
+        "with --bands, or the PSF's with BAND1… cards"
+    )
+
+
+def _band_key(name: str) -> str:
+    """What tells a band from others: ``HSC_I``, ``DECam i`` and ``i`` are the same."""
+    words = re.findall(r"[a-z0-9]+", name.lower())
+    return words[-1] if words else ""
 
 
 def gaussian_psf(fwhm: float, pixel_scale: float, truncate: float = 5.0) -> PSF:
