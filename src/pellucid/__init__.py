@@ -22,7 +22,9 @@ if TYPE_CHECKING:
         gaussian_psf,
         load_restorer,
         moffat_psf,
+        psf_from_stars,
         read_image,
+        read_psf,
         write_image,
     )
 
@@ -36,7 +38,9 @@ __all__ = [
     "gaussian_psf",
     "load_restorer",
     "moffat_psf",
+    "psf_from_stars",
     "read_image",
+    "read_psf",
     "write_image",
 ]
 

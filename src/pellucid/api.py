@@ -10,10 +10,12 @@ from pathlib import Path
 from pellucid import display, fits
 from pellucid.errors import UsageError
 from pellucid.optics import INSTRUMENTS, Degradation
+from pellucid.optics.psf_file import read_psf, with_own_psf
 from pellucid.restoration import Restoration, Restorer, load_restorer
 from pellucid.restoration.result import restoration_cards, restoration_history
 from pellucid.sky import PSF, gaussian_psf, moffat_psf
 from pellucid.sky.image import SkyImage
+from pellucid.sources import psf_from_stars
 
 #: A composite says nothing of its pixels; GalaxyGAN's are those of SDSS.
 COMPOSITE_PIXEL_SCALE = INSTRUMENTS["sdss"].pixel_scale
@@ -27,7 +29,9 @@ __all__ = [
     "gaussian_psf",
     "load_restorer",
     "moffat_psf",
+    "psf_from_stars",
     "read_image",
+    "read_psf",
     "write_image",
 ]
 
@@ -63,9 +67,10 @@ def read_image(
         When composites are mixed with other files.
     """
     if not any(display.is_composite(path) for path in paths):
-        return fits.read_image(
+        image = fits.read_image(
             *paths, hdu=hdu, bands=bands, pixel_scale=pixel_scale, bad_bits=bad_bits
         )
+        return with_own_psf(image, paths[0]) if len(paths) == 1 else image
     path, *others = paths
     if others or hdu is not None or bad_bits is not None:
         raise UsageError(f"{path}: a colour composite is read alone, without --hdu or --bad-bits")

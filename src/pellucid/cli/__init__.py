@@ -19,6 +19,7 @@ from pellucid.cli.models import models
 from pellucid.cli.options import say
 from pellucid.cli.pairs import PairsCommand, pairs
 from pellucid.cli.pairs_observed import pairs_observed
+from pellucid.cli.psf import psf
 from pellucid.cli.restore import restore
 from pellucid.cli.study import study
 from pellucid.cli.train import train
@@ -34,7 +35,7 @@ app = typer.Typer(
 app.command()(restore)
 app.command()(degrade)
 app.command(cls=PairsCommand)(pairs)
-for verb in (pairs_observed, train, evaluate, models, demo):
+for verb in (psf, pairs_observed, train, evaluate, models, demo):
     app.command()(verb)
 app.add_typer(study, name="study")
 app.add_typer(fetch, name="fetch")

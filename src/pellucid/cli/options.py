@@ -8,12 +8,16 @@ import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pellucid.errors import PellucidError, UsageError
+
+if TYPE_CHECKING:
+    from pellucid.sky import PSF, SkyImage
 
 Inputs = Annotated[
     list[Path],
@@ -98,19 +102,31 @@ def band_names(text: str | None) -> tuple[str, ...] | None:
     return names
 
 
-def psf_choice(text: str | None, pixel_scale: float | None, option: str = "--psf") -> Any:
-    """A FWHM in arcsec, or the stamp in a file, which has the image's pixels unless it says."""
+def psf_choice(text: str | None, image: SkyImage | float | None, option: str = "--psf") -> Any:
+    """A FWHM in arcsec, the PSF in a file for an image (or its pixels), or that of its stars."""
     if text is None:
         return None
     try:
         fwhm = float(text)
     except ValueError:
-        from pellucid.optics.psf_file import read_psf
-
-        return read_psf(text, pixel_scale)
+        return _psf_of(text, image, option)
     if not (math.isfinite(fwhm) and fwhm > 0):
         raise UsageError(f"{option} {text}: a FWHM in arcsec is above 0")
     return fwhm
+
+
+def _psf_of(text: str, image: SkyImage | float | None, option: str) -> PSF:
+    from pellucid.optics.psf_file import read_psf
+    from pellucid.sky import SkyImage
+    from pellucid.sources import psf_from_stars, psf_misfits
+
+    seen = image if isinstance(image, SkyImage) and option == "--psf" else None
+    if text == "stars" and not Path(text).exists():
+        if seen is None:
+            raise UsageError(f"{option} stars: the stars of an image show its psf: --psf stars")
+        return psf_from_stars(seen)
+    psf = read_psf(text, image, kernel=option == "--blur")
+    return psf if seen is None else replace(psf, notes=(*psf.notes, *psf_misfits(seen, psf)))
 
 
 def with_progress(items: Any, total: int, what: str) -> Any:

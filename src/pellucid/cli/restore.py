@@ -27,9 +27,7 @@ def restore(
     ] = None,
     psf: Annotated[
         str | None,
-        typer.Option(
-            "--psf", help="The image's PSF, FWHM in arcsec or FITS; some models check it."
-        ),
+        typer.Option("--psf", help="The image's PSF: FWHM in arcsec, FITS, or stars."),
     ] = None,
     target: Annotated[
         str | None,
@@ -63,11 +61,11 @@ def restore(
     choice = options.hdu_choice(hdu)
     image = read_image(*inputs, hdu=choice, bands=names, pixel_scale=pixel_scale, bad_bits=bad_bits)
     restorer = load_restorer(model, method, engine, precision)
-    stated = [
-        options.psf_choice(text, image.pixel_scale, option)
-        for text, option in ((blur, "--blur"), (psf, "--psf"), (target, "--target"))
-    ]
     with options.naming(inputs[0]):
+        stated = [
+            options.psf_choice(text, image, option)
+            for text, option in ((blur, "--blur"), (psf, "--psf"), (target, "--target"))
+        ]
         result = restorer(image, *stated)
     write_image(result, output, overwrite, history=[options.command_line(context)])
     if png is not None:

@@ -9,10 +9,13 @@ from pellucid.sources.photometry import (
     half_light_radius,
     kron_radius,
 )
+from pellucid.sources.psf_check import psf_misfits
+from pellucid.sources.star_psf import StarPSF, psf_from_stars
 
 __all__ = [
     "Position",
     "Sources",
+    "StarPSF",
     "aperture_flux",
     "centroid",
     "check_plane",
@@ -20,6 +23,8 @@ __all__ = [
     "ellipticity",
     "half_light_radius",
     "kron_radius",
+    "psf_from_stars",
+    "psf_misfits",
     "smoothed",
     "smoothed_sky",
 ]

@@ -1,0 +1,65 @@
+"""psf: what a star looks like in an image, from its stars."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pellucid.cli import options
+from pellucid.version import __version__
+
+
+def psf(
+    context: typer.Context,
+    inputs: options.Inputs,
+    output: options.Output,
+    pixel_scale: options.PixelScale = None,
+    bands: options.Bands = None,
+    hdu: options.Hdu = None,
+    png: Annotated[
+        Path | None, typer.Option("--png", help="Also draw it, between the pixels, as a picture.")
+    ] = None,
+    overwrite: options.Overwrite = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Find what a star looks like in an image, from its stars."""
+    from pellucid.api import psf_from_stars, read_image
+    from pellucid.display import write_picture
+    from pellucid.fits import write_psf
+    from pellucid.sky.psf import stamp_fwhm
+    from pellucid.sources.psf_picture import draw_psf
+
+    options.check_outputs([output, png], inputs, overwrite)
+    options.check_pictures(output, png)
+    names = options.band_names(bands)
+    image = read_image(*inputs, hdu=options.hdu_choice(hdu), bands=names, pixel_scale=pixel_scale)
+    with options.naming(inputs[0]):
+        found = psf_from_stars(image)
+    history = [options.command_line(context), *(f"note: {note}" for note in found.notes)]
+    write_psf(found, output, overwrite, history)
+    if png is not None:
+        write_picture(draw_psf(found), png, overwrite)
+    notes = [*image.notes, *found.notes]
+    options.say_notes(notes)
+    widths = [stamp_fwhm(stamp) for stamp in found.stamps]
+    report = {
+        "output": str(output),
+        "fwhm": round(found.fwhm, 4),
+        "pixel_scale": found.pixel_scale,
+        "bands": {
+            name: {
+                "fwhm": round(width * found.pixel_scale, 4),
+                "fwhm_pixels": round(width, 3),
+                "stars": len(places),
+                "places": [[round(float(x), 2), round(float(y), 2)] for y, x in places],
+            }
+            for name, width, places in zip(image.bands, widths, found.stars, strict=True)
+        },
+        "shape": list(found.stamps.shape),
+        "notes": notes,
+        "pellucid": __version__,
+    }
+    line = f'{output}: FWHM {found.fwhm:.2f}" from {found.origin}'
+    options.report_result(report, as_json, line)
