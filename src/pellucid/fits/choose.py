@@ -37,8 +37,11 @@ class Plane:
     why: str
     use: Literal["band", "read", "copied"] = "copied"
     bands: tuple[int, ...] = ()  # which of the HDUs that are bands it goes with
+    label: str = ""  # how it is called in place of its number and its name
 
     def __str__(self) -> str:
+        if self.label:
+            return self.label
         cards = (text_card(self.hdu.header, keyword) for keyword in NAMING_CARDS)
         return f"{self.hdu.number} {self.hdu.name or next(filter(None, cards), 'unnamed')}"
 

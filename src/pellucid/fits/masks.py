@@ -131,6 +131,15 @@ PIPELINES = (
         {"INVALID": 1},
         _set("INVALID"),
     ),
+    # The S_MASKTYPE table of each fpM file. A bad column has no flag but that it was filled.
+    Flags(
+        "SDSS",
+        ({"NPLANE": ".+", "MASKROWS": ".+"},),
+        _bits(
+            "INTERP SATUR NOTCHECKED OBJECT BRIGHTOBJECT BINOBJECT CATOBJECT SUBTRACTED GHOST CR"
+        ),
+        _set("INTERP SATUR CR"),
+    ),
     # DRAGONS: a value is there and nearly right.
     Flags(
         "Gemini",

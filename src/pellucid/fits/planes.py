@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.fits.bands import cube_names, mosaic_pattern
+from pellucid.fits.beside import Beside
 from pellucid.fits.cards import BAND_CARDS, text_card
 from pellucid.fits.choose import Plane
 from pellucid.fits.file import FitsFile
@@ -46,9 +47,13 @@ class Planes:
 
 
 def read_planes(
-    file: FitsFile, band: int, planes: Sequence[Plane], bad_bits: str | int | None = None
+    file: FitsFile,
+    band: int,
+    planes: Sequence[Plane],
+    others: Sequence[Beside] = (),
+    bad_bits: str | int | None = None,
 ) -> Planes:
-    """The HDU that is the ``band``-th, with what is read beside it."""
+    """The HDU that is the ``band``-th, with what is read beside it; ``others`` have own files."""
     chosen = [plane.hdu for plane in planes if plane.use == "band"]
     hdu = chosen[band]
     header = file.header(hdu)
@@ -68,14 +73,20 @@ def read_planes(
             which = f"plane {k + 1} of " if len(flux) > 1 else ""
             raise file.refuse(f"{which}HDU {hdu} has no finite pixel", "give an image with data")
     beside = [
-        (plane, _beside(file, plane.hdu, band, len(chosen)))
+        Beside(plane, _beside(file, plane.hdu, band, len(chosen)), file)
         for plane in planes
         if plane.use == "read" and band in plane.bands
     ]
+    for other in others:
+        if other.values.shape[1:] != flux.shape[1:] or len(other.values) not in (1, len(flux)):
+            shapes = " and ".join("×".join(map(str, a.shape)) for a in (other.values, flux))
+            advice = "leave it out, or give the one of this image"
+            raise other.file.refuse(f"does not fit {file.path.name} ({shapes})", advice)
+        beside.append(other)
     variance = _variance(beside, flux.shape)
     holes = _holes(file, flux, variance, beside, bad_bits)
     mask, unused = None, {"not a finite number": int(flux.size - np.isfinite(flux).sum())}
-    if holes or any(plane.role == "mask" for plane, _ in beside):
+    if holes or any(each.plane.role == "mask" for each in beside):
         mask = np.zeros(flux.shape, dtype=bool)
         for reason, bad in holes.items():
             unused[reason] = int((bad & ~mask & np.isfinite(flux)).sum())
@@ -117,15 +128,14 @@ def _beside(file: FitsFile, hdu: HDU, band: int, count: int) -> NDArray[np.gener
     return values.reshape(-1, *values.shape[-2:])
 
 
-def _variance(
-    beside: Sequence[tuple[Plane, NDArray[np.generic]]], shape: tuple[int, ...]
-) -> NDArray[np.float32] | None:
+def _variance(beside: Sequence[Beside], shape: tuple[int, ...]) -> NDArray[np.float32] | None:
     """The variance, from the one plane that says it or the sum of its parts."""
     parts = []
-    for plane, values in beside:
-        if plane.role in UNCERTAINTIES:
+    for each in beside:
+        if each.plane.role in UNCERTAINTIES:
             with np.errstate(over="ignore", divide="ignore"):
-                exact = UNCERTAINTIES[plane.role].to_variance(values.astype(np.float64))
+                make = UNCERTAINTIES[each.plane.role].to_variance
+                exact = make(each.values.astype(np.float64))
                 parts.append(exact.astype(np.float32))
     return np.broadcast_to(sum(parts), shape) if parts else None
 
@@ -134,14 +144,15 @@ def _holes(
     file: FitsFile,
     flux: NDArray[np.float32],
     variance: NDArray[np.float32] | None,
-    beside: Sequence[tuple[Plane, NDArray[np.generic]]],
+    beside: Sequence[Beside],
     bad_bits: str | int | None,
 ) -> dict[str, NDArray[np.bool_]]:
     """The pixels that must not be used, by the reason for it; each (band, y, x)."""
     found: dict[str, NDArray[np.bool_]] = {}
-    for plane, values in beside:
+    for each in beside:
+        plane, values = each.plane, each.values
         if plane.role == "mask":
-            bad, rule = bad_pixels(values, plane.hdu, file, bad_bits)
+            bad, rule = bad_pixels(values, plane.hdu, each.file, bad_bits)
             found[f"flagged in {plane} ({rule})"] = np.broadcast_to(bad, flux.shape)
         elif plane.role == "weight":
             none = ~(values.astype(np.float64) > 0)

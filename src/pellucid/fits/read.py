@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.errors import InputError, UsageError, refusal
+from pellucid.fits.beside import Beside, part_files, role_of_file
 from pellucid.fits.cards import quiet
 from pellucid.fits.checksum import contradicted
 from pellucid.fits.choose import note_of, planes_of
@@ -41,7 +42,9 @@ def read_image(
     Parameters
     ----------
     paths
-        FITS files, plain, packed (gzip, bzip2, xz, zip) or tile-compressed.
+        FITS files, plain, packed (gzip, bzip2, xz, zip) or tile-compressed. Among several, one of a
+        mask, a weight or an error (by its header or its name) belongs to the image whose name is
+        most like its own.
     hdu
         The number or the name (``"SCI"`` or ``"SCI,2"``) of the HDU to read in every file.
     bands
@@ -62,8 +65,9 @@ def read_image(
         raise UsageError("no file to read; name at least one FITS file")
     if pixel_scale is not None and not (np.isfinite(pixel_scale) and pixel_scale > 0):
         raise UsageError(f"a pixel scale of {pixel_scale} arcsec; it must be positive")
-    several = len(paths) > 1
-    read = [_read_file(Path(path), hdu, several, bad_bits) for path in paths]
+    images, beside = part_files(paths)
+    several = len(images) > 1
+    read = [_read_file(path, hdu, several, beside.get(path, []), bad_bits) for path in images]
     hdus = [planes for planes_of_file, *_ in read for planes in planes_of_file]
     _check_fit(hdus)
     names = _names(hdus, bands, ", ".join(str(Path(path)) for path in paths))
@@ -93,13 +97,23 @@ def read_image(
         wcs=wcs,
         header=hdus[0].header.copy(),
         pixel_scale=pixel_scale,
-        layout=replace(layout, shape=flux.shape, variance=variance, mask=mask),
+        # What came from files of its own has no HDU to be copied.
+        layout=replace(
+            layout,
+            shape=flux.shape,
+            variance=None if beside else variance,
+            mask=None if beside else mask,
+        ),
         notes=(*notes, *_unused(hdus, flux.size)),
     )
 
 
 def _read_file(
-    path: Path, wanted: int | str | None, several: bool, bad_bits: str | int | None
+    path: Path,
+    wanted: int | str | None,
+    several: bool,
+    others: Sequence[Beside],
+    bad_bits: str | int | None,
 ) -> tuple[list[Planes], Layout, list[str]]:
     with open_fits(path) as file:
         planes = planes_of(file, wanted)
@@ -115,10 +129,16 @@ def _read_file(
         taken = note_of(planes)
         if taken:
             file.note(taken)
-        masks = [plane for plane in planes if plane.role == "mask" and plane.use == "read"]
+        named = None if several or wanted is not None else role_of_file(path)
+        if named and chosen[0].number == 0:
+            file.note(f"read as an image all the same, though {named[1]} says {named[0]}")
+        for other in others:
+            file.note(f"read {other.plane} as {other.plane.role} ({other.plane.why})")
+        of_it = [*(plane for plane in planes if plane.use == "read"), *(o.plane for o in others)]
+        masks = [plane for plane in of_it if plane.role == "mask"]
         if bad_bits is not None and not masks:
             raise UsageError(f"{path}: --bad-bits {bad_bits}, but none of its planes is a mask")
-        read = [read_planes(file, band, planes, bad_bits) for band in range(len(chosen))]
+        read = [read_planes(file, k, planes, others, bad_bits) for k in range(len(chosen))]
         return read, layout_of(file, planes), file.notes
 
 

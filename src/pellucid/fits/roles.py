@@ -45,7 +45,7 @@ _ROLE_OF_WORD: dict[str, Role] = {
 }
 _STRENGTH = tuple(WORDS)
 # A name may say that it is a map of something in the same word.
-_ENDINGS = ("MAP", "MAPS", "IMAGE", "IMG", "ARRAY", "PLANE", "DATA")
+_ENDINGS = ("MAP", "MAPS", "IMAGE", "IMG", "IM", "ARRAY", "PLANE", "DATA")
 
 #: Cards whose whole value says it.
 VALUES: dict[str, dict[str, Role]] = {
@@ -70,7 +70,7 @@ VALUES: dict[str, dict[str, Role]] = {
 #: NOIRLab.
 NAMING_CARDS = ("EXTTYPE", "DES_EXT", "IMTYPE", "PRODTYPE", "EXTNAME")
 # What the programs call an HDU that nobody named.
-_NAMELESS = ("", "PRIMARY", "COMPRESSED_IMAGE", "COMPRESSED IMAGE")
+NAMELESS = ("", "PRIMARY", "COMPRESSED_IMAGE", "COMPRESSED IMAGE")
 _BAND_WORD = re.compile(
     r"[UGRIZYVBJHKLMN]|[UGRIZY]2|F\d{3,4}[A-Z]{1,2}\d?|KS|[FN]UV|UV[WM]\d|VIS|W[1-4]|NB\d+|"
     r"I[ABR]\d+|IRAC\d|MIPS\d+|PACS\d+|SPIRE\d+|CH\d|\d+(UM|MICRON)|HA|HALPHA|HB|HBETA|"
@@ -131,7 +131,7 @@ def _shaped(hdu: HDU, role: Role, why: str) -> tuple[Role, str]:
 
 def role_of_name(name: str) -> Role | None:
     """The role that a name's words tell, such as ``DET11.SCI`` or ``VAR_POISSON``; or None."""
-    if name.upper() in _NAMELESS:
+    if name.upper() in NAMELESS:
         return None
     roles = {_ROLE_OF_WORD.get(_stem(word)) for word in words_of(name)}
     if "PSF" in name.upper():
@@ -146,7 +146,7 @@ def words_of(name: str) -> list[str]:
 
 def rest_of_name(name: str) -> tuple[str, ...]:
     """The words that say nothing of a role: a band and its companions have these in common."""
-    if name.upper() in _NAMELESS:
+    if name.upper() in NAMELESS:
         return ()
     return tuple(word for word in words_of(name) if _stem(word) not in _ROLE_OF_WORD)
 

@@ -1,0 +1,129 @@
+"""Masks, weights and errors that a pipeline keeps in files of their own, named beside the image."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import UsageError
+from pellucid.fits.choose import Plane
+from pellucid.fits.file import FitsFile, open_fits
+from pellucid.fits.roles import COMPANIONS, NAMELESS, Role, role_of_name, told_role
+
+#: Words of a file's name that count: stk.r.unconv.mask.fits, legacysurvey-…-invvar-r.fits.fz.
+_LAST_WORDS = 3
+_SUFFIXES = re.compile(r"(\.(fits?|fts|fz|gz|bz2|xz|zip))+$", re.IGNORECASE)
+_PACKED = re.compile(r"\.(gz|bz2|xz|zip)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """A plane that says something of a band: its role, its pixels (band, y, x), its file."""
+
+    plane: Plane
+    values: NDArray[np.generic]
+    file: FitsFile
+
+
+def part_files(
+    paths: Sequence[str | os.PathLike[str]],
+) -> tuple[list[Path], dict[Path, list[Beside]]]:
+    """The files that hold images, and what others hold for each of these.
+
+    A file is no image where its only plane, or else its name, is a mask's, a weight's or an
+    error's. It goes with the image whose name begins most like its own.
+    """
+    given = [Path(path) for path in paths]
+    if len(given) == 1:
+        return given, {}
+    roles = {path: _told_of_file(path) for path in given}
+    images = [path for path in given if roles[path] is None]
+    if not images:
+        return given, {}
+    found: dict[Path, list[Beside]] = {}
+    for path in given:
+        role = roles[path]
+        if role is not None:
+            found.setdefault(_image_of(path, images), []).append(_read(path, *role))
+    return images, found
+
+
+def role_of_file(path: Path) -> tuple[Role, str] | None:
+    """What the last words of a file's name tell that it is, and how it is known; or None."""
+    words = re.findall(r"[A-Z]+", _SUFFIXES.sub("", path.name).upper())
+    if words and words[0] == "FPM":
+        return "mask", "its name is that of SDSS's masks"
+    role = role_of_name(" ".join(words[-_LAST_WORDS:]))
+    return (role, "its file's name") if role in (*COMPANIONS, "psf") else None
+
+
+def _told_of_file(path: Path) -> tuple[Role, str] | None:
+    """What its header, or else its name, tells of a file that is given beside others."""
+    # A packed file would be unpacked twice: its name must do.
+    if not _PACKED.search(path.name):
+        with open_fits(path) as file:
+            planes = [hdu for hdu in file.hdus if hdu.is_plane_or_cube]
+            if len(planes) > 1:
+                return None
+            role, why = told_role(planes[0]) if planes else (None, "")
+            if role in COMPANIONS:
+                return role, why
+            if role == "image" and planes[0].name not in NAMELESS:
+                return None
+    told = role_of_file(path)
+    return told if told and told[0] in COMPANIONS else None
+
+
+def _image_of(path: Path, images: Sequence[Path]) -> Path:
+    likeness = [_likeness(path.name, image.name) for image in images]
+    best = [k for k, length in enumerate(likeness) if length == max(likeness)]
+    if len(best) > 1:
+        names = " or ".join(images[k].name for k in best)
+        raise UsageError(f"{path}: nothing says whether it goes with {names}; leave it out")
+    return images[best[0]]
+
+
+def _likeness(first: str, second: str) -> int:
+    """How many letters two names begin with alike."""
+    unlike = (k for k, (a, b) in enumerate(zip(first, second, strict=False)) if a != b)
+    return next(unlike, min(len(first), len(second)))
+
+
+def _read(path: Path, role: Role, why: str) -> Beside:
+    with open_fits(path) as file:
+        if _is_spans(file):
+            hdu, values = file.hdus[0], _painted(file)
+        else:
+            hdu = next(hdu for hdu in file.hdus if hdu.is_plane_or_cube)
+            values = file.pixels(hdu)
+        plane = Plane(hdu, role, why, "read", label=path.name)
+        return Beside(plane, values.reshape(-1, *values.shape[-2:]), file)
+
+
+def _is_spans(file: FitsFile) -> bool:
+    """Whether it is an fpM file of SDSS: tables of spans of pixels, one for each flag."""
+    return {"NPLANE", "MASKROWS", "MASKCOLS"} <= set(file.hdus[0].header)
+
+
+def _painted(file: FitsFile) -> NDArray[np.int32]:
+    """The flags of an fpM file: bit k where a span of table k + 1 lies.
+
+    A span is a row and its first and last column, three 16-bit integers.
+    https://data.sdss.org/datamodel/files/PHOTO_REDUX/RERUN/RUN/objcs/CAMCOL/fpM.html
+    """
+    header: Any = file.hdus[0].header
+    count, rows, columns = (int(header[k]) for k in ("NPLANE", "MASKROWS", "MASKCOLS"))
+    flags = np.zeros((rows, columns), dtype=np.int32)
+    for k in range(count):
+        table = file.opened[k + 1].data
+        for packed in () if table is None else table["s"]:
+            for row, first, last in np.frombuffer(bytes(packed), ">i2").reshape(-1, 3):
+                flags[row, first : last + 1] |= 1 << k
+    return flags

@@ -1,0 +1,80 @@
+"""Planes, masks and pixels without data, as a person types it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from typed import GOOD, USAGE
+
+FLAGS = np.zeros(GOOD.shape, "i2")
+FLAGS[5, 6], FLAGS[7, 8] = 1, 4
+
+
+def planes():
+    return [
+        fits.ImageHDU(GOOD, name="SCI"),
+        fits.ImageHDU(FLAGS, fits.Header({"MP_BAD": 0, "MP_EDGE": 2}), name="MASK"),
+        fits.ImageHDU(np.ones(GOOD.shape, "f4"), name="AREA"),
+    ]
+
+
+@pytest.fixture
+def exposure(save, sky_header):
+    made = planes()
+    made[0].header.update(sky_header())
+    return save("in.fits", None, *made)
+
+
+def test_what_was_taken_for_what_is_said_and_what_was_not_used_is_kept(
+    exposure, wiener, pellucid, tmp_path, capsys
+):
+    from pellucid.cli import main
+
+    assert main(["restore", str(exposure), *map(str, wiener)]) == 0
+    said = capsys.readouterr().err
+    assert "read 1 SCI as image; 2 MASK as mask; not used, copied as they are: 3 AREA" in said
+    assert "1 of 1760 pixels are not used and stay as they are: 0.06% flagged in 2 MASK" in said
+    with fits.open(tmp_path / "out.fits") as hdus:
+        assert [hdu.name for hdu in hdus] == ["PRIMARY", "SCI", "MASK", "AREA"]
+        assert ["PLCTYPE" in hdu.header for hdu in hdus] == [False, True, False, False]
+        same = hdus["SCI"].data == GOOD
+        assert same[5, 6]
+        assert not same[7, 8]
+        assert np.array_equal(hdus["MASK"].data, FLAGS)
+        assert "not used, copied as they" in " ".join(hdus["SCI"].header["HISTORY"])
+
+
+@pytest.mark.parametrize(("bits", "kept"), [("EDGE", 1), ("1,4", 2), ("all", 2), ("none", 0)])
+def test_bad_bits(exposure, wiener, pellucid, tmp_path, bits, kept):
+    report = json.loads(pellucid("restore", exposure, *wiener, "--bad-bits", bits, "--json"))
+    assert sum("are not used" in note for note in report["notes"]) == (kept > 0)
+    assert (fits.getdata(tmp_path / "out.fits", "SCI") == GOOD).sum() == kept
+
+
+def test_bad_bits_that_are_none(exposure, wiener, refused, save):
+    said = refused(USAGE, "restore", exposure, *wiener, "--bad-bits", "SAT", naming="SAT")
+    assert "its flags are BAD, EDGE" in said
+    alone = save("alone.fits")
+    refused(USAGE, "restore", alone, *wiener, "--bad-bits", "1", naming=alone)
+
+
+@pytest.mark.parametrize("value", [0.0, -9999.0, np.nan, np.inf])
+@pytest.mark.parametrize("method", ["wiener", "richardson-lucy"])
+def test_a_frame_with_a_border_is_restored_as_without_it(
+    save, pellucid, tmp_path, value, method, sky_header
+):
+    """The border is none of the image: what lies inside is the same to the last digit."""
+    y, x = np.mgrid[:64, :64]
+    rng = np.random.default_rng(2)
+    galaxy = (200 * np.exp(-np.hypot(y - 32, x - 32) / 5) + rng.normal(0, 1, y.shape)).astype("f4")
+    bordered = np.full((64, 104), value, "f4")
+    bordered[:, :64] = galaxy
+    words = ["--method", method, "--psf", "1.2"]
+    for name, data in (("alone.fits", galaxy), ("border.fits", bordered)):
+        pellucid("restore", save(name, data), *words, "--output", tmp_path / f"out-{name}")
+    result = fits.getdata(tmp_path / "out-border.fits")
+    assert np.array_equal(result[:, :64], fits.getdata(tmp_path / "out-alone.fits"))
+    assert np.array_equal(result[:, 64:], bordered[:, 64:], equal_nan=True)
