@@ -114,7 +114,7 @@ FILES = {
             packed("MSK", FLAGS, "i4", DES_EXT="MASK", BAND="g"),
             packed("WGT", ONES, DES_EXT="WEIGHT", BAND="g"),
         ],
-        Wanted("header image|mask|weight", "1", "2 3"),
+        Wanted("header image|mask|inverse variance", "1", "2 3"),
     ),
     "DES without DES_EXT": (
         [plane("SCI"), plane("MSK", FLAGS, "i2"), plane("WGT", ONES)],

@@ -63,6 +63,7 @@ VALUES: dict[str, dict[str, Role]] = {
         **dict.fromkeys(("MASKZERO", "MASKONE", "FLAG32BIT", "FLAG16BIT"), "mask"),
     },
     "HDUCLAS2": {"DATA": "image", "ERROR": "error", "QUALITY": "mask"},
+    "DES_EXT": {"WEIGHT": "inverse variance"},
     # GALFIT's blocks
     "OBJECT": {"MODEL": "model", "RESIDUAL MAP": "residual", "RESIDUAL": "residual"},
 }
