@@ -105,6 +105,8 @@ def write_image(
     if isinstance(image, SkyImage):
         return fits.write_image(sky, path, overwrite=overwrite, history=history)
     layers = {"UNCERT": image.uncertainty, "DOUBT": image.doubt}
+    for number, sample in enumerate(() if image.samples is None else image.samples, 1):
+        layers[f"SAMPLE{number}"] = sample
     return fits.write_image(
         sky,
         path,

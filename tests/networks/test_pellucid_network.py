@@ -12,7 +12,6 @@ torch = pytest.importorskip("torch")
 from truths import truth_store  # noqa: E402
 
 from pellucid.data.channels import (  # noqa: E402
-    CHANNELS,
     band_channels,
     channel_count,
     pixel_weights,
@@ -54,9 +53,6 @@ def test_each_band_is_told_of_itself_and_of_all():
     assert planes[0] == (0, 3, 4, 5, 12, 15, 16)
     assert planes[2] == (2, 9, 10, 11, 14, 15, 16)
     assert band_channels(inputs, 1) == [tuple(range(7))]
-    assert {name: (own, shared) for name, (own, shared, _) in CHANNELS.items()} == {
-        "image": (1, 0), "fwhm": (0, 1), "wiener": (3, 0), "weight": (1, 0), "guide": (0, 1),
-    }  # fmt: skip
 
 
 def test_a_pixel_weighs_what_its_noise_says_and_nothing_without_data():

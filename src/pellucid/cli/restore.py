@@ -41,6 +41,10 @@ def restore(
     bands: options.Bands = None,
     hdu: options.Hdu = None,
     bad_bits: options.BadBits = None,
+    samples: Annotated[
+        int,
+        typer.Option("--samples", min=0, help="How many skies that explain the image to draw."),
+    ] = 0,
     engine: Annotated[
         Literal["onnx", "openvino", "torch"],
         typer.Option("--engine", help="What runs the network."),
@@ -60,7 +64,7 @@ def restore(
     names = options.band_names(bands)
     choice = options.hdu_choice(hdu)
     image = read_image(*inputs, hdu=choice, bands=names, pixel_scale=pixel_scale, bad_bits=bad_bits)
-    restorer = load_restorer(model, method, engine, precision)
+    restorer = load_restorer(model, method, engine, precision, samples)
     with options.naming(inputs[0]):
         stated = [
             options.psf_choice(text, image, option)

@@ -22,6 +22,8 @@ from pellucid.stretch import Stretch, to_network
 IMAGE = ("image",)
 #: Of the Wiener filters: how much of the noise they are told of.
 STRENGTHS = (0.1, 1.0, 10.0)
+#: Planes of random numbers a band, from which a sampler draws.
+DICE = 2
 #: No pixel is worth more than this beside one of the sky.
 HEAVIEST = 3.0
 
@@ -45,6 +47,8 @@ class Known:
     weight
         How much each pixel is worth beside one of the sky, of `pixel_weights`; None where all are
         worth the same.
+    seed
+        Of what a sampler draws.
     """
 
     value: NDArray[np.float32]
@@ -53,6 +57,7 @@ class Known:
     blur: PSF | None
     stretch: Stretch
     weight: NDArray[np.float32] | None = None
+    seed: int = 0
 
     @cached_property
     def banks(self) -> NDArray[np.float32]:
@@ -168,6 +173,13 @@ def _weight(known: Known) -> NDArray[np.float32]:
     return known.weight
 
 
+def _dice(known: Known) -> NDArray[np.float32]:
+    """Random numbers of standard deviation 1, other ones in each band."""
+    bands, height, width = known.value.shape
+    rng = np.random.default_rng(known.seed)
+    return rng.standard_normal((DICE * bands, height, width), dtype=np.float32)
+
+
 def _guide(known: Known) -> NDArray[np.float32]:
     """The mean of all bands, each in the units of its noise and deconvolved, one plane."""
     middle = known.banks[:, STRENGTHS.index(1.0)]
@@ -182,4 +194,5 @@ CHANNELS = {
     "wiener": Channel(len(STRENGTHS), 0, _wiener),
     "weight": Channel(1, 0, _weight),
     "guide": Channel(0, 1, _guide),
+    "dice": Channel(DICE, 0, _dice),
 }

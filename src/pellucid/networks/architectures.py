@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import nn
 
-from pellucid.networks import galaxygan, pellucid, seeinggan
+from pellucid.networks import galaxygan, pellucid, sampler, seeinggan
 
 
 class NetworkConfig(Protocol):
@@ -33,5 +33,6 @@ class Architecture(NamedTuple):
 ARCHITECTURES = {
     "galaxygan": Architecture(galaxygan.GalaxyGANConfig, galaxygan.Generator),
     "pellucid": Architecture(pellucid.PellucidConfig, pellucid.Generator),
+    "pellucid-sampler": Architecture(sampler.SamplerConfig, sampler.Generator),
     "seeinggan": Architecture(seeinggan.SeeingGANConfig, seeinggan.Generator),
 }

@@ -8,6 +8,7 @@ off it may be.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -69,36 +70,32 @@ class PellucidConfig:
         return [round(self.width * factor / 8) * 8 for factor in grown[: self.levels]]
 
 
-class Generator(nn.Module):
-    """From a band's channels, shape (image, channel, y, x), to the restored band and its spread.
-
-    Both are in the network's range; with the spread the result is (image, 2, y, x).
+class UNet(nn.Module):
+    """From so many channels to so many planes, a level a halving of the pixels.
 
     The last channel is constant over an image (ln FWHM of the blur): it modulates every block
     (FiLM; Perez et al. 2018, arXiv:1709.07871). There is no norm and no statistic over the image,
     so that tiles with a halo of the receptive field are exact.
     """
 
-    def __init__(self, config: PellucidConfig) -> None:
+    def __init__(self, channels: int, planes: int, filters: Sequence[int], blocks: int) -> None:
         super().__init__()
-        filters = config.filters()
-        channels = channel_count(config.inputs, config.bands)
         self.first = nn.Conv2d(FOLD**2 * channels, filters[0], 3, padding=1)
         self.told = nn.Sequential(nn.Linear(1, 64), nn.SiLU())
-        self.inward = nn.ModuleList(_Level(width, config.blocks) for width in filters)
+        self.inward = nn.ModuleList(_Level(width, blocks) for width in filters)
         self.down = nn.ModuleList(
             nn.Conv2d(finer, coarser, 2, stride=2) for finer, coarser in itertools.pairwise(filters)
         )
         self.up = nn.ModuleList(
             nn.Conv2d(coarser, 4 * finer, 1) for finer, coarser in itertools.pairwise(filters)
         )
-        self.outward = nn.ModuleList(_Level(width, config.blocks) for width in filters[:-1])
-        planes = config.bands * (2 if config.spread else 1)
+        self.outward = nn.ModuleList(_Level(width, blocks) for width in filters[:-1])
         self.last = nn.Conv2d(filters[0], FOLD**2 * planes, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
 
-    def forward(self, channels: Tensor) -> Tensor:
+    def drawn(self, channels: Tensor) -> Tensor:
+        """Shape (image, channel, y, x) to (image, plane, y, x)."""
         told = self.told(channels[:, -1:, 0, 0] - 1.2)
         features = self.first(nn.functional.pixel_unshuffle(channels, FOLD))
         skips = []
@@ -110,7 +107,22 @@ class Generator(nn.Module):
         for level, up in zip(self.outward[::-1], self.up[::-1], strict=True):
             features = nn.functional.pixel_shuffle(up(features), 2) + skips.pop()
             features = level(features, told)
-        drawn = nn.functional.pixel_shuffle(self.last(features), FOLD)
+        return nn.functional.pixel_shuffle(self.last(features), FOLD)
+
+
+class Generator(UNet):
+    """From a band's channels, shape (image, channel, y, x), to the restored band and its spread.
+
+    Both are in the network's range; with the spread the result is (image, 2, y, x).
+    """
+
+    def __init__(self, config: PellucidConfig) -> None:
+        channels = channel_count(config.inputs, config.bands)
+        planes = config.bands * (2 if config.spread else 1)
+        super().__init__(channels, planes, config.filters(), config.blocks)
+
+    def forward(self, channels: Tensor) -> Tensor:
+        drawn = self.drawn(channels)
         restored = channels[:, 2:3] + drawn[:, :1]
         if drawn.shape[1] == 1:
             return restored

@@ -46,6 +46,8 @@ class NeuralRestorer:
         What runs the network, for the record.
     reference
         The network in single precision, which a faster one is checked against once an image.
+    seed
+        Of what a sampler draws.
     """
 
     card: Card
@@ -53,6 +55,7 @@ class NeuralRestorer:
     sha256: str
     engine: str = "onnx fp32"
     reference: Network | None = None
+    seed: int = 0
 
     @property
     def name(self) -> str:
@@ -129,8 +132,9 @@ class NeuralRestorer:
                 f"{bright} pixels are brighter than any in training; their excess was left as it is"
             )
         inputs = network_inputs(self.card.network)
-        channels = input_channels(inputs, Known(value, taken, sky, blur, stretch, weight))
-        del value, taken
+        known = Known(value, taken, sky, blur, stretch, weight, self.seed)
+        channels = input_channels(inputs, known)
+        del value, taken, known
         network = self._checked(channels, stretch, sky, notes)
         found = self._mapped(network, channels)
         del channels

@@ -15,7 +15,11 @@ from pellucid.restoration.classical import ClassicalRestorer
 from pellucid.restoration.engine import Engine, Network, Precision, load_network
 from pellucid.restoration.neural import NeuralRestorer
 from pellucid.restoration.result import Restoration, Restorer
+from pellucid.restoration.samples import SamplingRestorer
 from pellucid.sky import PSF, SkyImage
+
+#: Draws samples of what pellucid's own model gives the mean of.
+SAMPLER = "pellucid-sampler"
 
 
 def load_restorer(
@@ -23,10 +27,21 @@ def load_restorer(
     method: str | None = None,
     engine: Engine = "onnx",
     precision: Precision = "fp32",
+    samples: int = 0,
 ) -> Restorer:
     """A restorer by the name of a shipped model, a bundle's path, or a classical method.
 
     Without any of them it takes, for each image, the shipped model that fits.
+
+    Parameters
+    ----------
+    model, method
+        One of them, or neither.
+    engine, precision
+        What runs a network, and how.
+    samples
+        How many skies that explain the image are drawn beside its mean; pellucid's own model has
+        them.
 
     Raises
     ------
@@ -40,7 +55,15 @@ def load_restorer(
             raise UsageError(f"--model {model} and --method {method}: name one of them")
         if method not in METHODS:
             raise UsageError(f"no method is called {method!r}; there are {', '.join(METHODS)}")
+        if samples:
+            raise UsageError(
+                f"--samples {samples}: a method has one answer; pellucid's model draws"
+            )
         return ClassicalRestorer(method)
+    if samples:
+        drawn = load_restorer(SAMPLER, None, engine, precision)
+        assert isinstance(drawn, BandwiseRestorer)
+        return SamplingRestorer(load_restorer(model, None, engine, precision), drawn, samples)
     if model is None:
         return FittingRestorer(engine, precision)
     bundle = open_bundle(model)

@@ -26,6 +26,9 @@ class Restoration:
         Standard deviation of each pixel in the image's unit, or None where the restorer has none.
     doubt
         From 0 (sure) to 1 for each pixel, or None where the restorer has none.
+    samples
+        Skies that all explain the image, shape (sample, band, y, x), or None where none were
+        drawn.
     provenance
         What made it: method or model, checksum, PSF, version; ``notes`` lists what to know.
     """
@@ -34,6 +37,7 @@ class Restoration:
     uncertainty: NDArray[np.float32] | None = None
     doubt: NDArray[np.float32] | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    samples: NDArray[np.float32] | None = None
 
 
 class Restorer(Protocol):

@@ -11,6 +11,7 @@ from pellucid.settings import read_named, shipped_files
 from pellucid.training.galaxygan import GalaxyGANRecipe
 from pellucid.training.pellucid import PellucidRecipe
 from pellucid.training.recipe import Recipe
+from pellucid.training.sampler import SamplerRecipe
 from pellucid.training.seeinggan import SeeingGANRecipe
 
 
@@ -24,7 +25,8 @@ ANY_RECIPE = TypeAdapter(
     Annotated[
         Annotated[GalaxyGANRecipe, Tag("galaxygan")]
         | Annotated[SeeingGANRecipe, Tag("seeinggan")]
-        | Annotated[PellucidRecipe, Tag("pellucid")],
+        | Annotated[PellucidRecipe, Tag("pellucid")]
+        | Annotated[SamplerRecipe, Tag("pellucid-sampler")],
         Discriminator(model),
     ]
 )
