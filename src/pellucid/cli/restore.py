@@ -75,7 +75,7 @@ def restore(
     if png is not None:
         write_png(result.image, png, overwrite)
     notes = [*image.notes, *result.provenance["notes"]]
-    options.say_notes(notes)
+    options.say_notes([*notes, *filter(None, [result.provenance.get("change")])])
     report = {
         "output": str(output),
         **result.provenance,

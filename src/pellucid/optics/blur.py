@@ -21,6 +21,8 @@ from pellucid.sky.psf import PSF, gaussian_psf, pick_bands
 SCALE_TOLERANCE = 0.05
 #: FWHM in pixels of the sharpest target that a pixel grid holds without aliasing.
 SHARPEST = 1.5
+#: FWHM of the broadest Gaussian, in sides of the image.
+WIDEST = 0.75
 #: Of the psf's peak: what blur ⊛ target may miss of it. Stamps with rings below zero miss a tenth.
 MISMATCH = 0.25
 #: Of `blur_between`, and the least light of a pixel there.
@@ -181,6 +183,12 @@ def _kernel(image: SkyImage, given: PSF | float | None) -> PSF | None:
         return given
     if image.pixel_scale is None:
         raise InputError("the image has no pixel scale; --pixel-scale states it")
+    width, side = float(given) / image.pixel_scale, min(image.shape[1:])
+    if width > WIDEST * side:
+        raise InputError(
+            f'a FWHM of {given:g}" is {width:.0f} pixels wide, the image {side}: nothing of it can '
+            "be undone; state the FWHM of a star in arcsec"
+        )
     return gaussian_psf(float(given), image.pixel_scale)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pellucid.data.channels import band_channels, network_inputs, pixel_weights
 from pellucid.errors import InputError
 from pellucid.optics.inpaint import whole
+from pellucid.restoration.change import with_change
 from pellucid.restoration.doubt import doubt_of
 from pellucid.restoration.engine import Network
 from pellucid.restoration.grid import brought_back, work_of
@@ -89,7 +90,7 @@ class BandwiseRestorer(NeuralRestorer):
         }
         if work.target is not None:
             provenance["target_fwhm"] = round(work.target.fwhm, 4)
-        return Restoration(result, deviation, doubt, provenance)
+        return with_change(image, Restoration(result, deviation, doubt, provenance))
 
     def _mapped(self, network: Network, channels: NDArray[np.float32]) -> NDArray[np.float32]:
         return map_windows(network, channels, CORE, self.card.reach, self.card.multiple)

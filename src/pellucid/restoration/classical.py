@@ -10,6 +10,7 @@ from pellucid.deconvolution import METHODS
 from pellucid.errors import InputError
 from pellucid.optics import blur_of, unknown_unit
 from pellucid.optics.inpaint import filled
+from pellucid.restoration.change import change_notes, with_change
 from pellucid.restoration.result import Restoration, with_restored
 from pellucid.sky import PSF, SkyImage
 
@@ -55,14 +56,13 @@ class ClassicalRestorer:
         restored = np.zeros_like(flux)
         stamps = kernel.for_bands(len(flux))
         restored[window] = METHODS[self.method](flux[window], stamps, self.constant)
-        return Restoration(
-            with_restored(image, restored),
-            provenance={
-                "method": self.method,
-                "psf_fwhm": round(kernel.fwhm, 4),
-                "notes": list(kernel.notes),
-            },
-        )
+        result, fwhm = with_restored(image, restored), kernel.fwhm
+        provenance = {
+            "method": self.method,
+            "psf_fwhm": round(fwhm, 4),
+            "notes": [*kernel.notes, *change_notes(image, result, fwhm)],
+        }
+        return with_change(image, Restoration(result, provenance=provenance))
 
 
 def _data_window(image: SkyImage) -> tuple[slice, slice]:

@@ -13,6 +13,7 @@ from pellucid.networks.bundle import Card
 from pellucid.optics import blur_of, regrid, resample, resampled_psf, scaling
 from pellucid.optics.blur import SCALE_TOLERANCE
 from pellucid.optics.inpaint import filled, whole
+from pellucid.restoration.change import with_change
 from pellucid.restoration.engine import Network
 from pellucid.restoration.order import in_order
 from pellucid.restoration.result import Restoration, with_restored
@@ -97,7 +98,7 @@ class NeuralRestorer:
             result = with_restored(image, bands)
         else:
             result = _brought_back(bands, image, complete, self.card, notes)
-        return Restoration(result, provenance=provenance)
+        return with_change(image, Restoration(result, provenance=provenance))
 
     def _restore(
         self,

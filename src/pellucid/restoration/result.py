@@ -30,7 +30,8 @@ class Restoration:
         Skies that all explain the image, shape (sample, band, y, x), or None where none were
         drawn.
     provenance
-        What made it: method or model, checksum, PSF, version; ``notes`` lists what to know.
+        What made it: method or model, checksum, PSF, version; ``change`` says what became of
+        noise and resolution, ``notes`` lists what to know.
     """
 
     image: SkyImage
@@ -104,4 +105,5 @@ def restoration_history(restoration: Restoration) -> list[str]:
         lines.append(f"target fwhm {facts['target_fwhm']} arcsec")
     if restoration.image.variance is not None:
         lines.append("the variance is the input's, not the restoration's")
+    lines += [facts["change"]] if "change" in facts else []
     return lines + [f"note: {note}" for note in facts.get("notes", [])]

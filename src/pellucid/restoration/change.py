@@ -1,0 +1,161 @@
+"""What a restoration changed: the noise of the sky, the width of sources; and what is amiss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.restoration.result import Restoration
+from pellucid.sky import SkyImage, robust_background
+
+#: Bright sources that are looked at, their least height in σ, and half a side of what is one.
+SOURCES, BRIGHT, REACH = 8, 20.0, 24
+#: Pixels that the noise is measured on, at most.
+SAMPLE = 2**18
+#: The noise may rise by this factor, and a ring be so deep in σ, before it is said.
+LOUD, DEEP = 2.0, 15.0
+#: Of the PSF's FWHM: no source is narrower, but for what pixels and noise make of it.
+NARROWEST = 0.8
+
+
+@dataclass(frozen=True)
+class Change:
+    """One band before and after.
+
+    Parameters
+    ----------
+    noise
+        Of the sky after, over that before.
+    widths
+        FWHM in pixels of the sharpest of the bright sources, before and after; None without one.
+    brightest, deepest
+        Height of the brightest pixel before, and depth of the lowest after, where it is lower than
+        any before, above and below the sky in σ of the noise before.
+    """
+
+    noise: float
+    widths: tuple[float, float] | None
+    brightest: float
+    deepest: float
+
+
+def with_change(image: SkyImage, restoration: Restoration) -> Restoration:
+    """The restoration with a sentence in its provenance (``change``) on what became of the image.
+
+    That is not said of an image in other pixels than those it had.
+    """
+    if restoration.image.shape != image.shape:
+        return restoration
+    sentence = _sentence(_changes(image, restoration.image), image.pixel_scale)
+    return replace(restoration, provenance={**restoration.provenance, "change": sentence})
+
+
+def change_notes(image: SkyImage, restored: SkyImage, fwhm: float) -> list[str]:
+    """What is amiss with a deconvolution by a PSF of this FWHM, arcsec."""
+    changes = _changes(image, restored)
+    scale = image.pixel_scale or 1.0
+    notes = []
+    narrow = [change.widths[0] * scale for change in changes if change.widths]
+    if narrow and min(narrow) < NARROWEST * fwhm:
+        notes.append(
+            f'the PSF of {fwhm:.2f}" is broader than sources of the image ({min(narrow):.2f}"): '
+            "what it cannot have let through was taken for noise; state a narrower one"
+        )
+    deepest = max(change.deepest for change in changes)
+    if deepest > DEEP:
+        notes.append(
+            f"dark rings of up to {deepest:.0f} sigma lie around bright sources: the PSF is "
+            "broader than theirs, or has other wings"
+        )
+    loudest = max(changes, key=lambda change: change.noise)
+    if loudest.noise > LOUD:
+        notes.append(
+            f"the noise of the sky rose {loudest.noise:.1f}-fold: a source of "
+            f"{loudest.brightest:.0f} sigma decides how far the method goes; mask it, or cut it out"
+        )
+    return notes
+
+
+def _sentence(changes: list[Change], pixel_scale: float | None) -> str:
+    noise = float(np.median([change.noise for change in changes]))
+    text = f"the noise of the sky is {noise:.2g} times what it was"
+    pairs = [change.widths for change in changes if change.widths]
+    if not pairs:
+        return f"{text}; no source is bright enough to tell the resolution"
+    before, after = np.median(pairs, axis=0) * (pixel_scale or 1.0)
+    unit = '"' if pixel_scale else " pixels"
+    sharper = f"the FWHM of the sharpest bright source {after:.2f}{unit} where it was {before:.2f}"
+    return f"{text}, and {sharper}"
+
+
+def _changes(image: SkyImage, restored: SkyImage) -> list[Change]:
+    holes = image.holes
+    return [
+        _change(*(np.where(bad, np.float32(np.nan), plane) for plane in planes))
+        for bad, *planes in zip(holes, image.flux, restored.flux, strict=True)
+        if not bad.all()
+    ]
+
+
+def _change(before: NDArray[np.float32], after: NDArray[np.float32]) -> Change:
+    step = max(1, int(np.sqrt(before.size / SAMPLE)))
+    skies = [robust_background(plane[None, ::step, ::step]) for plane in (before, after)]
+    sigma = skies[0].sigma
+    if not sigma > 0:
+        return Change(1.0, None, 0.0, 0.0)
+    levels = [float(sky.sky[0]) for sky in skies]
+    brightest = (float(np.nanmax(before)) - levels[0]) / sigma
+    depths = [
+        (level - float(np.nanmin(plane))) / sigma
+        for level, plane in zip(levels, (before, after), strict=True)
+    ]
+    deepest = depths[1] if depths[1] > 2.0 * depths[0] else 0.0
+    return Change(skies[1].sigma / sigma, _widths(before, after, levels, sigma), brightest, deepest)
+
+
+def _widths(
+    before: NDArray[np.float32], after: NDArray[np.float32], levels: list[float], sigma: float
+) -> tuple[float, float] | None:
+    """FWHM before and after of the sharpest source but one, which may be a cosmic ray."""
+    left = np.nan_to_num(before, nan=-np.inf, copy=True)
+    found = []
+    for _ in range(SOURCES):
+        y, x = (int(place) for place in np.unravel_index(int(left.argmax()), left.shape))
+        if not left[y, x] > levels[0] + BRIGHT * sigma:
+            break
+        window = np.s_[max(y - REACH, 0) : y + REACH + 1, max(x - REACH, 0) : x + REACH + 1]
+        left[window] = -np.inf
+        here = min(y, REACH), min(x, REACH)
+        widths = [
+            _fwhm(plane[window], here, level)
+            for plane, level in zip((before, after), levels, strict=True)
+        ]
+        if np.isfinite(widths).all():
+            found.append((widths[0], widths[1]))
+    found.sort()
+    return found[min(1, len(found) - 1)] if found else None
+
+
+def _fwhm(plane: NDArray[np.float32], peak: tuple[int, int], level: float) -> float:
+    """Of the source near a place: geometric mean of its widths at half height along both axes."""
+    y, x = peak
+    near = plane[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3]
+    if not np.isfinite(near).all():
+        return np.nan
+    row, column = np.unravel_index(int(near.argmax()), near.shape)
+    y, x = max(y - 2, 0) + row, max(x - 2, 0) + column
+    half = level + 0.5 * (float(plane[y, x]) - level)
+    arms = plane[y, x:], plane[y, x::-1], plane[y:, x], plane[y::-1, x]
+    right, left, up, down = (_reach(arm, half) for arm in arms)
+    return float(np.sqrt((right + left) * (up + down)))
+
+
+def _reach(arm: NDArray[np.float32], half: float) -> float:
+    """Pixels from the first value to where it falls to half."""
+    below = np.flatnonzero(~(arm > half))
+    if not below.size:
+        return np.nan
+    k = int(below[0])
+    return k - 1 + float((arm[k - 1] - half) / (arm[k - 1] - arm[k])) if k else 0.0
