@@ -285,7 +285,7 @@ def test_classical_methods_need_the_psf(method):
     restorer, image = ClassicalRestorer(method), noisy(40, 44)
     with pytest.raises(InputError, match="needs the PSF: --psf"):
         restorer(image)
-    (note,) = restorer(image, psf=gaussian_psf(1.5, 0.2)).provenance["notes"]
+    note, *_ = restorer(image, psf=gaussian_psf(1.5, 0.2)).provenance["notes"]
     assert "the PSF was brought from pixels of 0.2" in note
     with pytest.raises(InputError, match="no pixel scale"):
         restorer(replace(image, pixel_scale=None), psf=1.5)
