@@ -88,7 +88,9 @@ def test_a_model_is_chosen_by_what_the_image_is(galaxy):
         with pytest.raises(InputError, match="--psf FWHM_ARCSEC or"):
             fitting_model(stranger, False)
     result = pellucid.load_restorer()(galaxy)
-    assert result.provenance["notes"][0].startswith("model galaxygan-sdss was taken: SDSS's bands")
+    assert result.provenance["notes"][0].startswith(
+        "model galaxygan-sdss was taken: pixels as SDSS's"
+    )
 
 
 # --- without torch ---------------------------------------------------------------------------

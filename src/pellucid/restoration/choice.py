@@ -5,7 +5,6 @@ from __future__ import annotations
 from pellucid.errors import InputError
 from pellucid.networks.bundle import shipped
 from pellucid.sky import SkyImage
-from pellucid.sky.image import in_sdss_nanomaggies
 
 #: Takes any image whose blur is known.
 ANY = "pellucid"
@@ -35,8 +34,8 @@ def fitting_model(image: SkyImage, blur_known: bool) -> tuple[str, str]:
         return ANY, "it is told what a star looks like"
     bands = {band.lower().removeprefix("sdss_").removeprefix("sdss ") for band in image.bands}
     gri = bands == {"g", "r", "i"} or len(bands) == 1
-    if _near(image, SDSS_SCALE) and in_sdss_nanomaggies(image) and gri:
-        return SDSS_MODEL, "SDSS's bands, pixels and unit, and no psf is known"
+    if _near(image, SDSS_SCALE) and gri:
+        return SDSS_MODEL, "pixels as SDSS's, and no psf is known"
     if _near(image, HSC_SCALE) and len(bands) == 1 and bands <= {"i", "i2", "hsc_i", "hsc-i"}:
         return HSC_MODEL, "HSC's i band and pixels, and no psf is known"
     raise InputError(
