@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Inputs = Annotated[
     list[Path],
-    typer.Argument(help="FITS (one file a band, a cube or extensions) or one PNG/JPEG composite."),
+    typer.Argument(help="FITS, TIFF, XISF (one file a band, a cube …) or one PNG/JPEG composite."),
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
@@ -81,7 +81,9 @@ def check_outputs(outputs: list[Path | None], inputs: list[Path], overwrite: boo
 def check_pictures(output: Path, png: Path | None) -> None:
     """Refuse a picture whose name is of no kind that is written."""
     from pellucid.display import check_picture_name, is_composite
+    from pellucid.fits import check_written_name
 
+    check_written_name(output)
     for path in (output, png):
         if path is not None and (path == png or is_composite(path)):
             check_picture_name(path)

@@ -16,7 +16,13 @@ from pellucid.optics import Degradation, block_mean
 from pellucid.sky.image import SkyImage
 from pellucid.stretch import GalaxyGANStretch
 
-FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz")
+FITS_SUFFIXES = tuple(
+    kind + packed
+    for kind in (".fits", ".fit", ".fts")
+    for packed in ("", ".gz", ".bz2", ".xz", ".fz")
+)
+#: Of what becomes FITS on reading, too.
+IMAGE_SUFFIXES = (*FITS_SUFFIXES, ".tif", ".tiff", ".xisf")
 
 
 @dataclass(frozen=True)
@@ -176,9 +182,9 @@ def _in_band_order(files: Sequence[Path], bands: Sequence[str] | None) -> list[P
 def _stem(path: Path) -> str:
     """A file's name without the suffix that tells its format."""
     name = path.name.lower()
-    suffix = next(s for s in (*FITS_SUFFIXES, *COMPOSITE_SUFFIXES) if name.endswith(s))
+    suffix = next(s for s in (*IMAGE_SUFFIXES, *COMPOSITE_SUFFIXES) if name.endswith(s))
     return path.name[: -len(suffix)]
 
 
 def _is_fits(path: Path) -> bool:
-    return path.name.lower().endswith(FITS_SUFFIXES)
+    return path.name.lower().endswith(IMAGE_SUFFIXES)

@@ -6,6 +6,7 @@ from pellucid.fits.checksum import check_sums
 from pellucid.fits.choose import Plane, chosen_hdus, file_roles
 from pellucid.fits.coordinates import rescaled, scale_card
 from pellucid.fits.file import FitsFile, open_fits
+from pellucid.fits.foreign import check_written_name
 from pellucid.fits.read import largest_shift, read_image
 from pellucid.fits.write import Card, write_image
 from pellucid.fits.write_psf import write_psf
@@ -17,6 +18,7 @@ __all__ = [
     "band_names_of",
     "card_value",
     "check_sums",
+    "check_written_name",
     "chosen_hdus",
     "file_roles",
     "largest_shift",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import tempfile
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError, TemporaryError, one_line, refusal
 from pellucid.fits.cards import card_value, quiet, with_inherited, without_wcs
 from pellucid.fits.coordinates import celestial_wcs, is_celestial
+from pellucid.fits.foreign import converted
 from pellucid.fits.hdu import HDU, describe, printable
 from pellucid.fits.packed import check_size, packing_of, unpack
 
@@ -118,12 +120,12 @@ class FitsFile:
 
 @contextmanager
 def open_fits(path: str | os.PathLike[str]) -> Iterator[FitsFile]:
-    """Open a FITS file, plain or compressed, without reading its data."""
+    """Open a FITS file, plain or compressed, without reading its data; TIFF and XISF as such."""
     from astropy.io import fits
 
     path = Path(path)
     with ExitStack() as stack:
-        stream = _unpacked(path, stack)
+        stream, notes = _unpacked(path, stack)
         hdus: list[HDU] = []
         try:
             with quiet():
@@ -143,17 +145,19 @@ def open_fits(path: str | os.PathLike[str]) -> Iterator[FitsFile]:
             promise = f"HDU {last.number} promises {last.size} bytes of data, the file has {held}"
             raise refusal(path, f"truncated: {promise}", "fetch it again")
         file = FitsFile(path, stream, opened, tuple(hdus))
+        for note in notes:
+            file.note(note)
         for hdu in hdus:
             if hdu.mended:
                 file.note(f"the header of HDU {hdu} holds what FITS forbids; it was mended")
         yield file
 
 
-def _unpacked(path: Path, stack: ExitStack) -> IO[bytes]:
-    """The bytes of a file that may be FITS."""
+def _unpacked(path: Path, stack: ExitStack) -> tuple[IO[bytes], list[str]]:
+    """The bytes of a file that is FITS, or becomes it, and what was guessed for that."""
     try:
         plain = stack.enter_context(path.open("rb"))
-        start = plain.read(9)
+        start = plain.read(32)
     except FileNotFoundError:
         raise refusal(path, "not found", "check the path") from None
     except OSError as error:
@@ -168,8 +172,10 @@ def _unpacked(path: Path, stack: ExitStack) -> IO[bytes]:
         stack.callback(stream.close)
         unpack(path, packing, plain, stream)
         stream.seek(0)
-        start = stream.read(9)
-    if start != b"SIMPLE  =":
-        raise refusal(path, "is not a FITS file", "FITS starts with SIMPLE = T")
+        start = stream.read(32)
+    notes: list[str] = []
+    if not start.startswith(b"SIMPLE  ="):
+        content, notes = converted(path, start)
+        stream = io.BytesIO(content)
     stream.seek(0)
-    return stream
+    return stream, notes

@@ -114,7 +114,9 @@ def _band_name(headers: Sequence[Header], extension: str, path: Path, alone: boo
     named = next(filter(None, cards), "") or "_".join(rest_of_name(extension))
     if named or not alone:
         return named or None
-    stem = re.sub(r"(\.(fits?|fts|fz|gz|bz2|xz|zip))+$", "", path.name, flags=re.IGNORECASE)
+    stem = re.sub(
+        r"(\.(fits?|fts|fz|gz|bz2|xz|zip|tiff?|xisf))+$", "", path.name, flags=re.IGNORECASE
+    )
     match = _BAND_IN_NAME.search(stem)
     return match[1] if match else None
 

@@ -24,6 +24,7 @@ from pellucid.fits.cards import (
     without_wcs,
 )
 from pellucid.fits.coordinates import scale_card
+from pellucid.fits.foreign import check_written_name
 from pellucid.fits.hdu import BLOCK
 from pellucid.fits.layout import Layout, Part
 from pellucid.fits.nonlinear import asinh_form
@@ -79,6 +80,7 @@ def write_image(
         if data.shape not in (image.shape, image.shape[1:]):
             raise InputError(f"layer {name} has shape {data.shape}, the image has {image.shape}")
     target = Path(path)
+    check_written_name(target)
     layout = image.layout
     if not isinstance(layout, Layout) or layout.shape != image.shape:
         layout = _plain_layout(image)

@@ -138,14 +138,14 @@ def _patches(zero: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(binary_dilation(middles, block), dtype=bool) & zero
 
 
-# Windows are read again and again, and gzip cannot be read from the middle.
+# Windows are read again and again, and packed ones cannot be read from the middle.
 _unpacked_files: dict[tuple[str, int, int], Path] = {}
 
 
 def _unpacked(file: FitsFile) -> Path | None:
-    """A temporary copy of a gzipped file, gone when the program ends; None for a plain one."""
+    """A temporary copy of a packed file, gone when the program ends; None for a plain one."""
     with file.path.open("rb") as packed:
-        if packed.read(2) != b"\x1f\x8b":
+        if packed.read(9) == b"SIMPLE  =":
             return None
     state = file.path.stat()
     key = (str(file.path.resolve()), state.st_mtime_ns, state.st_size)
