@@ -9,18 +9,21 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from scipy.ndimage import zoom  # noqa: E402
 from truths import truth_store  # noqa: E402
 
 from pellucid.data.channels import (  # noqa: E402
+    Known,
     band_channels,
     channel_count,
+    input_channels,
     pixel_weights,
 )
 from pellucid.data.scenes import ScenePairs, SceneRecipe  # noqa: E402
 from pellucid.data.splits import Split  # noqa: E402
 from pellucid.networks.pellucid import Generator, PellucidConfig  # noqa: E402
 from pellucid.restoration import load_restorer  # noqa: E402
-from pellucid.sky import SkyImage  # noqa: E402
+from pellucid.sky import Background, SkyImage  # noqa: E402
 from pellucid.stretch import NoiseStretch  # noqa: E402
 from pellucid.studies.pellucid.preset import read_preset  # noqa: E402
 from pellucid.training.pellucid import flux_loss, spread_loss  # noqa: E402
@@ -47,12 +50,12 @@ def bundle(store, tmp_path_factory):
 
 def test_each_band_is_told_of_itself_and_of_all():
     inputs = PellucidConfig().inputs
-    assert channel_count(inputs, 1) == 7
-    assert channel_count(inputs, 3) == 17
+    assert channel_count(inputs, 1) == 10
+    assert channel_count(inputs, 3) == 26
     planes = band_channels(inputs, 3)
-    assert planes[0] == (0, 3, 4, 5, 12, 15, 16)
-    assert planes[2] == (2, 9, 10, 11, 14, 15, 16)
-    assert band_channels(inputs, 1) == [tuple(range(7))]
+    assert planes[0] == (0, 3, 4, 5, 12, 15, 16, 17, 18, 25)
+    assert planes[2] == (2, 9, 10, 11, 14, 15, 22, 23, 24, 25)
+    assert band_channels(inputs, 1) == [tuple(range(10))]
 
 
 def test_a_pixel_weighs_what_its_noise_says_and_nothing_without_data():
@@ -69,8 +72,29 @@ def test_a_pixel_weighs_what_its_noise_says_and_nothing_without_data():
     np.testing.assert_array_equal(pixel_weights(SkyImage(np.ones((2, 3, 3)))), 1.0)
 
 
+def test_the_grain_of_noise_is_measured_beneath_a_galaxy():
+    """White noise is 1 on every side; an enlarged image's is smooth on the smallest alone."""
+    rng = np.random.default_rng(4)
+    y, x = np.indices((128, 128)) - 64.0
+    light = 80.0 * np.exp(-np.hypot(y, x) / 12.0)
+    white = rng.standard_normal((128, 128))
+    wide = zoom(white[:64, :64], 2, order=3, mode="mirror", grid_mode=True)
+    ratios = []
+    for noise in (white, wide):
+        flux = (light + noise).astype(np.float32)[None]
+        sky = Background(np.zeros(1, dtype=np.float32), 1.0)
+        known = Known(flux, flux, sky, None, NoiseStretch())
+        planes = input_channels(("grain",), known)
+        assert (planes == planes[:, :1, :1]).all()
+        ratios.append(np.exp(planes[:, 0, 0]))
+    np.testing.assert_allclose(ratios[0], 1.0, atol=0.12)
+    assert ratios[1][0] < 0.35
+    assert 0.6 < ratios[1][1] < ratios[1][2]
+    assert 1.3 < ratios[1][2] < 2.0
+
+
 def test_untrained_it_gives_the_middle_wiener_result():
-    channels = torch.randn(2, 7, 32, 32)
+    channels = torch.randn(2, 10, 32, 32)
     drawn = Generator(PellucidConfig(**TINY))(channels)
     assert torch.equal(drawn[:, :1], channels[:, 2:3])
     assert drawn.shape == (2, 2, 32, 32)
@@ -103,9 +127,9 @@ def test_a_pixel_tells_no_pixel_beyond_the_reach(levels):
     config = PellucidConfig(**{**TINY, "levels": levels})
     network = Generator(config).eval()
     torch.nn.init.normal_(network.last.weight)
-    channels = torch.randn(1, 7, 16, 256)
+    channels = torch.randn(1, 10, 16, 256)
     changed = channels.clone()
-    changed[:, :-1, :, :64] += 1.0
+    changed[:, :-4, :, :64] += 1.0
     with torch.inference_mode():
         difference = (network(channels) - network(changed)).abs().amax(dim=(0, 1, 2))
     assert difference[64 + config.reach :].max() == 0

@@ -102,4 +102,4 @@ def test_only_a_model_that_has_a_spread_draws(store, bundles):
     with pytest.raises(UsageError, match="begins with a trained network of pellucid's own"):
         recipe.build_trainer(3, torch.device("cpu"))
     config = SamplerConfig(mean=TINY, width=8, levels=2)
-    assert Generator(config)(torch.randn(1, 9, 32, 32)).shape == (1, 2, 32, 32)
+    assert Generator(config)(torch.randn(1, 12, 32, 32)).shape == (1, 2, 32, 32)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pellucid.deconvolution.bank import wiener_bank
 from pellucid.errors import InputError
+from pellucid.optics import block_mean
 from pellucid.sky import PSF, Background, SkyImage
 from pellucid.stretch import Stretch, to_network
 
@@ -24,6 +25,8 @@ IMAGE = ("image",)
 STRENGTHS = (0.1, 1.0, 10.0)
 #: Planes of random numbers a band, from which a sampler draws.
 DICE = 2
+#: Sides in pixels of the squares on which the noise's grain is measured.
+GRAINS = (1, 2, 4)
 #: No pixel is worth more than this beside one of the sky.
 HEAVIEST = 3.0
 
@@ -155,6 +158,32 @@ def _fwhm(known: Known) -> NDArray[np.float32]:
     return np.full((1, *known.value.shape[1:]), value, dtype=np.float32)
 
 
+def _grain(known: Known) -> NDArray[np.float32]:
+    """ln of the noise on squares of several sides over what white noise has, constant planes.
+
+    A resampled image's noise is smooth, and a noisy sky that was blurred shows at the blur's scale.
+    """
+    sides = known.flux.shape[1:]
+    planes = []
+    for plane in known.flux:
+        for side in GRAINS:
+            sigma = side * grain(block_mean(plane, side, side)) if min(sides) >= 4 * side else 0.0
+            ratio = np.clip(sigma / known.sky.sigma, 0.05, 20.0) if sigma > 0 else 1.0
+            planes.append(np.full(sides, np.log(ratio), dtype=np.float32))
+    return np.stack(planes)
+
+
+def grain(plane: NDArray[np.floating]) -> float:
+    """Standard deviation of white noise in a plane (y, x), whatever smooth light lies beneath.
+
+    The median absolute value of the second difference along both axes, which smooth light does not
+    reach (Immerkær 1996, CVIU 64, 300, doi:10.1006/cviu.1996.0060; there its mean).
+    """
+    along = plane[:, :-2] - 2.0 * plane[:, 1:-1] + plane[:, 2:]
+    second = along[:-2] - 2.0 * along[1:-1] + along[2:]
+    return float(np.median(np.abs(second))) / (0.6745 * 6.0)
+
+
 def _wiener(known: Known) -> NDArray[np.float32]:
     """What Wiener's filter makes of each band at each strength, in the network's range."""
     sky = known.sky.sky[:, None, None]
@@ -191,6 +220,7 @@ def _guide(known: Known) -> NDArray[np.float32]:
 CHANNELS = {
     "image": Channel(1, 0, lambda known: known.value),
     "fwhm": Channel(0, 1, _fwhm),
+    "grain": Channel(len(GRAINS), 0, _grain),
     "wiener": Channel(len(STRENGTHS), 0, _wiener),
     "weight": Channel(1, 0, _weight),
     "guide": Channel(0, 1, _guide),

@@ -14,12 +14,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid.data.channels import channel_count
+from pellucid.data.channels import GRAINS, channel_count
 
 #: Pixels of 2 × 2 are one place of the first level.
 FOLD = 2
 #: ln of the spread that an untrained network gives, in the network's range.
 LOG_SPREAD = -5.0
+#: The last channels are constant over an image: the noise's grain, then ln FWHM of the blur.
+CONSTANTS = len(GRAINS) + 1
+#: About the mean of the last one.
+MIDDLE = 1.2
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class PellucidConfig:
         Residual blocks a level, on the way in and again on the way out.
     inputs
         The channels that it is told; the image comes first, the bank of Wiener results second, the
-        constant one last.
+        constant ones last.
     bandwise
         It takes one band at a time.
     spread
@@ -47,7 +51,7 @@ class PellucidConfig:
     width: int = 64
     levels: int = 5
     blocks: int = 2
-    inputs: tuple[str, ...] = ("image", "wiener", "weight", "guide", "fwhm")
+    inputs: tuple[str, ...] = ("image", "wiener", "weight", "guide", "grain", "fwhm")
     bandwise: bool = True
     spread: bool = True
 
@@ -73,15 +77,15 @@ class PellucidConfig:
 class UNet(nn.Module):
     """From so many channels to so many planes, a level a halving of the pixels.
 
-    The last channel is constant over an image (ln FWHM of the blur): it modulates every block
-    (FiLM; Perez et al. 2018, arXiv:1709.07871). There is no norm and no statistic over the image,
+    The last channels are constant over an image: they modulate every block (FiLM; Perez et al.
+    2018, arXiv:1709.07871). There is no norm and no statistic over the image,
     so that tiles with a halo of the receptive field are exact.
     """
 
     def __init__(self, channels: int, planes: int, filters: Sequence[int], blocks: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(FOLD**2 * channels, filters[0], 3, padding=1)
-        self.told = nn.Sequential(nn.Linear(1, 64), nn.SiLU())
+        self.told = nn.Sequential(nn.Linear(CONSTANTS, 64), nn.SiLU())
         self.inward = nn.ModuleList(_Level(width, blocks) for width in filters)
         self.down = nn.ModuleList(
             nn.Conv2d(finer, coarser, 2, stride=2) for finer, coarser in itertools.pairwise(filters)
@@ -96,7 +100,8 @@ class UNet(nn.Module):
 
     def drawn(self, channels: Tensor) -> Tensor:
         """Shape (image, channel, y, x) to (image, plane, y, x)."""
-        told = self.told(channels[:, -1:, 0, 0] - 1.2)
+        constant = channels[:, -CONSTANTS:, 0, 0]
+        told = self.told(torch.cat([constant[:, :-1], constant[:, -1:] - MIDDLE], dim=1))
         features = self.first(nn.functional.pixel_unshuffle(channels, FOLD))
         skips = []
         for level, down in zip(self.inward, self.down, strict=False):

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from pellucid.data.channels import channel_count
+from pellucid.networks.pellucid import CONSTANTS, PellucidConfig, UNet
 from pellucid.networks.pellucid import Generator as MeanGenerator
-from pellucid.networks.pellucid import PellucidConfig, UNet
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class SamplerConfig:
     width, levels, blocks
         As there.
     inputs
-        Those of the mean's network, with the dice before the constant one.
+        Those of the mean's network, with the dice before the constant ones.
     """
 
     mean: Mapping[str, Any] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class SamplerConfig:
     width: int = 24
     levels: int = 4
     blocks: int = 1
-    inputs: tuple[str, ...] = ("image", "wiener", "weight", "guide", "dice", "fwhm")
+    inputs: tuple[str, ...] = ("image", "wiener", "weight", "guide", "dice", "grain", "fwhm")
     bandwise: bool = True
     spread: bool = True
 
@@ -71,11 +71,11 @@ class Generator(nn.Module):
         self.own = UNet(channels, 1, config.own.filters(), config.blocks)
         # Not zero, or no dice would ever be felt.
         nn.init.normal_(self.own.last.weight, std=0.02)
-        known = [name for name in config.inputs if name not in ("dice", "fwhm")]
+        known = [name for name in config.inputs if name not in ("dice", "grain", "fwhm")]
         self.before = channel_count(known, config.bands)
 
     def forward(self, channels: Tensor) -> Tensor:
-        told = torch.cat([channels[:, : self.before], channels[:, -1:]], dim=1)
+        told = torch.cat([channels[:, : self.before], channels[:, -CONSTANTS:]], dim=1)
         with torch.no_grad():
             mean, spread = self.below(told).split(1, dim=1)
         return torch.cat([self.sample(channels, mean, spread), spread], dim=1)

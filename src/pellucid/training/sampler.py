@@ -22,6 +22,7 @@ from pellucid.data.channels import DICE, band_channels, network_inputs
 from pellucid.errors import UsageError
 from pellucid.networks.bundle import Bundle
 from pellucid.networks.export import read_generator
+from pellucid.networks.pellucid import CONSTANTS
 from pellucid.networks.sampler import Critic, Generator
 from pellucid.training.adversaries import frozen
 from pellucid.training.learner import Learner, update
@@ -86,7 +87,7 @@ class SamplerTrainer(Learner[SamplerRecipe]):
         generator = self.generator
         assert isinstance(generator, Generator)
         with self.autocast(), torch.no_grad():
-            told = torch.cat([channels[:, : generator.before], channels[:, -1:]], dim=1)
+            told = torch.cat([channels[:, : generator.before], channels[:, -CONSTANTS:]], dim=1)
             mean, spread = generator.below(told).float().split(1, dim=1)
         with self.autocast():
             samples = torch.stack(
@@ -144,6 +145,7 @@ def _bounded(difference: Tensor) -> Tensor:
 
 
 def _thrown(channels: Tensor) -> Tensor:
-    """The channels with other dice, which stand before the last of them."""
+    """The channels with other dice, which stand before the constant ones."""
     dice = torch.randn_like(channels[:, :DICE])
-    return torch.cat([channels[:, : -1 - DICE], dice, channels[:, -1:]], dim=1)
+    first = channels.shape[1] - CONSTANTS - DICE
+    return torch.cat([channels[:, :first], dice, channels[:, -CONSTANTS:]], dim=1)
