@@ -85,7 +85,8 @@ def doubt_of(
     detail = restored - again
     in_data = np.abs(convolve(convolve(detail, stamps, "reflect"), stamps, "reflect")) / noise
     drawn = _ramp(np.abs(detail) / np.maximum(uncertainty, 1e-6), DRAWN)
-    unseen = drawn * (1.0 - _ramp(in_data, SEEN))
+    # Detail changes sign about its own edge, where none of it is seen.
+    unseen = drawn * (1.0 - _ramp(_widened(in_data, stamps), SEEN))
     contradicted = _widened(_ramp(np.abs(significance), MISFIT), stamps)
     doubt = np.maximum(np.maximum(unseen, contradicted), 1.0 - data)
     return Doubt(doubt.astype(np.float32), significance, chi2, reduced.astype(np.float32))
