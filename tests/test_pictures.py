@@ -168,6 +168,15 @@ def test_a_picture_is_the_same_in_any_unit(factor, unit):
     assert 10 < np.median(pictures[0]) < 50
 
 
+def test_what_is_masked_has_no_say_in_the_stretch():
+    flux = star(9).astype("f4")
+    bad = np.zeros(flux.shape, bool)
+    bad[:, :30, 24:] = True
+    spoiled = SkyImage(np.where(bad, -9999.0, flux), mask=bad)
+    there, hole = (lupton_of(SkyImage(np.where(bad, v, flux), mask=bad)) for v in (7.0, np.nan))
+    assert lupton_of(spoiled) == there == hole
+
+
 def test_two_images_can_be_drawn_in_one_stretch():
     bright, faint = (SkyImage(k * star(9)[0]) for k in (1.0, 0.5))
     shown = to_rgb(faint, lupton_of(bright))

@@ -240,3 +240,13 @@ def test_a_zip_of_one_file_is_read(tmp_path):
         archive.write(plain, "a.fits")
         archive.write(plain, "b.fits")
     refused(tmp_path / "two.zip", match="holds 2 files.*unzip")
+
+
+@pytest.mark.parametrize(
+    ("cards", "words"),
+    [({"CTYPE3": "RGB"}, "red, green and blue"), ({}, "--bands"), ({"BANDS": "gri"}, None)],
+)
+def test_what_the_planes_of_a_cube_were_taken_for_is_said(tmp_path, cards, words):
+    path = save(tmp_path / "a.fits", fits.PrimaryHDU(noise(3, 4, 5), fits.Header(cards)))
+    notes = read_image(path).notes
+    assert [words in note for note in notes] == ([True] if words else [])

@@ -60,12 +60,12 @@ class Lupton:
 def lupton_of(image: SkyImage) -> Lupton:
     """The stretch that shows an image: the sky is dark grey, the 99.9th percentile white.
 
-    Black is two σ below the median of each band, the median is drawn at a tenth of white, and
-    white is 30 σ above it where the image has nothing as bright. So the picture is the same in any
-    unit.
+    Black is two σ below the median of each band, the median is drawn at a tenth of white, and white
+    is 30 σ above it where the image has nothing as bright. So the picture is the same in any unit.
+    What is masked has no say.
     """
     flux = image.flux.astype(np.float64)
-    finite = np.isfinite(flux)
+    finite = np.isfinite(flux) if image.mask is None else np.isfinite(flux) & ~image.mask
     sky = [np.median(p[ok]) if ok.any() else 0.0 for p, ok in zip(flux, finite, strict=True)]
     above = (flux - np.reshape(sky, (-1, 1, 1)))[finite]
     top = float(np.percentile(above, 99.9)) if above.size else 0.0

@@ -18,6 +18,7 @@ _COLOUR_PROGRAMS = re.compile(
     r"maxim|dwarf|ekos|kstars|deepskystacker|\bdss\b|asistudio|asideep|astap|starnet",
     re.IGNORECASE,
 )
+CAMERA = ("R", "G", "B")
 _MOSAIC_CARDS = ("BAYERPAT", "COLORTYP", "CFAPAT", "BAYRPAT", "CFA-PAT")
 _MOSAIC = re.compile(r"(?:BAYER[ _]?)?([RGBCMYW]{4,36})", re.IGNORECASE)
 
@@ -37,7 +38,7 @@ def cube_names(header: Header, count: int) -> tuple[str, ...] | None:
         for names in (tuple(re.split(r"[\s,;/|]+", text)), tuple(text)):
             if len(names) == count and all(names):
                 return names
-    return ("R", "G", "B") if count == 3 and is_colour(header) else None
+    return CAMERA if count == 3 and is_colour(header) else None
 
 
 def band_names_of(header: Header, count: int) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.fits.bands import cube_names, mosaic_pattern
+from pellucid.fits.bands import CAMERA, cube_names, mosaic_pattern
 from pellucid.fits.beside import Beside
 from pellucid.fits.cards import BAND_CARDS, text_card
 from pellucid.fits.choose import Plane
@@ -99,6 +99,10 @@ def read_planes(
     names: Sequence[str | None]
     if len(flux) > 1:
         names = cube_names(header, len(flux)) or [None] * len(flux)
+        if names == CAMERA:
+            file.note(f"the planes of HDU {hdu} were taken as a camera's red, green and blue")
+        elif None in names:
+            file.note(f"nothing names the planes of HDU {hdu}; --bands does")
     else:
         # The primary header speaks for an only image.
         headers = [hdu.header, file.hdus[0].header] if len(chosen) == 1 else [hdu.header]
