@@ -153,7 +153,7 @@ def pellucid(
     resume: Resume = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """pellucid's own network: told the blur, any bands. So far its first stage, the mean."""
+    """pellucid's own model: told the blur, any bands; the mean and its spread, then samples."""
     from pellucid.studies.folder import require_training
 
     require_training()
@@ -161,9 +161,10 @@ def pellucid(
     from pellucid.studies.pellucid.study import run_study
 
     with _resumable(output):
-        model = run_study(read_preset(preset), data, output, resume, options.say)
-    report = {"output": str(output), "model": str(model)}
-    options.report_result(report, as_json, f"{model}: trained; `restore --model` takes it")
+        models = run_study(read_preset(preset), data, output, resume, options.say)
+    report = {"output": str(output), "models": {name: str(path) for name, path in models.items()}}
+    line = f"{models['mean']}: trained; `restore --model` takes it"
+    options.report_result(report, as_json, line)
 
 
 def _progress(jobs: Iterable[Any], total: int) -> Iterator[Any]:

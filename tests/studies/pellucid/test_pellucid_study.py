@@ -15,7 +15,7 @@ pytest.importorskip("torch")
 
 
 from pellucid.cli import main
-from pellucid.data.truth import open_truth
+from pellucid.data.truth import open_truth, write_truth
 from pellucid.networks.bundle import open_bundle
 from pellucid.sky import gaussian_psf
 from pellucid.studies.pellucid.mixture import SHARES, split_truth
@@ -64,8 +64,9 @@ def test_an_interrupted_study_goes_on_and_ends_in_a_model(data, tmp_path, capsys
     words = ["study", "pellucid", "--preset", "smoke", "--data", str(data)]
     words += ["--output", str(tmp_path / "study"), "--json"]
     assert main(words) == 0
-    model = json.loads(capsys.readouterr().out)["model"]
-    card = open_bundle(model).card
+    models = json.loads(capsys.readouterr().out)["models"]
+    card = open_bundle(models["mean"]).card
+    assert open_bundle(models["sampler"]).card.network["mean"] == card.network
     assert card.training["pairs"] == "drawn"
     assert card.network["bandwise"]
     assert main(words) == 2  # it is there; --resume goes on
@@ -76,9 +77,8 @@ def test_an_interrupted_study_goes_on_and_ends_in_a_model(data, tmp_path, capsys
 
 
 def test_what_is_held_back_is_never_learned_from(data, tmp_path):
-    assert main(["study", "pellucid", "--preset", "smoke", "--data", str(data),
-                 "--output", str(tmp_path / "s")]) == 0  # fmt: skip
-    store = open_truth(tmp_path / "s" / "truth.h5")
+    write_truth(tmp_path / "truth.h5", truths(data))
+    store = open_truth(tmp_path / "truth.h5")
     split = split_truth(store, seed=1)
     assert not set(split.training) & set(split.validation)
     assert sum(SHARES.values()) == pytest.approx(1.0)

@@ -8,14 +8,16 @@ from pydantic import BaseModel
 
 from pellucid.settings import read_named, shipped_files
 from pellucid.training.pellucid import PellucidRecipe
+from pellucid.training.sampler import SamplerRecipe
 
 
 class Preset(BaseModel, extra="forbid", frozen=True):
-    """Everything that decides what the study computes."""
+    """Everything that decides what the study computes: ``recipe`` is that of the mean."""
 
     name: str
     description: str = ""
     recipe: PellucidRecipe
+    sampler: SamplerRecipe
 
 
 def read_preset(name: str | Path) -> Preset:

@@ -1,4 +1,4 @@
-"""pellucid's own model, from archives of galaxies to a network; so far its first stage."""
+"""pellucid's own model, from archives of galaxies to its two networks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pellucid.studies.pellucid.mixture import split_truth
 from pellucid.studies.pellucid.preset import Preset
 from pellucid.studies.pellucid.sources import kernels, truths
 
-TRUTH, MEAN = "truth.h5", "mean"
+TRUTH, MEAN, SAMPLER = "truth.h5", "mean", "sampler"
 
 
 def run_study(
@@ -24,8 +24,8 @@ def run_study(
     output: Path,
     resume: bool = False,
     say: Callable[[str], None] = lambda text: None,
-) -> Path:
-    """Do what is not done yet: the store of truth, then the network; returns its path.
+) -> dict[str, Path]:
+    """Do what is not done yet: the store of truth, then the networks; returns their paths.
 
     Parameters
     ----------
@@ -62,10 +62,18 @@ def run_study(
         if dist.is_initialized():
             dist.barrier()
         truth = open_truth(output / TRUTH)
-        recipe = preset.recipe
-        if rank == 0:
-            say(f"training the mean: {recipe.steps} steps on scenes of {len(truth)} galaxies")
-        scenes = ScenePairs(truth, SceneRecipe(recipe.size))
-        split = split_truth(truth, recipe.seed)
-        # To draw a scene takes nearly as long as to learn from it.
-        return train_network(output, MEAN, recipe, scenes, split, progress=True, workers=1)
+        split = split_truth(truth, preset.recipe.seed)
+        models: dict[str, Path] = {}
+        for name, recipe in ((MEAN, preset.recipe), (SAMPLER, preset.sampler)):
+            if rank == 0:
+                say(f"the {name}: {recipe.steps} steps on scenes of {len(truth)} galaxies")
+            scenes = ScenePairs(truth, SceneRecipe(recipe.size))
+            start = models.get(MEAN)
+            # To draw a scene takes nearly as long as to learn from it.
+            models[name] = train_network(
+                output, name, recipe, scenes, split, start, progress=True, workers=1
+            )
+            join_processes()
+            if dist.is_initialized():
+                dist.barrier()  # until the first of them has put the model where it belongs
+        return models
