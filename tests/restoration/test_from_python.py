@@ -76,23 +76,6 @@ def test_the_default_model_brings_a_degraded_galaxy_nearer_to_the_truth(deep_fie
     assert after > before + 1.0
 
 
-def test_a_model_is_chosen_by_what_the_image_is(galaxy):
-    from dataclasses import replace
-
-    from pellucid.restoration.choice import fitting_model
-
-    assert fitting_model(galaxy, False)[0] == "galaxygan-sdss"
-    hsc = pellucid.SkyImage(galaxy.flux[:1], bands=("HSC_I",), pixel_scale=0.168)
-    assert fitting_model(hsc, False)[0] == "seeinggan-hsc-hst"
-    for stranger in (replace(galaxy, pixel_scale=0.2), replace(hsc, bands=("z",))):
-        with pytest.raises(InputError, match="--psf FWHM_ARCSEC or"):
-            fitting_model(stranger, False)
-    result = pellucid.load_restorer()(galaxy)
-    assert result.provenance["notes"][0].startswith(
-        "model galaxygan-sdss was taken: pixels as SDSS's"
-    )
-
-
 # --- without torch ---------------------------------------------------------------------------
 
 WITHOUT_TORCH = """

@@ -64,7 +64,8 @@ def evaluate(
     options.check_outputs([report], [data], overwrite)
     if report is not None:
         check_report_name(report)
-    named = [load_restorer(model=name) for name in model or ()]
+    # What is far from its training is worth measuring, too.
+    named = [load_restorer(model=name, force=True) for name in model or ()]
     named += [load_restorer(method=name) for name in method or ()]
     if not named:
         raise UsageError("--data needs something to compare: --model or --method")

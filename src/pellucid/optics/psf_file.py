@@ -14,6 +14,7 @@ from pellucid.errors import InputError, UsageError, refusal
 from pellucid.fits import FitsFile, band_names_of, card_value, open_fits, scale_card
 from pellucid.optics.psf_models import Model, Place, psfex, sdss
 from pellucid.optics.stamps import check_is_star, to_pixels
+from pellucid.sky.band_names import short_name
 from pellucid.sky.image import SkyImage, pixel_scale_of
 from pellucid.sky.psf import PSF, pick_bands, stacked
 
@@ -144,24 +145,18 @@ def _model(file: FitsFile, wanted: Sequence[str], place: Place) -> list[_Stamps]
             tables["ugriz"[len(tables)]] = file.rows(hdu)
     if not tables:
         return None
-    bands = [_sdss_band(name) for name in wanted]
-    if not bands or None in bands:
+    bands = [short_name(name) for name in wanted]
+    if not bands or not set(bands) <= set("ugriz"):
         fault = f"holds PSFs of u, g, r, i and z, the image has {', '.join(wanted) or 'no names'}"
         raise file.refuse(fault, "name the image's bands with --bands")
     return [
-        _of_model(file, sdss(tables, str(band), place), name, str(band))
+        _of_model(file, sdss(tables, band, place), name, band)
         for band, name in zip(bands, wanted, strict=True)
     ]
 
 
 def _of_model(file: FitsFile, model: Model, name: str, source: str) -> _Stamps:
     return _Stamps(model.stamp[None], [name], model.scale, source, model.step, model.note)
-
-
-def _sdss_band(name: str) -> str | None:
-    """The SDSS band that a name ends in: ``SDSS_g`` and ``g`` are g."""
-    last = name.strip()[-1:].lower()
-    return last if last in tuple("ugriz") else None
 
 
 def _stamps(file: FitsFile, scale: float | None, wanted: Sequence[str]) -> list[_Stamps]:

@@ -11,12 +11,13 @@ from pellucid.data.channels import Known, input_channels, network_inputs, reorde
 from pellucid.errors import InputError
 from pellucid.networks.bundle import Card
 from pellucid.optics import blur_of, regrid, resample, resampled_psf, scaling
-from pellucid.optics.blur import SCALE_TOLERANCE
 from pellucid.optics.inpaint import filled, whole
 from pellucid.restoration.change import with_change
+from pellucid.restoration.each_band import each_band
 from pellucid.restoration.engine import Network
 from pellucid.restoration.order import in_order
 from pellucid.restoration.result import Restoration, with_restored
+from pellucid.restoration.suited import blur_notes, channels_of, scale_fits, scale_notes
 from pellucid.sky import PSF, Background, background_of
 from pellucid.sky.blocks import blocks
 from pellucid.sky.image import SkyImage
@@ -49,6 +50,8 @@ class NeuralRestorer:
         The network in single precision, which a faster one is checked against once an image.
     seed
         Of what a sampler draws.
+    force
+        Whether it takes what is far from what it was trained on.
     """
 
     card: Card
@@ -57,6 +60,7 @@ class NeuralRestorer:
     engine: str = "onnx fp32"
     reference: Network | None = None
     seed: int = 0
+    force: bool = False
 
     @property
     def name(self) -> str:
@@ -70,10 +74,13 @@ class NeuralRestorer:
         target: PSF | float | None = None,
     ) -> Restoration:
         """Restore ``image``; the blur, as `Restorer` has it, is checked against the card."""
-        order = _channels(image, self.card)
+        if len(self.card.bands) == 1 < len(image.bands):
+            return each_band(self, image, blur, psf, target)
+        order = channels_of(image.bands, self.card)
         scaled = replace(image, pixel_scale=image.pixel_scale or self.card.pixel_scale)
         kernel = blur_of(scaled, blur, psf, target)
-        notes = _scale_notes(image, self.card) + _blur_notes(kernel, self.card)
+        notes = scale_notes(image, self.card, self.force)
+        notes += blur_notes(kernel, self.card, self.force)
         if kernel is not None:
             notes = [*kernel.notes, *notes]
         if target is not None and "fwhm" not in network_inputs(self.card.network):
@@ -208,48 +215,9 @@ def _brightest_tile(channels: NDArray[np.float32], bands: int, size: int) -> NDA
     return channels[:, y : y + size, x : x + size]
 
 
-def _channels(image: SkyImage, card: Card) -> list[int]:
-    """Which of the image's bands goes to each of the network's channels."""
-    bands = [band.lower() for band in image.bands]  # FITS keeps extension names in capitals
-    wanted = [band.lower() for band in card.bands]
-    if bands == wanted or (
-        len(image.bands) == len(card.bands) and all(band.startswith("band") for band in image.bands)
-    ):
-        return list(range(len(card.bands)))
-    if set(bands) == set(wanted):
-        return [bands.index(band) for band in wanted]
-    if len(image.bands) == 1 and card.single_band:
-        return [0] * len(card.bands)
-    takes = ",".join(card.bands) + (" or one band alone" if card.single_band else "")
-    raise InputError(
-        f"the image has bands {','.join(image.bands)}; model {card.name} takes {takes} "
-        "(--bands names the image's bands)"
-    )
-
-
-def _scale_notes(image: SkyImage, card: Card) -> list[str]:
-    if image.pixel_scale is None:
-        if card.scale_rule == "any":
-            return []
-        if card.scale_rule == "resampled":
-            raise InputError("the image has no pixel scale; --pixel-scale states it")
-        return [f"no pixel scale in the image; the model's {card.pixel_scale:g}\" was assumed"]
-    if card.scale_rule == "fixed" and not _scale_fits(image, card):
-        raise InputError(
-            f'the image has {image.pixel_scale:.4g}" pixels, model {card.name} takes '
-            f'{card.pixel_scale:g}"; resample it, or name another model'
-        )
-    return []
-
-
-def _scale_fits(image: SkyImage, card: Card) -> bool:
-    scale = image.pixel_scale
-    return scale is None or abs(scale / card.pixel_scale - 1.0) <= SCALE_TOLERANCE
-
-
 def _on_the_models_grid(image: SkyImage, card: Card) -> SkyImage:
     """The image in the pixels that the model was trained on, where it takes others, too."""
-    if card.scale_rule != "resampled" or _scale_fits(image, card):
+    if card.scale_rule != "resampled" or scale_fits(image, card):
         return image
     assert image.pixel_scale is not None
     # Brought back to its own pixels, an image keeps its WCS, which may be one that does not scale.
@@ -293,11 +261,3 @@ def _background(given: SkyImage, whole: SkyImage) -> Background:
     if given.pixel_scale and whole.pixel_scale:
         area = (given.pixel_scale / whole.pixel_scale) ** 2
     return Background(np.float32(area) * own.sky, area * own.sigma)
-
-
-def _blur_notes(blur: PSF | None, card: Card) -> list[str]:
-    low, high = card.fwhm  # 0 where it was trained on observed pairs without PSFs
-    if blur is None or high == 0 or 0.8 * low <= blur.fwhm <= 1.25 * high:
-        return []
-    trained = f'{low:g}"' if low == high else f'{low:g}" to {high:g}"'
-    return [f'a blur of {blur.fwhm:.2f}" is outside what the model was trained on ({trained})']

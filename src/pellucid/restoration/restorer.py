@@ -28,6 +28,7 @@ def load_restorer(
     engine: Engine = "onnx",
     precision: Precision = "fp32",
     samples: int = 0,
+    force: bool = False,
 ) -> Restorer:
     """A restorer by the name of a shipped model, a bundle's path, or a classical method.
 
@@ -42,6 +43,8 @@ def load_restorer(
     samples
         How many skies that explain the image are drawn beside its mean; pellucid's own model has
         them.
+    force
+        Whether a model takes what is far from what it was trained on.
 
     Raises
     ------
@@ -61,15 +64,18 @@ def load_restorer(
             )
         return ClassicalRestorer(method)
     if samples:
-        drawn = load_restorer(SAMPLER, None, engine, precision)
+        drawn = load_restorer(SAMPLER, None, engine, precision, force=force)
         assert isinstance(drawn, BandwiseRestorer)
-        return SamplingRestorer(load_restorer(model, None, engine, precision), drawn, samples)
+        mean = load_restorer(model, None, engine, precision, force=force)
+        return SamplingRestorer(mean, drawn, samples)
     if model is None:
-        return FittingRestorer(engine, precision)
+        return FittingRestorer(engine, precision, force)
     bundle = open_bundle(model)
     network = load_network(bundle, engine, precision)
     reference = None if precision == "fp32" else load_network(bundle)
-    return model_restorer(bundle.card, network, bundle.sha256, f"{engine} {precision}", reference)
+    how = f"{engine} {precision}"
+    restorer = model_restorer(bundle.card, network, bundle.sha256, how, reference)
+    return replace(restorer, force=force)
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,7 @@ class FittingRestorer:
 
     engine: Engine = "onnx"
     precision: Precision = "fp32"
+    force: bool = False
     name: str = "the model that fits"
 
     def __call__(
@@ -88,16 +95,16 @@ class FittingRestorer:
         target: PSF | float | None = None,
     ) -> Restoration:
         """Restore ``image``; see `Restorer`, and `fitting_model` for what it raises."""
-        known = blur is not None or psf is not None or image.psf is not None
-        name, reason = fitting_model(image, known)
-        result = _shipped(name, self.engine, self.precision)(image, blur, psf, target)
+        name, reason = fitting_model(image, blur, psf)
+        restorer = _shipped(name, self.engine, self.precision, self.force)
+        result = restorer(image, blur, psf, target)
         notes = [f"model {name} was taken: {reason}", *result.provenance["notes"]]
         return replace(result, provenance={**result.provenance, "notes": notes})
 
 
 @cache
-def _shipped(name: str, engine: Engine, precision: Precision) -> Restorer:
-    return load_restorer(name, None, engine, precision)
+def _shipped(name: str, engine: Engine, precision: Precision, force: bool) -> Restorer:
+    return load_restorer(name, None, engine, precision, force=force)
 
 
 def model_restorer(

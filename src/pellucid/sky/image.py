@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -115,6 +116,24 @@ class SkyImage:
         if cube.shape != self.flux.shape:
             raise InputError(f"new flux has shape {cube.shape}, the image has {self.flux.shape}")
         return replace(self, flux=cube, **changes)
+
+    def of_bands(self, places: Sequence[int]) -> SkyImage:
+        """The same sky in some of its bands, in this order."""
+        chosen = list(places)
+        psf = self.psf
+        if psf is not None and len(psf.stamps) > 1:
+            names = tuple(psf.bands[k] for k in chosen) if psf.bands else ()
+            psf = replace(psf, stamps=psf.stamps[chosen], bands=names)
+        return replace(
+            self,
+            flux=self.flux[chosen],
+            bands=tuple(self.bands[k] for k in chosen),
+            variance=None if self.variance is None else self.variance[chosen],
+            mask=None if self.mask is None else self.mask[chosen],
+            sky=None if self.sky is None else tuple(self.sky[k] for k in chosen),
+            psf=psf,
+            layout=None,
+        )
 
     def cutout(self, y: int, x: int, height: int, width: int) -> SkyImage:
         """The window of ``height`` × ``width`` pixels whose first pixel is (``y``, ``x``).

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pellucid.errors import InputError
+from pellucid.sky.band_names import find_bands
 
 FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 
@@ -95,28 +95,19 @@ def pick_bands(psf: PSF, wanted: Sequence[str]) -> PSF:
     count = len(psf.stamps)
     if count == 1 or psf.bands == tuple(wanted):
         return psf
-    own = keys = []
-    for key_of in (str.lower, _band_key):
-        own, keys = [key_of(name) for name in psf.bands], [key_of(name) for name in wanted]
-        if len(set(own)) == count and set(keys) <= set(own):
-            order = [own.index(key) for key in keys]
-            return replace(psf, stamps=psf.stamps[order], bands=tuple(wanted))
+    order = find_bands(wanted, psf.bands)
+    if order is not None:
+        return replace(psf, stamps=psf.stamps[order], bands=tuple(wanted))
     if count == len(wanted):
-        if own and not all(key.startswith("band") for key in keys):
+        if psf.bands and not all(name.lower().startswith("band") for name in wanted):
             note = f"PSFs of {', '.join(psf.bands)} were taken for {', '.join(wanted)}, in turn"
             return replace(psf, bands=tuple(wanted), notes=(*psf.notes, note))
         return psf
-    said = f"of bands {', '.join(psf.bands)}" if own else "without names"
+    said = f"of bands {', '.join(psf.bands)}" if psf.bands else "without names"
     raise InputError(
         f"it holds {count} PSFs {said}, the image has {', '.join(wanted)}; name the image's bands "
         "with --bands, or the PSF's with BAND1… cards"
     )
-
-
-def _band_key(name: str) -> str:
-    """What tells a band from others: ``HSC_I``, ``DECam i`` and ``i`` are the same."""
-    words = re.findall(r"[a-z0-9]+", name.lower())
-    return words[-1] if words else ""
 
 
 def gaussian_psf(fwhm: float, pixel_scale: float, truncate: float = 5.0) -> PSF:

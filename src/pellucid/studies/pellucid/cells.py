@@ -31,7 +31,7 @@ def measure_cells(data: Path, model: Restorer, count: int) -> list[dict[str, Any
     """
     restorers: dict[str, Restorer] = {UNTOUCHED: Untouched(), model.name: model}
     restorers |= {name: load_restorer(method=name) for name in METHODS}
-    restorers[OF_ONE_CELL] = load_restorer(OF_ONE_CELL)
+    restorers[OF_ONE_CELL] = load_restorer(OF_ONE_CELL, force=True)
     sharp = dict(_unseen(data, restorers, count))
     rows = []
     for seeing in SEEINGS:

@@ -1,0 +1,72 @@
+"""A restorer of one band, band after band."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.optics import known_psf
+from pellucid.restoration.change import with_change
+from pellucid.restoration.result import Restoration, Restorer
+from pellucid.sky import PSF, SkyImage
+from pellucid.sky.psf import pick_bands
+
+
+def each_band(
+    restorer: Restorer,
+    image: SkyImage,
+    blur: PSF | float | None = None,
+    psf: PSF | float | None = None,
+    target: PSF | float | None = None,
+) -> Restoration:
+    """Restore each band of ``image`` by itself; see `Restorer`."""
+    if blur is None and psf is None:
+        psf = known_psf(image)  # while it is known which band's header says what
+    results = [
+        restorer(image.of_bands([k]), *(_of_band(each, image, k) for each in (blur, psf, target)))
+        for k in range(len(image.bands))
+    ]
+    provenance = {**results[0].provenance, "notes": _notes(image.bands, results)}
+    provenance.pop("change", None)
+    flux = _joined([result.image.flux for result in results])
+    assert flux is not None
+    if flux.shape == image.shape:
+        restored = image.with_flux(flux)
+        return with_change(image, Restoration(restored, provenance=provenance))
+    restored = replace(
+        results[0].image,
+        flux=flux,
+        bands=image.bands,
+        variance=_joined([result.image.variance for result in results]),
+        mask=_joined([result.image.mask for result in results]),
+        psf=None,
+        layout=None,
+    )
+    return Restoration(restored, provenance=provenance)
+
+
+def _of_band(given: PSF | float | None, image: SkyImage, band: int) -> PSF | float | None:
+    if not isinstance(given, PSF) or len(given.stamps) == 1:
+        return given
+    own = pick_bands(given, image.bands)
+    return replace(own, stamps=own.stamps[[band]], bands=(image.bands[band],))
+
+
+def _notes(bands: tuple[str, ...], results: list[Restoration]) -> list[str]:
+    """What is said of all bands once, the rest of the band that it is said of."""
+    said = [result.provenance.get("notes", []) for result in results]
+    shared = [note for note in said[0] if all(note in notes for notes in said)]
+    own = [
+        f"band {band}: {note}"
+        for band, notes in zip(bands, said, strict=True)
+        for note in notes
+        if note not in shared
+    ]
+    return ["each band was restored by itself", *shared, *own]
+
+
+def _joined(planes: list[NDArray | None]) -> NDArray | None:
+    found = [plane for plane in planes if plane is not None]
+    return np.concatenate(found) if len(found) == len(planes) else None
