@@ -178,7 +178,17 @@ def test_version(pellucid):
     assert pellucid("--version").strip() == f"pellucid {__version__}"
 
 
-VERBS = ("restore", "degrade", "pairs", "pairs-observed", "train", "evaluate", "models", "demo")
+VERBS = (
+    "restore",
+    "info",
+    "degrade",
+    "pairs",
+    "pairs-observed",
+    "train",
+    "evaluate",
+    "models",
+    "demo",
+)
 
 
 def test_help_names_every_verb(pellucid):
@@ -191,7 +201,7 @@ def test_help_names_every_verb(pellucid):
 def test_each_verb_has_help(pellucid, verb):
     printed = pellucid(verb, "--help")
     assert f"pellucid {verb}" in printed
-    if verb != "models":
+    if verb not in ("models", "info"):
         assert "--output" in printed or "--truth" in printed
 
 

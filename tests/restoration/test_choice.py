@@ -121,7 +121,9 @@ def test_bands_among_others_can_be_chosen(card):
         channels_of(["g", "r", "Cousins I"], card)
 
 
-@pytest.mark.parametrize(("rule", "scale"), [("any", 0.396), ("resampled", 0.6), ("resampled", 0.3)])
+@pytest.mark.parametrize(
+    ("rule", "scale"), [("any", 0.396), ("resampled", 0.6), ("resampled", 0.3)]
+)
 def test_a_model_of_one_band_restores_each_band(card, seen, rule, scale):
     def sharpen(tiles):
         return np.clip(1.1 * tiles, -1.0, 1.0)

@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 
 import pellucid
-from pellucid.errors import InputError, UsageError
+from pellucid.errors import UsageError
 from pellucid.sky import PSF
 
 # --- from Python, as the design shows it -----------------------------------------------------

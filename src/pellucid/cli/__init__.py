@@ -15,6 +15,7 @@ from pellucid.cli.degrade import degrade
 from pellucid.cli.demo import demo
 from pellucid.cli.evaluate import evaluate
 from pellucid.cli.fetch import fetch
+from pellucid.cli.info import info
 from pellucid.cli.models import models
 from pellucid.cli.options import say
 from pellucid.cli.pairs import PairsCommand, pairs
@@ -35,7 +36,7 @@ app = typer.Typer(
 app.command()(restore)
 app.command()(degrade)
 app.command(cls=PairsCommand)(pairs)
-for verb in (psf, pairs_observed, train, evaluate, models, demo):
+for verb in (info, psf, pairs_observed, train, evaluate, models, demo):
     app.command()(verb)
 app.add_typer(study, name="study")
 app.add_typer(fetch, name="fetch")

@@ -38,6 +38,10 @@ Bands = Annotated[str | None, typer.Option("--bands", help="Names of the bands: 
 PixelScale = Annotated[
     float | None, typer.Option("--pixel-scale", min=1e-6, help="Arcsec per pixel.")
 ]
+Psf = Annotated[
+    str | None,
+    typer.Option("--psf", help="The image's PSF: FWHM in arcsec, FITS, or stars."),
+]
 Shrink = Annotated[
     int, typer.Option("--shrink", min=1, help="Average so many pixels a side into one.")
 ]
@@ -87,6 +91,22 @@ def check_pictures(output: Path, png: Path | None) -> None:
     for path in (output, png):
         if path is not None and (path == png or is_composite(path)):
             check_picture_name(path)
+
+
+def read(
+    inputs: list[Path],
+    hdu: str | None,
+    bands: str | None,
+    pixel_scale: float | None,
+    bad_bits: str | None = None,
+) -> SkyImage:
+    """The image in what was typed."""
+    from pellucid import api
+
+    choice, names = hdu_choice(hdu), band_names(bands)
+    return api.read_image(
+        *inputs, hdu=choice, bands=names, pixel_scale=pixel_scale, bad_bits=bad_bits
+    )
 
 
 def hdu_choice(text: str | None) -> int | str | None:

@@ -25,7 +25,7 @@ def psf(
     as_json: options.AsJson = False,
 ) -> None:
     """Find what a star looks like in an image, from its stars."""
-    from pellucid.api import psf_from_stars, read_image
+    from pellucid.api import psf_from_stars
     from pellucid.display import write_picture
     from pellucid.fits import write_psf
     from pellucid.sky.psf import stamp_fwhm
@@ -33,8 +33,7 @@ def psf(
 
     options.check_outputs([output, png], inputs, overwrite)
     options.check_pictures(output, png)
-    names = options.band_names(bands)
-    image = read_image(*inputs, hdu=options.hdu_choice(hdu), bands=names, pixel_scale=pixel_scale)
+    image = options.read(inputs, hdu, bands, pixel_scale)
     with options.naming(inputs[0]):
         found = psf_from_stars(image)
     history = [options.command_line(context), *(f"note: {note}" for note in found.notes)]

@@ -25,10 +25,7 @@ def restore(
             help="Instead of a model: wiener, richardson-lucy, … (an unknown name lists all).",
         ),
     ] = None,
-    psf: Annotated[
-        str | None,
-        typer.Option("--psf", help="The image's PSF: FWHM in arcsec, FITS, or stars."),
-    ] = None,
+    psf: options.Psf = None,
     target: Annotated[
         str | None,
         typer.Option("--target", help="The PSF it shall have; without it, all of --psf is undone."),
@@ -50,21 +47,23 @@ def restore(
         typer.Option("--engine", help="What runs the network."),
     ] = "onnx",
     precision: Annotated[Literal["fp32", "bf16"], typer.Option("--precision")] = "fp32",
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Take the model though the image is far from its training."),
+    ] = False,
     png: options.Png = None,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Restore one galaxy image."""
-    from pellucid.api import load_restorer, read_image, write_image
+    from pellucid.api import load_restorer, write_image
     from pellucid.display import write_png
 
     started = time.perf_counter()
     options.check_outputs([output, png], inputs, overwrite)
     options.check_pictures(output, png)
-    names = options.band_names(bands)
-    choice = options.hdu_choice(hdu)
-    image = read_image(*inputs, hdu=choice, bands=names, pixel_scale=pixel_scale, bad_bits=bad_bits)
-    restorer = load_restorer(model, method, engine, precision, samples)
+    image = options.read(inputs, hdu, bands, pixel_scale, bad_bits)
+    restorer = load_restorer(model, method, engine, precision, samples, force)
     with options.naming(inputs[0]):
         stated = [
             options.psf_choice(text, image, option)

@@ -187,8 +187,11 @@ def _stamps(file: FitsFile, scale: float | None, wanted: Sequence[str]) -> list[
 
 def _of_bands(found: list[_Stamps], wanted: Sequence[str]) -> list[_Stamps]:
     """Of several extensions those that are of the wanted bands; else all, or the first cube."""
-    lower = {name.lower() for name in wanted}
-    fitting = [stamps for stamps in found if lower & {name.lower() for name in stamps.names}]
+    fitting: list[_Stamps] = []
+    for key_of in (str.lower, short_name):
+        keys = {key_of(name) for name in wanted}
+        fits = [stamps for stamps in found if keys & {key_of(name) for name in stamps.names}]
+        fitting = max(fitting, fits, key=len)
     if fitting:
         return fitting
     return found[:1] if len(found[0].values) > 1 else found

@@ -103,7 +103,7 @@ def _reason(image: SkyImage, trained: Trained, fwhm: float | None) -> str | None
         return f"{reason}, and no psf is known"
     if not trained.blur[0] / FAR <= fwhm <= trained.blur[1] * FAR:
         return None
-    return f'{reason}, and a psf ({fwhm:.2f}") that is not far from its training\'s'
+    return f"{reason}, and a psf ({fwhm:.2f}\") that is not far from its training's"
 
 
 def _takes_bands(image: SkyImage, trained: Trained) -> bool:

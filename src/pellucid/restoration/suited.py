@@ -58,7 +58,7 @@ def scale_notes(image: SkyImage, card: Card, force: bool = False) -> list[str]:
     if scale is None:
         if card.scale_rule == "resampled":
             raise InputError("the image has no pixel scale; --pixel-scale states it")
-        return [f'no pixel scale in the image; the model\'s {own:g}" was assumed']
+        return [f"no pixel scale in the image; the model's {own:g}\" was assumed"]
     fixed = card.scale_rule == "fixed"
     near = scale_fits(image, card) if fixed else 1 / FAR_PIXELS <= scale / own <= FAR_PIXELS
     if near:

@@ -1,0 +1,144 @@
+"""What is known of an image before it is restored, and which model would be taken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.errors import InputError
+from pellucid.optics import known_psf, unknown_unit
+from pellucid.restoration.choice import fitting_model
+from pellucid.sky import PSF, SkyImage, background_of
+from pellucid.sky.psf import pick_bands, stamp_fwhm
+from pellucid.sources import psf_from_stars
+
+if TYPE_CHECKING:
+    from pellucid.fits import Plane
+
+#: Stars are looked for in the middle of a larger frame.
+WINDOW = 2048
+
+
+def describe_image(image: SkyImage, psf: PSF | float | None = None) -> dict[str, Any]:
+    """What `load_restorer` without a name would find in an image and make of it.
+
+    Parameters
+    ----------
+    image
+        As it was read.
+    psf
+        Where it is stated: stamps, or the FWHM of a Gaussian in arcsec.
+
+    Returns
+    -------
+    dict
+        ``bands``, ``unit``, ``shape`` (band, y, x), ``pixel_scale`` (arcsec), ``wcs``, ``psf``,
+        ``sky`` (level and noise of each band, in the image's unit), ``variance`` (whether each
+        pixel has its own), ``no_data`` (fraction of the pixels), ``model`` (None where none fits),
+        ``why`` and ``notes``. What is not known is None.
+    """
+    found, notes = _psf(image, psf)
+    try:
+        model, why = fitting_model(image, psf=psf)
+    except InputError as error:
+        model, why = None, str(error)
+    return {
+        "bands": list(image.bands),
+        "unit": image.unit,
+        "shape": list(image.shape),
+        "pixel_scale": _number(image.pixel_scale),
+        "wcs": _wcs(image),
+        "psf": found,
+        "sky": {band: _sky(image.of_bands([k])) for k, band in enumerate(image.bands)},
+        "variance": image.variance is not None,
+        "no_data": _number(image.holes.mean()),
+        "model": model,
+        "why": why,
+        "notes": [*image.notes, *notes],
+    }
+
+
+def describe_planes(planes: tuple[Plane, ...]) -> list[dict[str, Any]]:
+    """The HDUs of a file with their roles, what becomes of each (``use``), and ``why``."""
+    uses = {"band": "restored", "read": "read", "copied": "copied"}
+    return [
+        {
+            "hdu": plane.hdu.number,
+            "name": str(plane).partition(" ")[2],
+            "shape": list(plane.hdu.stored),
+            "role": plane.role,
+            "use": uses[plane.use],
+            "why": plane.why,
+        }
+        for plane in planes
+    ]
+
+
+def _psf(image: SkyImage, stated: PSF | float | None) -> tuple[dict[str, Any], list[str]]:
+    """FWHM in arcsec of each band and where it comes from: stated, file, header or stars."""
+    if isinstance(stated, (int, float)):
+        widths = dict.fromkeys(image.bands, _number(stated))
+        return {"fwhm": widths, "from": "stated", "origin": "a Gaussian, as stated"}, []
+    known = stated or known_psf(image)
+    if known is not None:
+        source = "stated" if stated else "file" if image.psf is not None else "header"
+        found = {"fwhm": _widths(known, image), "from": source, "origin": known.origin}
+        said = [note for note in known.notes if note not in image.notes]
+        return found, said
+    return _psf_of_stars(image), []
+
+
+def _psf_of_stars(image: SkyImage) -> dict[str, Any]:
+    """What --psf stars would take; it is not known until it is asked for."""
+    reason = unknown_unit(image)
+    rows, columns = (
+        slice(max(0, side // 2 - WINDOW // 2), side // 2 + WINDOW // 2) for side in image.shape[1:]
+    )
+    height, width = (len(range(side)[part]) for side, part in
+                     zip(image.shape[1:], (rows, columns), strict=True))  # fmt: skip
+    middle = image.cutout(rows.start, columns.start, height, width)
+    try:
+        stars = psf_from_stars(middle)
+    except InputError as error:
+        origin = "; ".join(filter(None, [reason, str(error)]))
+        return {"fwhm": None, "from": "unknown", "origin": origin}
+    origin = "; ".join(filter(None, [reason, stars.origin]))
+    return {"fwhm": _widths(stars, image), "from": "stars", "origin": origin}
+
+
+def _widths(psf: PSF, image: SkyImage) -> dict[str, float | None]:
+    stamps = pick_bands(psf, image.bands).for_bands(len(image.bands))
+    scale = psf.pixel_scale
+    return {
+        band: _number(stamp_fwhm(stamp) * scale)
+        for band, stamp in zip(image.bands, stamps, strict=True)
+    }
+
+
+def _sky(band: SkyImage) -> dict[str, float | None]:
+    sky = background_of(band)
+    return {"level": _number(sky.sky[0]), "noise": _number(sky.sigma)}
+
+
+def _wcs(image: SkyImage) -> dict[str, Any] | None:
+    """Projection, centre of the frame (RA, Dec in degrees, ICRS) and its sides in arcsec."""
+    wcs, scale = image.wcs, image.pixel_scale
+    if wcs is None or not wcs.has_celestial:
+        return None
+    height, width = image.shape[1:]
+    place: Any = wcs.celestial.pixel_to_world((width - 1) / 2, (height - 1) / 2)
+    icrs = place.icrs
+    kind = str(wcs.celestial.wcs.ctype[0])[5:].strip("-")
+    return {
+        "projection": kind,
+        "centre": [_number(icrs.ra.deg), _number(icrs.dec.deg)],
+        "size": [_number(side * scale) if scale else None for side in (width, height)],
+    }
+
+
+def _number(value: Any) -> float | None:
+    """A number to seven digits, for JSON; None where it is not finite."""
+    if value is None or not np.isfinite(value):
+        return None
+    return float(f"{float(value):.7g}")
