@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from pellucid.settings import read_named, shipped_files
+from pellucid.studies.pellucid.measures import Measures
 from pellucid.training.pellucid import PellucidRecipe
 from pellucid.training.sampler import SamplerRecipe
 
@@ -18,6 +19,7 @@ class Preset(BaseModel, extra="forbid", frozen=True):
     description: str = ""
     recipe: PellucidRecipe
     sampler: SamplerRecipe
+    measures: Measures = Measures()
 
 
 def read_preset(name: str | Path) -> Preset:

@@ -16,6 +16,7 @@ from pellucid.errors import InputError
 from pellucid.optics import block_mean
 from pellucid.stretch import GalaxyGANStretch
 
+COMPOSITES = "sdss_composites.tar"
 #: FWHM in pixels of a point in the composites after they were shrunk: SDSS's seeing.
 SDSS_FWHM = 3.3
 #: Composites with a brighter sky (8-bit level) or more saturated pixels are left out.
@@ -61,9 +62,14 @@ def _sdss(path: Path) -> Iterator[Truth]:
         yield Truth(f"sdss/{name}", GalaxyGANStretch().inverse(block_mean(value, 2, 2)), SDSS_FWHM)
 
 
+def has_composites(folder: Path) -> bool:
+    """Whether SDSS's composites and their table are among the archives."""
+    return all((folder / name).exists() for name in (COMPOSITES, "sdss_composites.csv"))
+
+
 def composites(folder: Path) -> Iterator[Truth]:
     """SDSS's composites alone, in nanomaggies."""
-    yield from _sdss(folder / "sdss_composites.tar")
+    yield from _sdss(folder / COMPOSITES)
 
 
 def _goods(path: Path) -> Iterator[Truth]:
@@ -94,7 +100,7 @@ READERS = {
     "goods_hst_colour.tar": _goods,
     "galaxy_zoo_examples.tar": _galaxy_zoo,
     "decals_colour.tar": _decals,
-    "sdss_composites.tar": _sdss,
+    COMPOSITES: _sdss,
 }
 
 

@@ -11,6 +11,7 @@ from pellucid.data.truth import open_truth, write_truth
 from pellucid.errors import InputError
 from pellucid.files import make_folder
 from pellucid.studies.folder import locked, prepared, require_training, train_network
+from pellucid.studies.pellucid.measures import measure_model
 from pellucid.studies.pellucid.mixture import split_truth
 from pellucid.studies.pellucid.preset import Preset
 from pellucid.studies.pellucid.sources import kernels, truths
@@ -76,4 +77,7 @@ def run_study(
             join_processes()
             if dist.is_initialized():
                 dist.barrier()  # until the first of them has put the model where it belongs
+        if rank == 0:
+            page = measure_model(preset.measures, data, output, truth, models[MEAN], say)
+            say(f"{page}: what was measured")
         return models

@@ -1,0 +1,83 @@
+"""What the study measures of its model, each once, and the page of tables that tells it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from pellucid.data.splits import validation_mask
+from pellucid.data.truth import TruthStore
+from pellucid.files import write_content
+from pellucid.restoration import load_restorer
+from pellucid.studies.folder import do_once
+from pellucid.studies.pellucid.cells import cells_page, measure_cells
+from pellucid.studies.pellucid.sources import has_composites
+from pellucid.studies.pellucid.views import intervals_page, measure_views, views_page
+
+RESULTS = "results"
+
+
+class Measures(BaseModel, extra="forbid", frozen=True):
+    """On how many held-back objects: composites in each cell, and galaxies in each view."""
+
+    composites: Annotated[int, Field(gt=0)] = 50
+    galaxies: Annotated[int, Field(gt=0)] = 40
+
+
+def measure_model(
+    measures: Measures,
+    data: Path,
+    output: Path,
+    truth: TruthStore,
+    model: Path,
+    say: Callable[[str], None],
+) -> Path:
+    """Measure what is not measured yet; returns the page, ``OUTPUT/results/tables.md``."""
+    restorer = load_restorer(model)
+    results = output / RESULTS
+
+    def cells() -> dict[str, Any]:
+        return {"cells": measure_cells(data, restorer, measures.composites)}
+
+    def views() -> dict[str, Any]:
+        rows, intervals = measure_views(truth, watched(truth, measures.galaxies), restorer)
+        return {"views": rows, "intervals": intervals}
+
+    jobs: dict[str, Callable[[], dict[str, Any]]] = {"views": views}
+    if has_composites(data):
+        jobs = {"cells": cells, **jobs}
+    found: dict[str, Any] = {}
+    for name, do in jobs.items():
+        done = results / f"{name}.json"
+        if not done.exists():
+            say(f"measuring the {name}")
+        do_once(output, name, done, do)
+        if done.exists():  # another worker may be at it
+            found |= json.loads(done.read_text())
+    parts = []
+    if "cells" in found:
+        title = "## GalaxyGAN's cells: mean stretched PSNR in dB on {} composites"
+        parts.append(title.format(found["cells"][0]["objects"]))
+        parts.append(cells_page(found["cells"], restorer.name))
+    if "views" in found:
+        count = len({row["id"] for row in found["views"]})
+        parts.append(f"## Views of {count} galaxies: flux, colours, shapes")
+        parts.append(views_page(found["views"]))
+        parts.append("## True pixels within the uncertainty, per cent")
+        parts.append(intervals_page(found["intervals"]))
+    page = results / "tables.md"
+    write_content(page, "\n\n".join(parts) + "\n", overwrite=True)
+    return page
+
+
+def watched(truth: TruthStore, count: int) -> list[int]:
+    """Held-back objects with structure, of every source but the noisy composites."""
+    sources = np.array([name.partition("/")[0] for name in truth.ids])
+    held_back = np.flatnonzero(validation_mask(truth.ids) & (sources != "sdss"))
+    chosen = np.random.default_rng(0).permutation(held_back)[:count]
+    return [int(index) for index in chosen]
