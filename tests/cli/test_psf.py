@@ -55,7 +55,7 @@ def test_restore_with_the_psf_of_the_stars(pellucid, field, tmp_path):
     assert "psf fwhm" in str(fits.getheader(tmp_path / "a.fits")["HISTORY"])
     pellucid("psf", field, "--output", tmp_path / "PSF.fits")
     read = pellucid(*words, "--psf", tmp_path / "PSF.fits", "--output", tmp_path / "b.fits")
-    assert strict(read)["notes"] == []
+    assert not [note for note in strict(read)["notes"] if "the PSF of band" in note]
     first, second = (fits.getdata(tmp_path / name) for name in ("a.fits", "b.fits"))
     np.testing.assert_allclose(first, second, atol=1e-3 * np.abs(first).max())
 
@@ -64,8 +64,8 @@ def test_a_psf_that_does_not_fit_the_stars_is_noted(pellucid, field, tmp_path):
     stamp = gaussian_psf(2.4, 0.396).stamps[0]
     fits.writeto(tmp_path / "wide.fits", stamp, fits.Header({"PIXSCALE": 0.396}))
     words = ("restore", field, "--method", "wiener", "--json", "--output", tmp_path / "a.fits")
-    (note,) = strict(pellucid(*words, "--psf", tmp_path / "wide.fits"))["notes"]
-    assert "stars of the image" in note
+    notes = strict(pellucid(*words, "--psf", tmp_path / "wide.fits"))["notes"]
+    (note,) = [note for note in notes if "stars of the image" in note]
     assert note in " ".join(str(fits.getheader(tmp_path / "a.fits")["HISTORY"]).split("\n"))
 
 

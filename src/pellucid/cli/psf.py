@@ -19,7 +19,7 @@ def psf(
     bands: options.Bands = None,
     hdu: options.Hdu = None,
     png: Annotated[
-        Path | None, typer.Option("--png", help="Also draw it, between the pixels, as a picture.")
+        Path | None, typer.Option("--png", help="Also draw it, 1e-4 of its peak as black.")
     ] = None,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,

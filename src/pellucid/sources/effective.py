@@ -94,13 +94,13 @@ class _Fit:
 
     def find_surface(self) -> None:
         """Least squares for the knots, recentred; a sample that is far off weighs less."""
-        from scipy.sparse import coo_array, vstack
-        from scipy.sparse.linalg import lsqr
+        from scipy.sparse import csr_array
+        from scipy.sparse.linalg import cg
 
         before, side = self.surface, 2 * self.radius + 1
         half = (self.radius + 1) * self.oversampling + 2
         knots = 2 * half + 1
-        blocks, values = [], []
+        normal, right = csr_array((knots**2, knots**2)), np.zeros(knots**2)
         for k in np.flatnonzero(self.kept):
             good = np.isfinite(self.stars.flux[k])
             sample = np.where(good, self.stars.flux[k] - self.sky[k], 0.0) / self.scale[k]
@@ -116,14 +116,12 @@ class _Fit:
             entry = along[:, None, :, None] * across[None, :, None, :] * weight[..., None, None]
             pixel = np.broadcast_to(np.arange(side**2).reshape(side, side, 1, 1), index.shape)
             places = pixel.ravel(), index.ravel()
-            blocks.append(coo_array((entry.ravel(), places), (side**2, knots**2)))
-            values.append((sample * weight).ravel())
-        power = sum(float((block.data**2).sum()) for block in blocks) / knots**2
-        stiff = _second_differences(knots) * (_STIFFNESS * np.sqrt(power))
-        system = vstack([*blocks, stiff]).tocsr()
-        wanted = np.concatenate([*values, np.zeros(stiff.shape[0])])
+            block = csr_array((entry.ravel(), places), (side**2, knots**2))
+            normal = normal + block.T @ block
+            right += block.T @ (sample * weight).ravel()
+        stiff = _second_differences(knots) * (_STIFFNESS * np.sqrt(normal.trace()) / knots)
         start = None if before is None else before.knots.ravel()
-        found = lsqr(system, wanted, atol=1e-6, btol=1e-6, iter_lim=300, x0=start)[0]
+        found, _ = cg(normal + stiff.T @ stiff, right, x0=start, rtol=1e-5, maxiter=300)
         surface = Surface(found.reshape(knots, knots), self.oversampling)
         self.surface = _centred(surface, self.radius)
 
@@ -190,10 +188,14 @@ def _second_differences(side: int) -> Any:
 
 
 def _centred(surface: Surface, radius: int) -> Surface:
-    """The surface moved so that its windowed centroid is at its centre, with unit sum of pixels."""
+    """The surface with its windowed centroid at its centre, zero on its rim, and of sum 1."""
     from scipy.ndimage import shift
 
-    knots = surface.knots / surface.stamp(radius).sum()
+    # The stars' own sky and a level under all of the surface are one: it ends at zero.
+    y, x = np.indices((2 * radius + 1,) * 2) - radius
+    stamp, rim = surface.stamp(radius), np.abs(np.hypot(y, x) - radius) < 1.0
+    level = float(np.median(stamp[rim]))
+    knots = (surface.knots - level) / (stamp - level).sum()
     fine = Surface(knots, surface.oversampling)
     y = x = 0.0
     rows, columns = np.mgrid[-radius:radius:0.25, -radius:radius:0.25]

@@ -6,13 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.display import to_pixels
-from pellucid.sources.star_psf import StarPSF
+from pellucid.sky.psf import PSF
 
-#: What is drawn black and white, in shares of the peak; the scale between is logarithmic.
-DARK, STEPS, SIZE = 1e-4, 4, 360
+#: What is drawn black, in shares of the peak; the scale from there is logarithmic.
+DARK = 1e-4
+#: Sides of a band's picture, about.
+SIZE = 360
 
 
-def draw_psf(psf: StarPSF) -> NDArray[np.uint8]:
+def draw_psf(psf: PSF) -> NDArray[np.uint8]:
     """The PSF of each band beside each other, first row at the bottom, from 1e-4 of the peak up.
 
     Returns
@@ -20,10 +22,9 @@ def draw_psf(psf: StarPSF) -> NDArray[np.uint8]:
     ndarray
         Shape (y, x), for `pellucid.display.write_picture`.
     """
-    fine = psf.fine(STEPS)
-    share = fine / fine.max(axis=(1, 2), keepdims=True)
+    enlarge = max(1, round(SIZE / psf.stamps.shape[1]))
+    share = psf.stamps / psf.stamps.max(axis=(1, 2), keepdims=True)
     value = 1.0 - np.log10(np.clip(share, DARK, 1.0)) / np.log10(DARK)
-    enlarge = max(1, round(SIZE / value.shape[1]))
     large = value.repeat(enlarge, axis=1).repeat(enlarge, axis=2)
     framed = np.pad(large, [(0, 0), (2, 2), (2, 2)], constant_values=0.5)
     return to_pixels(np.concatenate([*framed], axis=1)[::-1])

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError
 from pellucid.sky.image import SkyImage
 from pellucid.sky.psf import PSF, stamp_fwhm
-from pellucid.sources.effective import Stars, Surface, effective_psf
+from pellucid.sources.effective import Stars, effective_psf
 from pellucid.sources.stars import Candidates, candidates, stellar_locus
 
 #: Stars of one size from which on no galaxy is likely to pass for one; of the brightest so many
 #: the PSF is made.
-ENOUGH, MOST = 3, 80
+ENOUGH, MOST = 3, 50
 #: Fewer stars have to show by themselves that they are stars: least peak over noise.
 SURE = 100.0
 #: FWHM of few stars differ by this factor at most.
@@ -41,18 +41,9 @@ class StarPSF(PSF):
     ----------
     stars
         Of each band the places (y, x) in pixels, shape (star, 2).
-    surfaces
-        Of each band the PSF between the pixels.
     """
 
     stars: tuple[NDArray[np.float64], ...] = ()
-    surfaces: tuple[Surface, ...] = ()
-
-    def fine(self, steps: int = 4) -> NDArray[np.float64]:
-        """What a star looks like at ``steps`` places a pixel, shape (band, y, x), each sum 1."""
-        radius = max(self.stamps.shape[1:]) // 2
-        stamps = np.stack([surface.stamp(radius, steps) for surface in self.surfaces])
-        return stamps / stamps.sum(axis=(1, 2), keepdims=True)
 
 
 def psf_from_stars(image: SkyImage) -> StarPSF:
@@ -89,14 +80,13 @@ def psf_from_stars(image: SkyImage) -> StarPSF:
     widest = max(float(np.median(found.fwhm[on])) for found, on in picked)
     side = min(image.shape[1:])
     radius = int(np.clip(np.ceil(REACH * widest), LEAST, max(LEAST, side // 2)))
-    stamps, places, surfaces = [], [], []
+    stamps, places = [], []
     for name, (found, on) in zip(image.bands, picked, strict=True):
         stars = _surroundings(found, on, radius)
         surface, kept = effective_psf(stars, _oversampling(found.fwhm[on]))
         stamp = _clean(surface.stamp(radius), stars, on[kept], found)
         _check_compact(stamp, name, len(on))
         stamps.append(stamp)
-        surfaces.append(surface)
         places.append(np.stack([found.y[on], found.x[on]], axis=1)[kept])
         _note_variation(found, on[kept], name, notes)
     counts = sorted({len(place) for place in places})
@@ -108,7 +98,6 @@ def psf_from_stars(image: SkyImage) -> StarPSF:
         origin=f"{several} star{'s' * (counts[-1] > 1)} of the image",
         notes=tuple(notes),
         stars=tuple(places),
-        surfaces=tuple(surfaces),
     )
 
 
@@ -184,16 +173,21 @@ def _surroundings(found: Candidates, on: NDArray[np.int64], radius: int) -> Star
 def _clean(
     stamp: NDArray[np.float64], stars: Stars, on: NDArray[np.int64], found: Candidates
 ) -> NDArray[np.float64]:
-    """The stamp with its wings round and falling from where noise outshines them."""
+    """The stamp with its wings round and falling from where noise or neighbours outshine them."""
     noise = stars.noise / np.sqrt((found.flux[on] ** 2).sum())
     y, x = np.indices(stamp.shape) - stamp.shape[0] // 2
-    ring = np.rint(np.hypot(y, x)).astype(int)
-    means = np.bincount(ring.ravel(), stamp.ravel()) / np.bincount(ring.ravel())
-    faint = np.flatnonzero(means < FAINT * noise)
+    radius = np.hypot(y, x)
+    ring = np.rint(radius).astype(int)
+    rings = [ring == k for k in range(int(ring.max()) + 1)]
+    radii, means = (np.array([plane[where].mean() for where in rings]) for plane in (radius, stamp))
+    # The spikes of a telescope are few of a ring's pixels: they are neither noise nor cut.
+    uneven = stamp - np.interp(radius, radii, means)
+    low, high = np.array([np.percentile(uneven[where], (16.0, 84.0)) for where in rings]).T
+    faint = np.flatnonzero(means < FAINT * np.maximum(noise, 0.5 * (high - low)))
     if not len(faint):
         return stamp
-    means = np.minimum.accumulate(np.clip(means, 0.0, None))
-    return np.where(ring >= faint[0], means[ring], stamp)
+    falling = np.minimum.accumulate(np.clip(means, 0.0, None))
+    return np.where(ring >= faint[0], np.interp(radius, radii, falling), stamp)
 
 
 def _note_variation(found: Candidates, on: NDArray[np.int64], band: str, notes: list[str]) -> None:
