@@ -15,7 +15,7 @@ from pellucid.deconvolution import (
     sky_pedestal,
     wiener,
 )
-from pellucid.deconvolution.steps import extrapolated
+from pellucid.deconvolution.steps import agreement, extrapolated
 from pellucid.errors import InputError
 from pellucid.metrics import psnr
 from pellucid.optics.convolution import Convolution, convolve
@@ -216,13 +216,12 @@ def test_acceleration_goes_further_in_as_many_steps():
 
 
 def test_extrapolation_is_biggs_and_andrews():
-    before, now = np.full((2, 3, 3), 2.0, np.float32), np.full((2, 3, 3), 3.0, np.float32)
-    change = np.stack([np.full((3, 3), 0.5), np.full((3, 3), -1.0)]).astype(np.float32)
-    earlier = np.ones((2, 3, 3), np.float32)
-    ahead = extrapolated(now, before, change, earlier)
-    assert ahead[0] == pytest.approx(np.full((3, 3), 3.5))
-    assert ahead[1] == pytest.approx(np.full((3, 3), 3.0))
-    assert extrapolated(now, before, change, None) is now
+    before, now = np.full((1, 3, 3), 2.0, np.float32), np.full((1, 3, 3), 3.0, np.float32)
+    earlier = np.ones((1, 3, 3), np.float32)
+    for change, reach in ((0.5, 0.5), (-1.0, 0.0), (4.0, 1.0)):
+        assert agreement(change * earlier, earlier) == pytest.approx(reach)
+        assert extrapolated(now, before, reach) == pytest.approx(np.full((1, 3, 3), 3.0 + reach))
+    assert agreement(earlier, None) == 0.0
 
 
 @pytest.mark.parametrize("ratio", [0.003, 0.1])

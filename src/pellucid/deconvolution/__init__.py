@@ -50,7 +50,8 @@ def richardson_lucy_paper(
     """
     data, sky = _above_sky(flux)
     steps = iterations or PAPER_ITERATIONS
-    return sky + richardson_lucy(data, stamps, steps, 0.0, "wrap", start=data, accelerate=True)
+    result = richardson_lucy(data, stamps, steps, 0.0, "wrap", start=data, accelerate=True)
+    return _back_on(sky, result, flux)
 
 
 def blind_paper(
@@ -59,14 +60,25 @@ def blind_paper(
     """MATLAB's ``deconvblind`` at its defaults, started from the true PSF."""
     data, sky = _above_sky(flux)
     steps = rounds or PAPER_ITERATIONS
-    return sky + blind_richardson_lucy(data, stamps, steps, 0.0, "wrap", data, accelerate=True)[0]
+    result = blind_richardson_lucy(data, stamps, steps, 0.0, "wrap", data, accelerate=True)[0]
+    return _back_on(sky, result, flux)
 
 
 def _above_sky(flux: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What stands above each band's sky, negative flux cut to 0, and the sky; NaN without data."""
+    """What stands above each band's sky, negative flux cut to 0, and the sky."""
     data = filled(flux)
     sky = robust_background(data).sky[:, None, None]
-    return np.maximum(data - sky, 0.0), np.where(np.isfinite(flux), sky, np.float32(np.nan))
+    above = data - sky
+    return np.maximum(above, 0.0, out=above), sky
+
+
+def _back_on(
+    sky: NDArray[np.float32], above: NDArray[np.float32], flux: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """What stands on the sky, NaN where ``flux`` is."""
+    above += sky
+    above[~np.isfinite(flux)] = np.nan
+    return above
 
 
 #: What ``--method`` and the tables' columns name.

@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from pellucid.deconvolution.signal import best_iterations
 from pellucid.deconvolution.spectrum import check_shapes
-from pellucid.deconvolution.steps import extrapolated, first_estimate, pedestals, ratio
+from pellucid.deconvolution.steps import agreement, extrapolated, first_estimate, pedestals, ratio
+from pellucid.deconvolution.units import Unit
 from pellucid.optics.convolution import Boundary, Convolution
 from pellucid.optics.inpaint import filled
 
@@ -57,49 +58,59 @@ def blind_richardson_lucy(
     for band, level in enumerate(levels):
         one = slice(band, band + 1)
         first = None if starts is None else starts[one]
-        data, unit, now = first_estimate(finite[one], float(level), first)
-        now, found[one] = _in_turn(data, now, stamps[one], rounds, boundary, accelerate)
-        result[one] = unit.restore(now)
+        result[one], found[one] = _in_turn(
+            first_estimate(finite[one], float(level), first),
+            stamps[one],
+            rounds,
+            boundary,
+            accelerate,
+        )
     result[~np.isfinite(flux)] = np.nan
     return result, found
 
 
 def _in_turn(
-    data: NDArray[np.float32],
-    now: NDArray[np.float32],
+    began: tuple[NDArray[np.float32], Unit, NDArray[np.float32]],
     stamps: NDArray[np.floating],
     rounds: int,
     boundary: Boundary,
     accelerate: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One band's image and PSF after these rounds."""
-    ones = np.ones_like(data)
-    before = now
-    psf = psf_before = _normalised(np.asarray(stamps, dtype=np.float32))
-    change = earlier = psf_change = psf_earlier = None
+    """One band's image and PSF after these rounds, from what `first_estimate` returns."""
+    data, unit, now = began
+    del began
+    ones = np.broadcast_to(np.float32(1.0), data.shape)
+    point, change, psf_change = now, None, None
+    kernel = psf = _normalised(np.asarray(stamps, dtype=np.float32))
     for _ in range(rounds):
-        point, kernel = now, psf
-        if accelerate:
-            point = extrapolated(now, before, change, earlier)
-            kernel = _normalised(extrapolated(psf, psf_before, psf_change, psf_earlier))
         blur = Convolution(kernel, (data.shape[1], data.shape[2]), boundary)
-        residual = ratio(data, blur(point))
-        before, now = now, blur.adjoint(residual)
-        now *= point
-        now /= blur.adjoint(ones)
         light = blur.in_psf(point, ones)
+        residual = ratio(data, blur(point))
         # An image without light says nothing of its PSF.
-        moved = np.divide(
+        better = np.divide(
             kernel * blur.in_psf(point, residual), light, out=kernel.copy(), where=light > 0
         )
-        psf_before, psf = psf, _normalised(moved)
-        psf_change, psf_earlier = psf - kernel, psf_change
+        better = _normalised(better)
+        step = blur.adjoint(residual, out=residual)
+        del residual
+        step *= point
+        step /= blur.adjoint(ones)
         if accelerate:
-            change, earlier = now - point, change
+            psf_moved = better - kernel
+            moved = np.subtract(step, point, out=None if point is now else point)
+            reach, change = agreement(moved, change), moved
+            psf_reach, psf_change = agreement(psf_moved, psf_change), psf_moved
+            point = extrapolated(step, now, reach) if reach else step
+            kernel = _normalised(extrapolated(better, psf, psf_reach))
+            del moved
+        else:
+            point, kernel = step, better
+        now, psf = step, better
+        del step, blur
     # A PSF that has lost its symmetry loses light over the mirrored edge.
     total = now.sum(dtype=np.float64)
     now *= np.float32(data.sum(dtype=np.float64) / total if total > 0 else 1.0)
-    return now, psf
+    return unit.restore(now), psf
 
 
 def _normalised(stamps: NDArray[np.float32]) -> NDArray[np.float32]:

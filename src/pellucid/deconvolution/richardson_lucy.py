@@ -7,9 +7,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from pellucid.deconvolution.signal import best_iterations
 from pellucid.deconvolution.spectrum import check_shapes
-from pellucid.deconvolution.steps import extrapolated, first_estimate, pedestals, ratio
+from pellucid.deconvolution.steps import agreement, extrapolated, first_estimate, pedestals, ratio
 from pellucid.optics.convolution import Boundary, Convolution
 from pellucid.optics.inpaint import filled
+
+#: What an edge weight may vary by and be one number.
+ALIKE = 1e-5
 
 
 def richardson_lucy(
@@ -66,16 +69,22 @@ def richardson_lucy(
             finite[one], float(level), None if starts is None else starts[one]
         )
         blur = Convolution(stamps[one], (data.shape[1], data.shape[2]), boundary)
-        weight = blur.adjoint(np.ones_like(data))
-        before, change, earlier = now, None, None
+        weight = blur.adjoint(np.broadcast_to(np.float32(1.0), data.shape))
+        if np.ptp(weight) < ALIKE:  # as under an even PSF: no array of ones is carried along
+            weight = weight.mean(dtype=np.float32)
+        point, change = now, None
         for _ in range(iterations):
-            point = extrapolated(now, before, change, earlier) if accelerate else now
-            before = now
-            now = blur.adjoint(ratio(data, blur(point)))
-            now *= point
-            now /= weight
+            step = ratio(data, blur(point))
+            step = blur.adjoint(step, out=step)
+            step *= point
+            step /= weight
             if accelerate:
-                change, earlier = now - point, change
+                moved = np.subtract(step, point, out=None if point is now else point)
+                reach, change = agreement(moved, change), moved
+                point = extrapolated(step, now, reach) if reach else step
+            else:
+                point = step
+            now = step
         result[one] = unit.restore(now)
     result[~np.isfinite(flux)] = np.nan
     return result

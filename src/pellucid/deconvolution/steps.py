@@ -11,6 +11,7 @@ from pellucid.sky.background import robust_background
 
 #: The automatic pedestal puts the sky this many standard deviations above zero.
 PEDESTAL_SIGMAS = 5.0
+_TINY = float(np.finfo(np.float32).tiny)
 
 
 def sky_pedestal(flux: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -76,20 +77,21 @@ def ratio(data: NDArray[np.float32], blurred: NDArray[np.float32]) -> NDArray[np
 
 
 def extrapolated(
-    now: NDArray[np.float32],
-    before: NDArray[np.float32],
-    change: NDArray[np.float32] | None,
-    earlier: NDArray[np.float32] | None,
+    now: NDArray[np.float32], before: NDArray[np.float32], reach: float
 ) -> NDArray[np.float32]:
-    """Go on from ``now`` as far as the last two steps agreed, and never below zero.
+    """x + λ (x − x₋₁) for λ = ``reach``, and never below zero."""
+    ahead = now - before
+    ahead *= np.float32(reach)
+    ahead += now
+    return np.maximum(ahead, 0.0, out=ahead)
 
-    x + λ (x − x₋₁) with λ = ⟨g, g₋₁⟩ / ⟨g₋₁, g₋₁⟩ cut to [0, 1], per band, where g is what the
-    last step added to the point it started from.
+
+def agreement(change: NDArray[np.float32], earlier: NDArray[np.float32] | None) -> float:
+    """How far to go on along the last step, λ = ⟨g, g₋₁⟩ / ⟨g₋₁, g₋₁⟩ cut to [0, 1].
+
+    g is what a step added to the point that it started from; 0 after the first.
     """
-    if change is None or earlier is None:
-        return now
-    along = np.sum(change * earlier, axis=(1, 2), keepdims=True)
-    length = np.sum(earlier * earlier, axis=(1, 2), keepdims=True)
-    tiny = np.finfo(np.float32).tiny
-    reach = np.clip(along / np.maximum(length, tiny), 0.0, 1.0)
-    return np.maximum(now + reach * (now - before), 0.0)
+    if earlier is None:
+        return 0.0
+    along, length = float(np.vdot(change, earlier)), float(np.vdot(earlier, earlier))
+    return min(max(along / max(length, _TINY), 0.0), 1.0)

@@ -40,7 +40,7 @@ class Layout:
     parts: tuple[Part, ...]
     shape: tuple[int, int, int] = (0, 0, 0)  # (band, y, x) of the image
     #: As they were read: while an image carries these very arrays, HDUs are copied, not made anew.
-    variance: NDArray[np.float32] | None = None
+    variance: NDArray[np.floating] | None = None
     mask: NDArray[np.bool_] | None = None
 
 

@@ -21,6 +21,7 @@ from pellucid.fits.masks import bad_pixels
 from pellucid.fits.nodata import empty_pixels
 from pellucid.fits.nonlinear import form_of
 from pellucid.fits.roles import UNCERTAINTIES, rest_of_name
+from pellucid.sky.image import variance_type
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -41,7 +42,7 @@ class Planes:
     header: Header
     wcs: WCS | None
     unit: str
-    variance: NDArray[np.float32] | None
+    variance: NDArray[np.floating] | None
     mask: NDArray[np.bool_] | None
     unused: Mapping[str, int]  # pixels that have no data, by the first reason for it
 
@@ -134,22 +135,25 @@ def _beside(file: FitsFile, hdu: HDU, band: int, count: int) -> NDArray[np.gener
     return values.reshape(-1, *values.shape[-2:])
 
 
-def _variance(beside: Sequence[Beside], shape: tuple[int, ...]) -> NDArray[np.float32] | None:
+def _variance(beside: Sequence[Beside], shape: tuple[int, ...]) -> NDArray[np.floating] | None:
     """The variance, from the one plane that says it or the sum of its parts."""
     parts = []
     for each in beside:
         if each.plane.role in UNCERTAINTIES:
             with np.errstate(over="ignore", divide="ignore"):
                 make = UNCERTAINTIES[each.plane.role].to_variance
-                exact = make(each.values.astype(np.float64))
-                parts.append(exact.astype(np.float32))
-    return np.broadcast_to(sum(parts), shape) if parts else None
+                parts.append(make(each.values.astype(np.float64)))
+    if not parts:
+        return None
+    total = np.sum(parts, axis=0)
+    with np.errstate(over="ignore"):
+        return np.broadcast_to(total.astype(variance_type(total)), shape)
 
 
 def _holes(
     file: FitsFile,
     flux: NDArray[np.float32],
-    variance: NDArray[np.float32] | None,
+    variance: NDArray[np.floating] | None,
     beside: Sequence[Beside],
     bad_bits: str | int | None,
 ) -> dict[str, NDArray[np.bool_]]:

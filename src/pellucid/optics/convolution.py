@@ -85,12 +85,18 @@ class Convolution:
                 result[rows] = wide[:, self._radii[1] : self._radii[1] + self.shape[1]]
         return blurred
 
-    def adjoint(self, flux: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Apply the transpose of the blur to ``flux``, shape (band, y, x)."""
-        result = np.zeros(flux.shape, dtype=np.float32)
+    def adjoint(
+        self, flux: NDArray[np.floating], out: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Apply the transpose of the blur to ``flux``, shape (band, y, x).
+
+        The result may take the place of ``flux`` in memory, as ``out``.
+        """
+        result = np.empty(flux.shape, dtype=np.float32) if out is None else out
         for plane, transfer, folded in zip(flux, self._transfers, result, strict=True):
             spectrum = self._alone(plane)
             _times_conjugate(spectrum, transfer)
+            folded[:] = 0.0
             # The transpose of padding: each padded pixel's value returns to where it came from.
             for rows, wide in self._back(spectrum, 0, len(self._rows)):
                 narrow = _folded(wide[:, : len(self._columns)], self._columns, self._radii[1])
@@ -117,8 +123,10 @@ class Convolution:
             spectrum = self._alone(weight)
             np.conjugate(spectrum, out=spectrum)
             spectrum *= self._forward(plane, self._rows, self._columns)
-            image = np.asarray(self._fft.irfft2(spectrum, s=self._grid, overwrite_x=True))
-            found.append(image[self._window][::-1, ::-1])
+            rows, columns = self._window
+            spectrum = np.asarray(self._fft.ifft(spectrum, axis=0, overwrite_x=True))[rows[:, 0]]
+            image = np.asarray(self._fft.irfft(spectrum, n=self._grid[1], axis=1))
+            found.append(image[::-1, columns[0, ::-1]])
         return np.stack(found)
 
     def _alone(self, plane: NDArray[np.floating]) -> NDArray[np.complex64]:

@@ -41,21 +41,32 @@ class Change:
     deepest: float
 
 
-def with_change(image: SkyImage, restoration: Restoration) -> Restoration:
+def with_change(
+    image: SkyImage, restoration: Restoration, undone: float | None = None
+) -> Restoration:
     """The restoration with a sentence in its provenance (``change``) on what became of the image.
 
-    That is not said of an image in other pixels than those it had.
+    Parameters
+    ----------
+    image
+        What was restored. Nothing is said where the restoration has other pixels.
+    undone
+        FWHM in arcsec of the PSF that was undone; what is amiss with it is noted.
     """
     if restoration.image.shape != image.shape:
         return restoration
-    sentence = _sentence(_changes(image, restoration.image), image.pixel_scale)
-    return replace(restoration, provenance={**restoration.provenance, "change": sentence})
+    changes, facts = _changes(image, restoration.image), restoration.provenance
+    notes = [] if undone is None else _amiss(changes, image.pixel_scale, undone)
+    change = {
+        "change": _sentence(changes, image.pixel_scale),
+        "notes": [*facts.get("notes", []), *notes],
+    }
+    return replace(restoration, provenance={**facts, **change})
 
 
-def change_notes(image: SkyImage, restored: SkyImage, fwhm: float) -> list[str]:
-    """What is amiss with a deconvolution by a PSF of this FWHM, arcsec."""
-    changes = _changes(image, restored)
-    scale = image.pixel_scale or 1.0
+def _amiss(changes: list[Change], pixel_scale: float | None, fwhm: float) -> list[str]:
+    """What does not fit with a PSF of this FWHM, arcsec."""
+    scale = pixel_scale or 1.0
     notes = []
     narrow = [change.widths[0] * scale for change in changes if change.widths]
     if narrow and min(narrow) < NARROWEST * fwhm:
@@ -91,12 +102,14 @@ def _sentence(changes: list[Change], pixel_scale: float | None) -> str:
 
 
 def _changes(image: SkyImage, restored: SkyImage) -> list[Change]:
-    holes = image.holes
-    return [
-        _change(*(np.where(bad, np.float32(np.nan), plane) for plane in planes))
-        for bad, *planes in zip(holes, image.flux, restored.flux, strict=True)
-        if not bad.all()
-    ]
+    found = []
+    for bad, *planes in zip(image.holes, image.flux, restored.flux, strict=True):
+        if bad.all():
+            continue
+        if bad.any():
+            planes = [np.where(bad, np.float32(np.nan), plane) for plane in planes]
+        found.append(_change(*planes))
+    return found
 
 
 def _change(before: NDArray[np.float32], after: NDArray[np.float32]) -> Change:
@@ -119,11 +132,11 @@ def _widths(
     before: NDArray[np.float32], after: NDArray[np.float32], levels: list[float], sigma: float
 ) -> tuple[float, float] | None:
     """FWHM before and after of the sharpest source but one, which may be a cosmic ray."""
-    left = np.nan_to_num(before, nan=-np.inf, copy=True)
+    left = np.where(before > levels[0] + BRIGHT * sigma, before, np.float32(-np.inf))
     found = []
     for _ in range(SOURCES):
         y, x = (int(place) for place in np.unravel_index(int(left.argmax()), left.shape))
-        if not left[y, x] > levels[0] + BRIGHT * sigma:
+        if not np.isfinite(left[y, x]):
             break
         window = np.s_[max(y - REACH, 0) : y + REACH + 1, max(x - REACH, 0) : x + REACH + 1]
         left[window] = -np.inf

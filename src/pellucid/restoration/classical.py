@@ -10,7 +10,7 @@ from pellucid.deconvolution import METHODS
 from pellucid.errors import InputError
 from pellucid.optics import blur_of, unknown_unit
 from pellucid.optics.inpaint import filled
-from pellucid.restoration.change import change_notes, with_change
+from pellucid.restoration.change import with_change
 from pellucid.restoration.result import Restoration, with_restored
 from pellucid.sky import PSF, SkyImage
 
@@ -56,13 +56,15 @@ class ClassicalRestorer:
         restored = np.zeros_like(flux)
         stamps = kernel.for_bands(len(flux))
         restored[window] = METHODS[self.method](flux[window], stamps, self.constant)
-        result, fwhm = with_restored(image, restored), kernel.fwhm
+        fwhm = kernel.fwhm
         provenance = {
             "method": self.method,
             "psf_fwhm": round(fwhm, 4),
-            "notes": [*kernel.notes, *change_notes(image, result, fwhm)],
+            "notes": list(kernel.notes),
         }
-        return with_change(image, Restoration(result, provenance=provenance))
+        del flux
+        result = Restoration(with_restored(image, restored), provenance=provenance)
+        return with_change(image, result, fwhm)
 
 
 def _data_window(image: SkyImage) -> tuple[slice, slice]:

@@ -78,7 +78,8 @@ def galaxygan_noise(flux: NDArray[np.floating]) -> float:
 
 def _clipped(plane: NDArray[np.floating]) -> tuple[float, float]:
     # Sorted once, a clipped sample is a slice and its quantiles are single elements.
-    pixels = np.sort(plane[np.isfinite(plane)])
+    pixels = plane[np.isfinite(plane)]
+    pixels.sort()
     if pixels.size == 0:
         return 0.0, 0.0
     level = sigma = 0.0

@@ -41,7 +41,7 @@ class SkyImage:
     unit
         The unit as FITS writes it (BUNIT), or None where unknown.
     variance
-        Same shape as ``flux``, in ``unit`` squared.
+        Same shape as ``flux``, in ``unit`` squared; float32, or float64 where that cannot hold it.
     mask
         Same shape as ``flux``; True marks a pixel that must not be used and stays as it is.
     wcs
@@ -64,7 +64,7 @@ class SkyImage:
     flux: NDArray[np.float32]
     bands: tuple[str, ...] = ()
     unit: str | None = None
-    variance: NDArray[np.float32] | None = None
+    variance: NDArray[np.floating] | None = None
     mask: NDArray[np.bool_] | None = None
     wcs: WCS | None = None
     psf: PSF | None = None
@@ -77,9 +77,10 @@ class SkyImage:
     def __post_init__(self) -> None:
         flux = _as_cube(self.flux, np.float32, "flux")
         fill: dict[str, Any] = {"flux": flux}
-        for name, dtype in (("variance", np.float32), ("mask", np.bool_)):
+        for name in ("variance", "mask"):
             value = getattr(self, name)
             if value is not None:
+                dtype = np.bool_ if name == "mask" else variance_type(np.asarray(value))
                 fill[name] = _as_cube(value, dtype, name)
                 if fill[name].shape != flux.shape:
                     raise InputError(
@@ -189,6 +190,17 @@ class SkyImage:
             wcs=first.wcs,
             header=first.header or None,
         )
+
+
+def variance_type(variance: NDArray[Any]) -> type[np.floating]:
+    """float32, or float64 for a variance that leaves its range: of flux of 1e-20 it is 1e-40."""
+    if variance.dtype != np.float64:
+        return np.float32
+    some = variance[..., ::8, ::8]
+    sizes = some[np.isfinite(some) & (some > 0)]
+    known = np.finfo(np.float32)
+    fits = not sizes.size or known.tiny <= np.median(sizes) <= known.max
+    return np.float32 if fits else np.float64
 
 
 def is_nanomaggy(unit: str | None) -> bool:
