@@ -52,7 +52,7 @@ def read_image(
     hdu
         Which extension, by number or name; without it, all that are images of one shape.
     bands
-        Names of the bands; without them, what the files say.
+        Names of the bands; without them, what the files say. Fewer names choose among the bands.
     pixel_scale
         Arcsec per pixel; without it, what the WCS says, and SDSS's 0.396 for a composite.
     bad_bits

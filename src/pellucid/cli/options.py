@@ -34,7 +34,9 @@ BadBits = Annotated[
         help="Flags of a mask that are bad, by names or values: SAT,CR or 1,4 or ~4, all, none.",
     ),
 ]
-Bands = Annotated[str | None, typer.Option("--bands", help="Names of the bands: g,r,i")]
+Bands = Annotated[
+    str | None, typer.Option("--bands", help="Names of the bands, or which of them: g,r,i")
+]
 PixelScale = Annotated[
     float | None, typer.Option("--pixel-scale", min=1e-6, help="Arcsec per pixel.")
 ]

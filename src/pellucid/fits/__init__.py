@@ -8,6 +8,7 @@ from pellucid.fits.coordinates import rescaled, scale_card
 from pellucid.fits.file import FitsFile, open_fits
 from pellucid.fits.foreign import check_written_name
 from pellucid.fits.read import largest_shift, read_image
+from pellucid.fits.some import all_bands
 from pellucid.fits.write import Card, write_image
 from pellucid.fits.write_psf import write_psf
 
@@ -15,6 +16,7 @@ __all__ = [
     "Card",
     "FitsFile",
     "Plane",
+    "all_bands",
     "band_names_of",
     "card_value",
     "check_sums",

@@ -117,3 +117,18 @@ def without_idle_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
         planes.remove(1)
     whole = (*planes, *shape[-2:])
     return whole[1:] if len(shape) > 3 and whole[:-2] == (1,) else whole
+
+
+def as_extension(raw: bytes) -> bytes:
+    """The bytes of a primary HDU as those of an image extension."""
+    from astropy.io.fits import Header
+
+    header: Any = Header.fromstring(raw)
+    size = len(header.tostring())
+    header.remove("EXTEND", ignore_missing=True)
+    cards = [str(card) for card in header.cards]
+    axes = 3 + int(header["NAXIS"])
+    counts = [f"{name:8}= {value:>20}".ljust(80) for name, value in (("PCOUNT", 0), ("GCOUNT", 1))]
+    start = ["XTENSION= 'IMAGE   '".ljust(80), *cards[1:axes], *counts]
+    rest = [card for card in cards[axes:] if card[:8].strip() not in ("PCOUNT", "GCOUNT")]
+    return Header.fromstring("".join(start + rest)).tostring().encode("ascii") + raw[size:]

@@ -16,6 +16,8 @@ from pellucid.fits.file import FitsFile
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
+    from pellucid.sky.image import SkyImage
+
 
 @dataclass(frozen=True)
 class Part:
@@ -42,24 +44,31 @@ class Layout:
     #: As they were read: while an image carries these very arrays, HDUs are copied, not made anew.
     variance: NDArray[np.floating] | None = None
     mask: NDArray[np.bool_] | None = None
+    #: Bands that were not chosen; parts count their planes after those of the image.
+    rest: SkyImage | None = None
 
 
 def layout_of(file: FitsFile, planes: Sequence[Plane]) -> Layout:
     """The HDUs to write again: bands in their place, all others as bytes."""
     parts: list[Part] = []
+    of_band: list[tuple[int, ...]] = []  # the flux's planes of each HDU that is a band
     count = 0
+    for plane in planes:
+        if plane.use == "band":
+            depth = plane.hdu.shape[0] if len(plane.hdu.shape) == 3 else 1
+            of_band.append(tuple(range(count, count + depth)))
+            count += depth
     for plane in planes:
         hdu = plane.hdu
         cube = len(hdu.shape) == 3
+        of_it = tuple(k for band in plane.bands for k in of_band[band])
         if plane.use == "band":
-            of_it = tuple(range(count, count + (hdu.shape[0] if cube else 1)))
             parts.append(Part("bands", hdu.header, of_it, cube, stored=hdu.stored))
-            count += len(of_it)
         elif plane.role == "header":
             parts.append(Part("header", hdu.header))
         else:
             read = plane.use == "read"
-            parts.append(Part(plane.role, hdu.header, plane.bands, cube, file.raw(hdu), read))
+            parts.append(Part(plane.role, hdu.header, of_it, cube, file.raw(hdu), read))
     return Layout(tuple(parts))
 
 

@@ -19,6 +19,8 @@ from pellucid.fits.coordinates import stated_scale
 from pellucid.fits.file import open_fits
 from pellucid.fits.layout import Layout, layout_of, merged
 from pellucid.fits.planes import Planes, read_planes
+from pellucid.fits.some import with_bands
+from pellucid.sky.band_names import find_bands
 from pellucid.sky.image import SkyImage, pixel_scale_of
 
 if TYPE_CHECKING:
@@ -48,7 +50,9 @@ def read_image(
     hdu
         The number or the name (``"SCI"`` or ``"SCI,2"``) of the HDU to read in every file.
     bands
-        One name a band; otherwise FILTER cards, extension names and file names give them.
+        One name a band; otherwise FILTER cards, extension names and file names give them. Fewer
+        names, or these in another order, choose among the bands; the others are written again as
+        they are.
     pixel_scale
         Arcsec per pixel; wins over the WCS and the PIXSCALE card.
     bad_bits
@@ -70,7 +74,7 @@ def read_image(
     read = [_read_file(path, hdu, several, beside.get(path, []), bad_bits) for path in images]
     hdus = [planes for planes_of_file, *_ in read for planes in planes_of_file]
     _check_fit(hdus)
-    names = _names(hdus, bands, ", ".join(str(Path(path)) for path in paths))
+    names, chosen = _names(hdus, bands, ", ".join(str(Path(path)) for path in paths))
     flux = np.concatenate([planes.flux for planes in hdus])
     variances = [planes.variance for planes in hdus if planes.variance is not None]
     variance = np.concatenate(variances) if len(variances) == len(hdus) else None
@@ -88,14 +92,15 @@ def read_image(
             pixel_scale = scale.arcsec
             if scale.guessed:
                 notes.append(f"{pixel_scale:.4g} arcsec a pixel was taken from {scale.source}")
-    return SkyImage(
+    first = 0 if chosen is None else chosen[0]
+    image = SkyImage(
         flux,
         bands=names,
         unit=next((planes.unit for planes in hdus if planes.unit), None),
         variance=variance,
         mask=mask,
         wcs=wcs,
-        header=hdus[0].header.copy(),
+        header=[planes for planes in hdus for _ in planes.names][first].header.copy(),
         pixel_scale=pixel_scale,
         # What came from files of its own has no HDU to be copied.
         layout=replace(
@@ -106,6 +111,7 @@ def read_image(
         ),
         notes=(*notes, *_unused(hdus, flux.size)),
     )
+    return image if chosen is None else with_bands(image, chosen)
 
 
 def _read_file(
@@ -194,20 +200,31 @@ def largest_shift(first: WCS, second: WCS, shape: tuple[int, ...]) -> float:
         return float(np.nanmax([0.0, *(apart.arcsec / pixel_scale_of(first))]))
 
 
-def _names(hdus: Sequence[Planes], given: Sequence[str] | None, where: str) -> tuple[str, ...]:
+def _names(
+    hdus: Sequence[Planes], given: Sequence[str] | None, where: str
+) -> tuple[tuple[str, ...], list[int] | None]:
+    """The name of each band, and the places of those that are chosen; None for all.
+
+    Names in the number of the bands name them. Fewer, or the file's own in another order, choose.
+    """
     found = [(name, planes.source) for planes in hdus for name in planes.names]
     nameless = [source for name, source in found if name is None]
     if given is None and len(set(nameless)) > 1:
         fault = f"nothing says which bands {' and '.join(dict.fromkeys(nameless))} show"
         raise refusal(where, fault, "name them with --bands, or choose one with --hdu")
-    stated = (name or f"band{k + 1}" for k, (name, _) in enumerate(found))
-    names = tuple(stated if given is None else given)
-    if len(names) != len(found):
-        fault = f"{len(names)} band names ({', '.join(names)}) for {len(found)} bands"
-        raise refusal(where, fault, f"give {len(found)} with --bands")
+    names = tuple(name or f"band{k + 1}" for k, (name, _) in enumerate(found))
+    places = None
+    if given is not None:
+        places = find_bands(given, names) if 0 < len(given) <= len(names) else None
+        if len(given) == len(names) and places in (None, list(range(len(names)))):
+            names, places = tuple(given), None
+        elif places is None:
+            fault = f"{len(given)} band names ({', '.join(given)}) for {len(found)} bands"
+            advice = f"give {len(found)} with --bands, or choose among {', '.join(names)}"
+            raise refusal(where, fault, advice)
     for name in names:
         of_it = [source for other, (_, source) in zip(names, found, strict=True) if other == name]
         if len(of_it) > 1:
             fault = f"are both band {name}; name them with --bands, or choose one with --hdu"
             raise InputError(f"{' and '.join(of_it)}: {fault}")
-    return names
+    return names, places

@@ -25,11 +25,12 @@ from pellucid.fits.cards import (
 )
 from pellucid.fits.coordinates import scale_card
 from pellucid.fits.foreign import check_written_name
-from pellucid.fits.hdu import BLOCK
+from pellucid.fits.hdu import BLOCK, as_extension
 from pellucid.fits.layout import Layout, Part
 from pellucid.fits.nonlinear import asinh_form
 from pellucid.fits.packed import packed_as
 from pellucid.fits.roles import UNCERTAINTIES, role_of_name
+from pellucid.fits.some import with_rest
 from pellucid.sky import PSF
 from pellucid.sky.distortion import has_tables, without_tables
 from pellucid.sky.image import SkyImage
@@ -128,15 +129,16 @@ def _assemble(
         elif part.role == "bands":
             if tiled and not hdus:
                 hdus.append(fits.PrimaryHDU())
-            planes = _planes(image.flux, part)
+            planes = _planes(with_rest(image.flux, layout.rest, "flux"), part)
             form = asinh_form(part.header, layout.parts[0].header)
             planes = form.from_flux(planes) if form and form.from_flux else planes
             if len(part.stored) > 3:
                 planes = planes.reshape(*part.stored)
             hdu = _image_hdu(planes, part.header, not hdus, tiled)
-            _describe(hdu.header, image, part)
             hdus.append(hdu)
-            bands.append(hdu)
+            if min(part.planes) < len(image.flux):
+                _describe(hdu.header, image, part)
+                bands.append(hdu)
         else:
             hdus += _copied(part, image, layout, layers, not hdus)
     return [*hdus, *_layer_hdus(image, layout, layers, tiled)], bands
@@ -218,6 +220,8 @@ def _describe(header: Header, image: SkyImage, part: Part) -> None:
         header["BUNIT"] = _ascii(image.unit)
     if image.wcs is None and image.pixel_scale and scale_card(header) != image.pixel_scale:
         header["PIXSCALE"] = (image.pixel_scale, "[arcsec] per pixel")
+    if max(part.planes) >= len(image.flux):
+        return  # some were not chosen: the planes have the names that they had
     names = tuple(image.bands[k] for k in part.planes)
     default = tuple(f"band{k + 1}" for k in part.planes)
     if part.cube and names not in (default, cube_names(header, len(names))):
@@ -236,13 +240,14 @@ def _copied(
     if part.role in UNCERTAINTIES and part.planes and image.variance is not layout.variance:
         if image.variance is None or not part.read:
             return []
+        variance = with_rest(image.variance, layout.rest, "variance")
         with np.errstate(divide="ignore"):
-            data = UNCERTAINTIES[part.role].from_variance(_planes(image.variance, part))
+            data = UNCERTAINTIES[part.role].from_variance(_planes(variance, part))
         return [_image_hdu(data, part.header, False, False)]
     raw = part.raw
     if not first:
         if raw.startswith(b"SIMPLE"):
-            raw = _as_extension(raw)
+            raw = as_extension(raw)
         # astropy finds out what it is where it stands behind a primary HDU.
         raw = fits.PrimaryHDU().header.tostring().encode("ascii") + raw
     hdu: Any = fits.HDUList.fromstring(raw, disable_image_compression=True)[-1]
@@ -252,21 +257,6 @@ def _copied(
     if version is not None and version != (card_value(hdu.header, "EXTVER") or 1):
         hdu.header["EXTVER"] = version
     return [hdu]
-
-
-def _as_extension(raw: bytes) -> bytes:
-    """The bytes of a primary HDU as those of an image extension."""
-    from astropy.io.fits import Header
-
-    header: Any = Header.fromstring(raw)
-    size = len(header.tostring())
-    header.remove("EXTEND", ignore_missing=True)
-    cards = [str(card) for card in header.cards]
-    axes = 3 + int(header["NAXIS"])
-    counts = [f"{name:8}= {value:>20}".ljust(80) for name, value in (("PCOUNT", 0), ("GCOUNT", 1))]
-    start = ["XTENSION= 'IMAGE   '".ljust(80), *cards[1:axes], *counts]
-    rest = [card for card in cards[axes:] if card[:8].strip() not in ("PCOUNT", "GCOUNT")]
-    return Header.fromstring("".join(start + rest)).tostring().encode("ascii") + raw[size:]
 
 
 def _plain_layout(image: SkyImage) -> Layout:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError, refusal
-from pellucid.fits import FitsFile, band_names_of, card_value, open_fits, scale_card
+from pellucid.fits import FitsFile, all_bands, band_names_of, card_value, open_fits, scale_card
 from pellucid.optics.psf_models import Model, Place, psfex, sdss
 from pellucid.optics.stamps import check_is_star, to_pixels
 from pellucid.sky.band_names import short_name
@@ -104,7 +104,10 @@ def with_own_psf(image: SkyImage, path: str | os.PathLike[str]) -> SkyImage:
     if image.pixel_scale is None or not any(part.role == "psf" for part in parts):
         return image
     try:
-        psf = read_psf(path, image)
+        whole = all_bands(image)
+        psf = read_psf(path, whole)
+        if whole.bands != image.bands:
+            psf = pick_bands(replace(psf, bands=psf.bands or whole.bands), image.bands)
     except InputError as error:
         reason = str(error).removeprefix(f"{path}: ")
         return replace(image, notes=(*image.notes, f"the PSF in its file is not used: {reason}"))

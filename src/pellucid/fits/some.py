@@ -1,0 +1,71 @@
+"""Some bands of an image; those that were not chosen are written again as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.fits.layout import Layout
+from pellucid.sky.image import SkyImage
+
+
+def with_bands(image: SkyImage, places: Sequence[int]) -> SkyImage:
+    """The bands of an image that was read that stand at these places, in this order."""
+    layout = image.layout
+    assert isinstance(layout, Layout)
+    left = [k for k in range(len(image.bands)) if k not in places]
+    order = [*places, *left]
+    parts = tuple(
+        replace(part, planes=tuple(order.index(k) for k in part.planes)) for part in layout.parts
+    )
+    chosen = image.of_bands(places)
+    rest = image.of_bands(left) if left else None
+    return replace(
+        chosen,
+        layout=replace(
+            layout,
+            parts=parts,
+            shape=chosen.shape,
+            variance=None if layout.variance is None else chosen.variance,
+            mask=None if layout.mask is None else chosen.mask,
+            rest=rest,
+        ),
+        notes=(*image.notes, *_notes(chosen, rest)),
+    )
+
+
+def all_bands(image: SkyImage) -> SkyImage:
+    """The image with the bands that were not chosen, in the order of its file."""
+    layout = image.layout
+    if not isinstance(layout, Layout) or layout.rest is None:
+        return image
+    planes = np.concatenate([image.flux, layout.rest.flux])
+    names = (*image.bands, *layout.rest.bands)
+    order = [k for part in layout.parts if part.role == "bands" for k in part.planes]
+    return replace(
+        image,
+        flux=planes[order],
+        bands=tuple(names[k] for k in order),
+        variance=None,
+        mask=None,
+        layout=None,
+    )
+
+
+def with_rest(
+    planes: NDArray[Any], rest: SkyImage | None, which: Literal["flux", "variance"]
+) -> NDArray[Any]:
+    """The planes of an image's bands, and after them those of the bands that were not chosen."""
+    others = None if rest is None else getattr(rest, which)
+    return planes if others is None else np.concatenate([planes, others])
+
+
+def _notes(chosen: SkyImage, rest: SkyImage | None) -> list[str]:
+    if rest is None:
+        return [f"--bands puts them in the order {', '.join(chosen.bands)}"]
+    taken, left = (", ".join(each.bands) for each in (chosen, rest))
+    return [f"--bands chose {taken}; not used, copied as they are: {left}"]
