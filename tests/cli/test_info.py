@@ -148,6 +148,16 @@ def test_options_say_how_it_is_read(told, save, galaxy, sky_header):
     assert (report["bands"], report["pixel_scale"]) == (["z"], 0.2)
 
 
+def test_of_bands_that_are_not_chosen_nothing_is_used(told, survey_file):
+    report = told(survey_file, "--bands", "r")
+    assert report["bands"] == ["R"]
+    assert list(report["psf"]["fwhm"].values()) == [pytest.approx(1.0, rel=0.03)]
+    uses = {plane["name"]: plane["use"] for plane in report["planes"]}
+    assert uses["R_SCI"] == "restored"
+    assert uses["R_ERR"] == "read"
+    assert uses["G_SCI"] == uses["G_ERR"] == "copied"
+
+
 def test_a_picture_is_told_of(told, tmp_path):
     Image.fromarray(np.full((50, 60, 3), 90, "u1")).save(tmp_path / "a.png")
     report = told(tmp_path / "a.png")

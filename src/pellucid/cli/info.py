@@ -34,15 +34,17 @@ def info(
             image = options.read([path], hdu, bands, pixel_scale, bad_bits)
             with options.naming(path):
                 found = describe_image(image, options.psf_choice(psf, image))
-            # A picture has no layout, and no planes.
-            planes = file_roles(path, options.hdu_choice(hdu)) if image.layout else ()
+            planes = []
+            if image.layout:  # a picture has none
+                roles = file_roles(path, options.hdu_choice(hdu))
+                planes = describe_planes(image, roles)
         except TemporaryError:
             raise
         except PellucidError as error:
             errors.append(error)
             options.say(str(error))
             continue
-        report = {"file": str(path), **found, "planes": describe_planes(planes)}
+        report = {"file": str(path), **found, "planes": planes}
         told.append(report)
         if not as_json:
             typer.echo("\n".join(_lines(report)) + ("\n" if path != inputs[-1] else ""))

@@ -85,7 +85,7 @@ def read_psf(
             stacked(planes),
             pixel_scale,
             bands=tuple(names) if all(names) else (),
-            origin=f"{os.path.basename(path)}[{found[0].source}]",
+            origin=f"{os.path.basename(path)}[{found[0].source}{', …' * (len(found) > 1)}]",
             notes=tuple(notes),
         )
         return pick_bands(psf, wanted) if wanted else psf

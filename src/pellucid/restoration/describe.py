@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,20 +60,31 @@ def describe_image(image: SkyImage, psf: PSF | float | None = None) -> dict[str,
     }
 
 
-def describe_planes(planes: tuple[Plane, ...]) -> list[dict[str, Any]]:
-    """The HDUs of a file with their roles, what becomes of each (``use``), and ``why``."""
+def describe_planes(image: SkyImage, planes: Sequence[Plane]) -> list[dict[str, Any]]:
+    """The HDUs of a file with their roles, what becomes of each (``use``), and ``why``.
+
+    Parameters
+    ----------
+    image
+        As it was read.
+    planes
+        From `pellucid.fits.file_roles` for the same file.
+    """
     uses = {"band": "restored", "read": "read", "copied": "copied"}
+    taken = image.layout.parts
     return [
         {
             "hdu": plane.hdu.number,
             "name": str(plane).partition(" ")[2],
             "shape": list(plane.hdu.stored),
             "role": plane.role,
-            "use": uses[plane.use],
+            # Of bands that were not chosen nothing is used.
+            "use": "copied" if part.planes and min(part.planes) >= len(image.bands)
+            else uses[plane.use],
             "why": plane.why,
         }
-        for plane in planes
-    ]
+        for plane, part in zip(planes, taken, strict=True)
+    ]  # fmt: skip
 
 
 def _psf(image: SkyImage, stated: PSF | float | None) -> tuple[dict[str, Any], list[str]]:

@@ -14,6 +14,8 @@ from pellucid.version import __version__
 
 #: Of the sky's noise: an offset that no one sees. And a side of what it is measured on, in pixels.
 HIDDEN, SAMPLE = 0.05, 1024
+#: Of the sky's noise: what sums of float32 differ by.
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,10 @@ def _lost(flux: NDArray[np.float32], restored: NDArray[np.float32], good: NDArra
     step = 1 + max(flux.shape) // SAMPLE
     few = slice(None, None, step), slice(None, None, step)
     sample = np.where(good[few], flux[few], np.float32(np.nan))
-    most = HIDDEN * robust_background(sample[None]).sigma
-    return np.float32(np.clip(before - after, -most, most))
+    noise = robust_background(sample[None]).sigma
+    if abs(before - after) < ROUNDING * noise:
+        return np.float32(0.0)
+    return np.float32(np.clip(before - after, -HIDDEN * noise, HIDDEN * noise))
 
 
 def restoration_cards(restoration: Restoration) -> dict[str, tuple[str | float, str]]:
