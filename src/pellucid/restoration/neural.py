@@ -240,8 +240,7 @@ def _brought_back(
     moved = f'from {image.pixel_scale:.4g}" to the model\'s {card.pixel_scale:.4g}" pixels'
     if ratio < 1.0:
         notes.append(f"the image was brought {moved}")
-        image = regrid(image, card.pixel_scale)
-        return with_restored(image, restored)
+        return with_restored(regrid(image, card.pixel_scale), restored, keep_total=False)
     notes.append(f"the image was brought {moved} and back")
     grid = scaling(1.0 / ratio)
     flux = np.stack([resample(plane, grid, image.shape[1:]) for plane in restored])
