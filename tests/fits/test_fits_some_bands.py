@@ -9,6 +9,7 @@ from astropy.io import fits
 import pellucid
 from pellucid.cli import main
 from pellucid.errors import InputError
+from pellucid.optics import regrid
 from pellucid.sky import gaussian_psf
 
 BANDS = ("HSC_G", "HSC_R", "HSC_I", "HSC_Z")
@@ -72,7 +73,7 @@ def test_the_others_are_written_again_as_they_are(request, flux, tmp_path, kind,
     path, out = request.getfixturevalue(kind), tmp_path / "out.fits"
     words = ["restore", path, "--bands", "i,g", "--method", "wiener", "--psf", "1.2"]
     assert main([*map(str, words), "--output", str(out)]) == 0
-    assert "not used, copied as they are: HSC_R, HSC_Z" in capsys.readouterr().err
+    assert "not used: HSC_R, HSC_Z" in capsys.readouterr().err
     after = pellucid.read_image(out)
     assert after.bands == BANDS
     np.testing.assert_array_equal(after.flux[[1, 3]], flux[[1, 3]])
@@ -85,6 +86,28 @@ def test_the_others_are_written_again_as_they_are(request, flux, tmp_path, kind,
             np.testing.assert_array_equal(written["VAR"].data, before["VAR"].data)
         else:
             assert restored == ["HSC_G", "HSC_I"]
+
+
+def test_an_image_in_other_pixels_leaves_other_extensions_as_they_are(extensions, tmp_path):
+    """What belongs to its own old pixels goes, everything else has its own coordinates."""
+    with fits.open(extensions, mode="append") as hdus:
+        rows = fits.Column("x", "E", array=np.ones(3))
+        hdus.append(fits.BinTableHDU.from_columns([rows], name="CATALOG"))
+        hdus.append(fits.ImageHDU(np.ones((5, 7), "f4"), name="HST_MODEL"))
+        hdus.append(fits.ImageHDU(np.ones((48, 44), "f4"), name="VAR"))
+    for bands, kept in ((None, []), (["i"], ["HSC_G", "HSC_R", "HSC_Z"])):
+        image = pellucid.read_image(extensions, bands=bands)
+        finer = regrid(image, image.pixel_scale / 2)
+        pellucid.write_image(finer, tmp_path / "out.fits", overwrite=True)
+        with fits.open(tmp_path / "out.fits", checksum=True) as hdus:
+            names = [hdu.name for hdu in hdus]
+            assert names == ["PRIMARY", *kept, "CATALOG", "HST_MODEL", "VARIANCE"]
+            assert hdus["HST_MODEL"].data.shape == (5, 7)
+            assert hdus["VARIANCE"].shape[-2:] == (96, 88)
+            for name in kept:
+                np.testing.assert_array_equal(hdus[name].data, fits.getdata(extensions, name))
+        again = pellucid.read_image(tmp_path / "out.fits", hdu=0)
+        assert again.bands == image.bands
 
 
 def test_a_variance_that_changes_is_that_of_the_chosen(cube, tmp_path):

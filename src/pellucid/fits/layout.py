@@ -72,6 +72,19 @@ def layout_of(file: FitsFile, planes: Sequence[Plane]) -> Layout:
     return Layout(tuple(parts))
 
 
+def lasting_parts(layout: Layout, count: int) -> tuple[Part, ...]:
+    """What stays beside an image of ``count`` bands that comes out in other pixels.
+
+    What has been read of the old ones goes; everything else has its own coordinates.
+    """
+    return tuple(
+        part
+        for part in layout.parts
+        if (min(part.planes) >= count if part.role == "bands" else not part.read)
+        and part.role != "header"
+    )
+
+
 def merged(layouts: Sequence[Layout], names: Sequence[str]) -> Layout:
     """One file for several: an empty primary HDU, then a band an extension with its companions.
 

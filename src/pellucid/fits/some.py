@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.fits.layout import Layout
+from pellucid.fits.layout import Layout, Part
 from pellucid.sky.image import SkyImage
 
 
@@ -56,16 +56,16 @@ def all_bands(image: SkyImage) -> SkyImage:
     )
 
 
-def with_rest(
-    planes: NDArray[Any], rest: SkyImage | None, which: Literal["flux", "variance"]
-) -> NDArray[Any]:
-    """The planes of an image's bands, and after them those of the bands that were not chosen."""
-    others = None if rest is None else getattr(rest, which)
-    return planes if others is None else np.concatenate([planes, others])
+def planes_of(part: Part, planes: NDArray[Any], rest: NDArray[Any] | None) -> NDArray[Any]:
+    """The planes of a part, (y, x) or (band, y, x); ``rest`` are those that were not chosen."""
+    found = [
+        planes[k] if rest is None or k < len(planes) else rest[k - len(planes)] for k in part.planes
+    ]
+    return np.stack(found) if part.cube else found[0]
 
 
 def _notes(chosen: SkyImage, rest: SkyImage | None) -> list[str]:
     if rest is None:
         return [f"--bands puts them in the order {', '.join(chosen.bands)}"]
     taken, left = (", ".join(each.bands) for each in (chosen, rest))
-    return [f"--bands chose {taken}; not used, copied as they are: {left}"]
+    return [f"--bands chose {taken}; not used: {left}"]

@@ -26,11 +26,11 @@ from pellucid.fits.cards import (
 from pellucid.fits.coordinates import scale_card
 from pellucid.fits.foreign import check_written_name
 from pellucid.fits.hdu import BLOCK, as_extension
-from pellucid.fits.layout import Layout, Part
+from pellucid.fits.layout import Layout, Part, lasting_parts
 from pellucid.fits.nonlinear import asinh_form
 from pellucid.fits.packed import packed_as
 from pellucid.fits.roles import UNCERTAINTIES, role_of_name
-from pellucid.fits.some import with_rest
+from pellucid.fits.some import planes_of
 from pellucid.sky import PSF
 from pellucid.sky.distortion import has_tables, without_tables
 from pellucid.sky.image import SkyImage
@@ -83,8 +83,11 @@ def write_image(
     target = Path(path)
     check_written_name(target)
     layout = image.layout
-    if not isinstance(layout, Layout) or layout.shape != image.shape:
+    if not isinstance(layout, Layout):
         layout = _plain_layout(image)
+    elif layout.shape != image.shape:
+        parts = _plain_layout(image).parts + lasting_parts(layout, len(image.flux))
+        layout = Layout(parts, image.shape, rest=layout.rest)
     suffix = target.suffix.lower()
     with quiet():
         hdus, bands = _assemble(image, layout, arrays, suffix == ".fz")
@@ -129,7 +132,7 @@ def _assemble(
         elif part.role == "bands":
             if tiled and not hdus:
                 hdus.append(fits.PrimaryHDU())
-            planes = _planes(with_rest(image.flux, layout.rest, "flux"), part)
+            planes = planes_of(part, image.flux, layout.rest and layout.rest.flux)
             form = asinh_form(part.header, layout.parts[0].header)
             planes = form.from_flux(planes) if form and form.from_flux else planes
             if len(part.stored) > 3:
@@ -177,11 +180,6 @@ def _psf_hdu(psf: PSF, image: SkyImage) -> Any:
     hdu.header["PIXSCALE"] = (psf.pixel_scale, "[arcsec] per pixel of the stamp")
     hdu.header["FWHM"] = (round(psf.fwhm, 4), "[arcsec] of a star in the image")
     return hdu
-
-
-def _planes(data: NDArray[Any], part: Part) -> NDArray[Any]:
-    """The planes of a part: a cube, or one plane."""
-    return data[list(part.planes)] if part.cube else data[part.planes[0]]
 
 
 def _image_hdu(data: NDArray[Any], header: Header, primary: bool, tiled: bool) -> Any:
@@ -240,9 +238,9 @@ def _copied(
     if part.role in UNCERTAINTIES and part.planes and image.variance is not layout.variance:
         if image.variance is None or not part.read:
             return []
-        variance = with_rest(image.variance, layout.rest, "variance")
+        rest = layout.rest and layout.rest.variance
         with np.errstate(divide="ignore"):
-            data = UNCERTAINTIES[part.role].from_variance(_planes(variance, part))
+            data = UNCERTAINTIES[part.role].from_variance(planes_of(part, image.variance, rest))
         return [_image_hdu(data, part.header, False, False)]
     raw = part.raw
     if not first:

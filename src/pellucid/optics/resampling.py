@@ -133,7 +133,8 @@ def regrid(image: SkyImage, pixel_scale: float) -> SkyImage:
         header=None if image.header is None else rescaled(image.header, ratio),
         psf=None if image.psf is None else resampled_psf(image.psf, pixel_scale),
         pixel_scale=pixel_scale,
-        layout=None,
+        # Of the file's other HDUs, those in pixels of their own still hold.
+        layout=image.layout and replace(image.layout, shape=(0, 0, 0)),
     )
 
 

@@ -42,7 +42,7 @@ def each_band(
         variance=_joined([result.image.variance for result in results]),
         mask=_joined([result.image.mask for result in results]),
         psf=None,
-        layout=None,
+        layout=image.layout,
     )
     return Restoration(restored, provenance=provenance)
 

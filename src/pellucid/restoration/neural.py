@@ -240,12 +240,7 @@ def _brought_back(
     moved = f'from {image.pixel_scale:.4g}" to the model\'s {card.pixel_scale:.4g}" pixels'
     if ratio < 1.0:
         notes.append(f"the image was brought {moved}")
-        finer = regrid(image, card.pixel_scale)
-        if finer.holes.any():
-            # What a bad pixel holds lies on its neighbours, too, once a spline went through it.
-            clean = regrid(whole, card.pixel_scale).flux
-            finer = finer.with_flux(np.where(finer.holes, finer.flux, clean))
-        return with_restored(finer, restored)
+        return with_restored(regrid(image, card.pixel_scale), restored, keep_total=False)
     notes.append(f"the image was brought {moved} and back")
     grid = scaling(1.0 / ratio)
     flux = np.stack([resample(plane, grid, image.shape[1:]) for plane in restored])

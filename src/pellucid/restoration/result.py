@@ -65,16 +65,19 @@ class Restorer(Protocol):
     ) -> Restoration: ...
 
 
-def with_restored(image: SkyImage, restored: NDArray[np.float32]) -> SkyImage:
+def with_restored(
+    image: SkyImage, restored: NDArray[np.float32], keep_total: bool = True
+) -> SkyImage:
     """Masked pixels keep their input value, NaN stays NaN, and the rest of each band its total.
 
-    The restored image has the total of the whole one, whose holes are filled.
+    The restored image has the total of the whole one, whose holes are filled. An image that was
+    resampled with its holes has no total to be kept.
     """
     kept = image.holes
     if not kept.any():
         return image.with_flux(restored)
     flux = np.where(kept, image.flux, restored)
-    for before, after, good in zip(image.flux, flux, ~kept, strict=True):
+    for before, after, good in zip(image.flux, flux, ~kept, strict=True) if keep_total else ():
         np.add(after, _lost(before, after, good), out=after, where=good)
     return image.with_flux(flux)
 
