@@ -47,7 +47,7 @@ def run_demo(output: Path) -> None:
     started = time.perf_counter()
     make_folder(output)
     galaxies = find_galaxies()
-    model = load_restorer()
+    model = load_restorer("galaxygan-sdss")
     restorers: dict[str, Restorer] = {
         UNTOUCHED: Untouched(),
         model.name: model,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from pellucid.cli.options import AsJson, print_json
+
+if TYPE_CHECKING:
+    from pellucid.networks.bundle import Card
 
 
 def models(as_json: AsJson = False) -> None:
@@ -31,8 +34,7 @@ def models(as_json: AsJson = False) -> None:
         lines = [
             card.name,
             f"  {card.description}",
-            f"  bands {','.join(card.bands)}{' or one alone' if card.single_band else ''}, "
-            f'{card.pixel_scale:g}" pixels, {path.stat().st_size / 1e6:.1f} MB',
+            f"  {_takes(card)}, {path.stat().st_size / 1e6:.1f} MB",
             *_trained(training),
             f"  validation PSNR {training.get('validation_psnr')} dB "
             f"(degraded {training.get('validation_psnr_blurred')} dB) "
@@ -41,6 +43,14 @@ def models(as_json: AsJson = False) -> None:
             f"  sha256 {bundle.sha256}",
         ]
         typer.echo("\n".join(lines))
+
+
+def _takes(card: Card) -> str:
+    if card.network.get("bandwise"):
+        low, high = card.fwhm
+        return f"any bands, any pixels; undoes blurs of {low:g} to {high:g} pixels"
+    alone = " or one alone" if card.single_band else ""
+    return f'bands {",".join(card.bands)}{alone}, {card.pixel_scale:g}" pixels'
 
 
 def _trained(training: Mapping[str, Any]) -> Iterator[str]:

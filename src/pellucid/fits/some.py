@@ -9,12 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.errors import InputError
 from pellucid.fits.layout import Layout, Part
 from pellucid.sky.image import SkyImage
 
 
 def with_bands(image: SkyImage, places: Sequence[int]) -> SkyImage:
-    """The bands of an image that was read that stand at these places, in this order."""
+    """The bands of an image that was read that stand at these places, in this order.
+
+    Raises
+    ------
+    InputError
+        When one is named twice.
+    """
+    if len(set(places)) < len(places):
+        twice = next(image.bands[k] for k in places if list(places).count(k) > 1)
+        raise InputError(f"--bands names {twice} twice")
     layout = image.layout
     assert isinstance(layout, Layout)
     left = [k for k in range(len(image.bands)) if k not in places]
