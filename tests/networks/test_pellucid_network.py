@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from scipy.ndimage import zoom  # noqa: E402
-from truths import truth_store  # noqa: E402
+from truths import small_scenes  # noqa: E402
 
 from pellucid.data.channels import (  # noqa: E402
     Known,
@@ -19,7 +19,6 @@ from pellucid.data.channels import (  # noqa: E402
     input_channels,
     pixel_weights,
 )
-from pellucid.data.scenes import ScenePairs, SceneRecipe  # noqa: E402
 from pellucid.data.splits import Split  # noqa: E402
 from pellucid.networks.pellucid import Generator, PellucidConfig  # noqa: E402
 from pellucid.restoration import load_restorer  # noqa: E402
@@ -34,8 +33,7 @@ TINY = {"width": 8, "levels": 3, "blocks": 1}
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    truth = truth_store(tmp_path_factory.mktemp("truth") / "truth.h5")
-    return ScenePairs(truth, SceneRecipe(size=32, blur=(2.0, 4.0), peak=(50.0, 200.0)))
+    return small_scenes(tmp_path_factory.mktemp("truth") / "truth.h5")
 
 
 @pytest.fixture(scope="module")

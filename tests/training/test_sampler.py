@@ -9,9 +9,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from truths import truth_store  # noqa: E402
+from truths import small_scenes  # noqa: E402
 
-from pellucid.data.scenes import ScenePairs, SceneRecipe  # noqa: E402
 from pellucid.data.splits import Split  # noqa: E402
 from pellucid.errors import UsageError  # noqa: E402
 from pellucid.networks.bundle import open_bundle  # noqa: E402
@@ -28,8 +27,7 @@ TINY = {"width": 8, "levels": 2, "blocks": 1}
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    truth = truth_store(tmp_path_factory.mktemp("truth") / "truth.h5")
-    return ScenePairs(truth, SceneRecipe(size=32, blur=(2.0, 4.0), peak=(50.0, 200.0)))
+    return small_scenes(tmp_path_factory.mktemp("truth") / "truth.h5")
 
 
 @pytest.fixture(scope="module")

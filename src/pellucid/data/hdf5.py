@@ -45,6 +45,25 @@ def write_hdf5(
     return write_atomically(path, write, overwrite)
 
 
+def read_hdf5(path: Path, read: Callable[[Any], T], what: str, advice: str = "") -> T:
+    """What ``read`` makes of an HDF5 file, which shall be a store of this kind.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, damaged or no such store.
+    """
+    import h5py
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file{advice}")
+    try:
+        with h5py.File(path, "r") as file:
+            return read(file)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: is damaged or no {what} ({error})") from error
+
+
 def append_image(file: Any, name: str, flux: NDArray[np.float32]) -> None:
     """Add to a data set of images, one chunk each, compressed and with a checksum."""
     if name not in file:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from pellucid.data import made, observed
+from pellucid.data.hdf5 import read_hdf5
 from pellucid.errors import InputError
 from pellucid.sky.image import SkyImage
 from pellucid.sky.pair import Pair
@@ -69,21 +70,17 @@ def open_pairs(path: str | Path) -> Pairs:
     InputError
         When the file is missing, damaged or no pair store.
     """
-    import h5py
-
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; `pellucid pairs` makes a pair store")
-    try:
-        with h5py.File(path, "r") as file:
-            form = file.attrs.get("format")
-            if form == observed.FORMAT:
-                return observed.ObservedPairs.of(path, file)
-            if form == made.FORMAT:
-                return made.MadePairs.of(path, file)
-            raise InputError(f"{path}: is HDF5 but not a pair store ({made.FORMAT})")
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: is damaged or no pair store ({error})") from error
+
+    def read(file: Any) -> Pairs:
+        form = file.attrs.get("format")
+        if form == observed.FORMAT:
+            return observed.ObservedPairs.of(path, file)
+        if form == made.FORMAT:
+            return made.MadePairs.of(path, file)
+        raise InputError(f"{path}: is HDF5 but not a pair store ({made.FORMAT})")
+
+    return read_hdf5(path, read, "pair store", "; `pellucid pairs` makes a pair store")
 
 
 def open_made(path: str | Path) -> made.MadePairs:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.hdf5 import Store, write_hdf5
+from pellucid.data.hdf5 import Store, read_hdf5, write_hdf5
 from pellucid.errors import InputError
 from pellucid.sky import robust_background
 
@@ -105,25 +105,20 @@ def open_truth(path: str | Path) -> TruthStore:
     InputError
         When the file is missing, damaged or no such store.
     """
-    import h5py
-
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        with h5py.File(path, "r") as opened:
-            file: Any = opened
-            if file.attrs.get("format") != FORMAT:
-                raise InputError(f"{path}: is HDF5 but holds no truth ({FORMAT})")
-            return TruthStore(
-                path,
-                [name.decode() for name in file["id"][:]],
-                BANDS,
-                None,
-                1.0,
-                file["fwhm"][:],
-                file["noise"][:],
-                len(file.get("kernels", ())),
-            )
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: is damaged or no store of truth ({error})") from error
+
+    def read(file: Any) -> TruthStore:
+        if file.attrs.get("format") != FORMAT:
+            raise InputError(f"{path}: is HDF5 but holds no truth ({FORMAT})")
+        return TruthStore(
+            path,
+            [name.decode() for name in file["id"][:]],
+            BANDS,
+            None,
+            1.0,
+            file["fwhm"][:],
+            file["noise"][:],
+            len(file.get("kernels", ())),
+        )
+
+    return read_hdf5(path, read, "store of truth")

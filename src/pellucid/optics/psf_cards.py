@@ -149,7 +149,7 @@ def _candidates(header: Header) -> Iterator[tuple[int, Card, float, str | None, 
                 continue
             try:
                 value, comment = card.value, str(card.comment)
-            except Exception:
+            except Exception:  # astropy has many for a card that cannot be read: it says nothing
                 continue
             number, words = _number(value)
             if number is not None:

@@ -16,6 +16,7 @@ from pellucid.restoration.engine import Network
 from pellucid.restoration.grid import brought_back, work_of
 from pellucid.restoration.neural import NeuralRestorer
 from pellucid.restoration.result import Restoration, with_restored
+from pellucid.restoration.suited import ABOVE, BELOW
 from pellucid.sky import PSF, Background, SkyImage, background_of
 from pellucid.sky.image import per_pixel
 from pellucid.stretch import Stretch
@@ -63,21 +64,15 @@ class BandwiseRestorer(NeuralRestorer):
         if spread is None:
             spread = np.ones_like(restored)
         doubted = doubt_of(restored, spread, given, stamps, share)
-        planes = (area * (restored * sigma + level), area * spread * sigma, doubted.doubt)
+        flux, deviation, doubt = restored * sigma + level, spread * sigma, doubted.doubt
+        grid = image
         if work.ratio > 1.0:
-            flux, deviation, doubt = (brought_back(work, plane, image.shape) for plane in planes)
-            # `brought_back` conserves flux a pixel.
-            back = np.float32(work.ratio**2) / area
             flux, deviation, doubt = (
-                back * flux,
-                back * deviation,
-                doubt * np.float32(work.ratio**2),
+                brought_back(work, planes, image.shape) for planes in (flux, deviation, doubt)
             )
-            result = with_restored(image, flux)
-        else:
-            flux, deviation, doubt = planes
-            grid = image if work.ratio == 1.0 else _finer(image, work.image)
-            result = with_restored(grid, flux)
+        elif work.ratio < 1.0:
+            flux, deviation, grid = area * flux, area * deviation, _finer(image, work.image)
+        result = with_restored(grid, flux)
         result = replace(result, psf=work.target)
         provenance = {
             "model": self.card.name,
@@ -121,7 +116,7 @@ class BandwiseRestorer(NeuralRestorer):
     def _range_notes(self, blur: PSF) -> list[str]:
         low, high = self.card.fwhm  # in pixels: training knew no arcsec
         width = blur.fwhm / blur.pixel_scale
-        if 0.8 * low <= width <= 1.25 * high:
+        if BELOW * low <= width <= ABOVE * high:
             return []
         return [
             f"a blur of {width:.1f} pixels is outside what the model was trained on "
@@ -131,7 +126,7 @@ class BandwiseRestorer(NeuralRestorer):
 
 def _skies(image: SkyImage) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Sky level and noise of each band, shape (band, 1, 1)."""
-    skies = [background_of(_one_band(image, band)) for band in range(len(image.flux))]
+    skies = [background_of(image.of_bands([band])) for band in range(len(image.flux))]
     for band, sky in zip(image.bands, skies, strict=True):
         if not sky.sigma > 0:
             raise InputError(f"the sky of band {band} is constant: without noise no scale")
@@ -156,17 +151,3 @@ def _finer(image: SkyImage, work: SkyImage) -> SkyImage:
     if image.mask is not None:
         mask = _on_grid(image.mask.astype(np.float32), work.shape) > 0
     return replace(work, flux=np.where(holes, np.float32(np.nan), work.flux), mask=mask)
-
-
-def _one_band(image: SkyImage, band: int) -> SkyImage:
-    one = slice(band, band + 1)
-    return replace(
-        image,
-        flux=image.flux[one],
-        bands=image.bands[one],
-        variance=None if image.variance is None else image.variance[one],
-        mask=None if image.mask is None else image.mask[one],
-        sky=None if image.sky is None else image.sky[one],
-        psf=None,
-        layout=None,
-    )

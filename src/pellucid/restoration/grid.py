@@ -106,10 +106,13 @@ def brought_back(
 ) -> NDArray[np.float32]:
     """Planes of the work on the image's own grid of ``shape``, where its pixels were joined.
 
-    As `pellucid.optics.resample` has it, what is a pixel's is shared among its parts.
+    Values stay what they are, as those of a surface brightness.
     """
     inner = (int(shape[-2]), int(shape[-1]))
-    found = np.stack([resample(plane, scaling(1.0 / work.ratio), inner) for plane in planes])
+    parts = np.float32(work.ratio**2)  # into which `resample` shares what is a pixel's
+    found = parts * np.stack(
+        [resample(plane, scaling(1.0 / work.ratio), inner) for plane in planes]
+    )
     # The far edge may lie beyond the last whole pixel of the work.
     rows, columns = (
         np.minimum(np.arange(side), round(whole * work.ratio) - 1)

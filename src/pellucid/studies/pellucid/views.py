@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -143,7 +143,7 @@ def _flux_noise(pair: Pair) -> float:
     return float(np.sqrt(inside.sum() / len(pair.sharp.flux)) / flux) if flux > 0 else float("nan")
 
 
-def _values(rows: list[Mapping[str, Any]] | list[dict[str, Any]], key: str) -> NDArray[np.float64]:
+def _values(rows: list[dict[str, Any]], key: str) -> NDArray[np.float64]:
     values = np.array([row.get(key, np.nan) for row in rows], dtype=np.float64)
     return values[np.isfinite(values)]
 
