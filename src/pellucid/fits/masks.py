@@ -124,10 +124,20 @@ PIPELINES = (
         ),
         _set("SATUR_G SATUR_R SATUR_I SATUR_Z ALLMASK_G ALLMASK_R ALLMASK_I ALLMASK_Z"),
     ),
-    # INVALID sums up what must not be used.
+    # Euclid's Data Product Description, VIS flag map: INVALID sums up what must not be used.
+    Flags(
+        "Euclid VIS",
+        ({"INSTRUME": "VIS"},),
+        _bits(
+            "INVALID HOT COLD SAT COSMIC GHOST QUADEDGE BAD_COLUMN BAD_CLUSTER CR_REGION BIT_10 "
+            "BIT_11 OVRCOL EXTOBJ SCATLIGHT CHARINJ BIT_16 SATXTALKGHOST STARSIGNAL SATURATEDSTAR "
+            "CTICORRECTION ADCMAX NO_DATA STITCHBLOCK OBJECTS"
+        ),
+        _set("INVALID"),
+    ),
     Flags(
         "Euclid",
-        ({"TELESCOP": "EUCLID"}, {"INSTRUME": "VIS|NISP"}),
+        ({"TELESCOP": "EUCLID"}, {"INSTRUME": "NISP"}),
         {"INVALID": 1},
         _set("INVALID"),
     ),
