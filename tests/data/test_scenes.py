@@ -10,13 +10,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 from patches import galaxies
 from truths import truth_store
 
+from pellucid.data.kernels import made_kernel
 from pellucid.data.scenes import ScenePairs, SceneRecipe
 from pellucid.data.truth import Truth, open_truth, write_truth
 from pellucid.errors import InputError
 from pellucid.optics import convolve
+from pellucid.sky import PSF
 
 PLAIN = {"enlarged": 0.0, "correlated": 0.0, "photons": 0.0, "uneven": 0.0, "damaged": 0.0}
-RECIPE = SceneRecipe(size=64, peak=(20.0, 200.0))
+RECIPE = SceneRecipe(size=64, peak=(20.0, 200.0), dazzling=0.0)
 
 
 def noise_of(pair):
@@ -84,15 +86,16 @@ def test_an_enlarged_view_has_the_noise_of_its_own_pixels(store):
 
 
 def test_photons_add_to_the_noise_and_the_variance_tells(store):
-    told = 0
+    told, spreads = 0, []
     for pair in draws(store, **{**PLAIN, "photons": 1.0}, count=12):
         seen = convolve(pair.sharp.flux, pair.blur.for_bands(3), "reflect")
-        assert noise_of(pair)[seen > 10.0].std() > 1.02
+        spreads.append(noise_of(pair)[seen > 10.0].std())
         variance = pair.blurred.variance
         if variance.max() > 1.0:
             told += 1
             expected = noise_of(pair) / np.sqrt(variance)
             assert expected.std() == pytest.approx(1.0, rel=0.15)
+    assert np.mean(spreads) > 1.05
     assert 3 < told < 12
 
 
@@ -124,6 +127,28 @@ def test_the_brightest_pixel_stands_as_far_above_the_noise_as_asked(store):
         peaks.append(convolve(pair.sharp.flux, pair.blur.for_bands(3), "reflect").max())
     assert 13.0 < min(peaks) < 20.0
     assert 25.0 < max(peaks) < 34.0
+
+
+def test_a_dazzling_star_outshines_all_else(store):
+    for pair in draws(store, dazzling=1.0, brightest=(1000.0, 3000.0)):
+        seen = convolve(pair.sharp.flux, pair.blur.for_bands(3), "reflect")
+        assert 800.0 < seen.max() < 3700.0
+        assert pair.sharp.flux.max() > seen.max()
+
+
+def test_a_trailed_kernel_is_as_wide_as_asked_and_longer_than_others():
+    kernels = [made_kernel(5.0, np.random.default_rng(k)) for k in range(300)]
+    lengths = [elongation(kernel) for kernel in kernels]
+    assert 0.03 < np.mean(np.array(lengths) > 1.45) < 0.2
+    widths = [PSF(kernel, 1.0).fwhm for kernel in kernels]
+    assert_allclose(widths, 5.0, rtol=0.2)
+
+
+def elongation(kernel):
+    """Length over width of the part above half of the peak."""
+    y, x = np.nonzero(kernel > 0.5 * kernel.max())
+    short, long = np.linalg.eigvalsh(np.cov(y, x))
+    return np.sqrt(long / short)
 
 
 def test_some_views_have_one_noise_in_all_bands(store):

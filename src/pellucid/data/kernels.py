@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+#: Share of the kernels that are smeared along a line: the telescope did not follow the sky.
+TRAILED = 0.12
+
 
 def made_kernel(fwhm: float, rng: np.random.Generator) -> NDArray[np.float32]:
     """A Gaussian, Moffat or Airy core, elongated, or trailed."""
@@ -13,12 +16,22 @@ def made_kernel(fwhm: float, rng: np.random.Generator) -> NDArray[np.float32]:
     angle, squeeze = rng.uniform(0.0, np.pi), 1.0 - rng.uniform(0.0, 0.3) * (rng.random() < 0.5)
     u = (np.cos(angle) * x + np.sin(angle) * y) / np.sqrt(squeeze)
     v = (np.cos(angle) * y - np.sin(angle) * x) * np.sqrt(squeeze)
-    radius = np.hypot(u, v)
-    kind = rng.random()
+    kind, beta = rng.random(), rng.uniform(2.2, 5.0)
+    if rng.random() >= TRAILED:
+        return _profile(np.hypot(u, v), fwhm, kind, beta)
+    trail = rng.uniform(0.5, 2.2) * fwhm
+    width = _untrailed(fwhm, trail)
+    steps = np.linspace(-0.5 * trail, 0.5 * trail, 4 * int(np.ceil(trail)) + 1)
+    stamps = [_profile(np.hypot(u - step, v), width, kind, beta) for step in steps]
+    return np.asarray(np.mean(stamps, axis=0), dtype=np.float32)
+
+
+def _profile(
+    radius: NDArray[np.float32], fwhm: float, kind: float, beta: float
+) -> NDArray[np.float32]:
     if kind < 0.45:
         stamp = np.exp(-4.0 * np.log(2.0) * (radius / fwhm) ** 2)
     elif kind < 0.9:
-        beta = rng.uniform(2.2, 5.0)
         core = fwhm / (2.0 * np.sqrt(2.0 ** (1.0 / beta) - 1.0))
         stamp = (1.0 + (radius / core) ** 2) ** -beta
     else:
@@ -27,6 +40,16 @@ def made_kernel(fwhm: float, rng: np.random.Generator) -> NDArray[np.float32]:
         scaled = np.maximum(3.2327 * radius / fwhm, 1e-6)
         stamp = (2.0 * j1(scaled) / scaled) ** 2
     return stamp.astype(np.float32)
+
+
+def _untrailed(fwhm: float, trail: float) -> float:
+    """Width of the core that such a trail makes about as wide as this, in the mean of both axes.
+
+    Along a trail of length L a profile of width w is as wide as (w² + c L²)^½, with c between
+    2 ln 2 / 3, the ratio of variances, and 1 for long ones.
+    """
+    longer = 0.65 * trail**2
+    return float(np.sqrt(0.5 * (np.hypot(longer, 2.0 * fwhm**2) - longer)))
 
 
 def centred(stamp: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pellucid.data.damage import damaged_pixels
 from pellucid.data.kernels import centred, made_kernel
 from pellucid.data.truth import TruthStore
 from pellucid.optics import convolve, object_rng
@@ -60,6 +61,10 @@ class SceneRecipe:
         in one part than in another, and of those with one noise in all bands, as GalaxyGAN's.
     damaged
         Of those with pixels without data: cosmic rays, columns, saturated cores.
+    dazzling
+        Of those with a star far brighter than all else.
+    brightest
+        Signal over noise of such a star's brightest pixel, smallest and largest.
     """
 
     size: int = 128
@@ -76,6 +81,8 @@ class SceneRecipe:
     uneven: float = 0.15
     shared: float = 0.2
     damaged: float = 0.2
+    dazzling: float = 0.12
+    brightest: tuple[float, float] = (300.0, 5000.0)
 
 
 @dataclass
@@ -131,13 +138,18 @@ class ScenePairs:
         peak = min(_log_uniform(recipe.peak, rng), max(clean, 2.0 * recipe.peak[0]))
         scale = peak / max(float(seen.max()), 1e-6)
         sharp, seen = sharp * np.float32(scale), seen * np.float32(scale)
+        if rng.random() < recipe.dazzling:
+            star = _star(sharp.shape, target, rng)
+            through = convolve(star, blur.for_bands(len(sharp)), "reflect")
+            height = np.float32(_log_uniform(recipe.brightest, rng) / max(through.max(), 1e-6))
+            sharp, seen = sharp + height * star, seen + height * through
         deviation = self._deviation(seen, rng)
         blurred = seen + deviation * self._noise(seen.shape, blur.fwhm, rng)
         # Nobody knows the sky and its noise to the last digit.
         factor, offset = np.exp(rng.normal(0.0, 0.04)), rng.normal(0.0, 0.05)
         sharp, blurred = (factor * flux + np.float32(offset) for flux in (sharp, blurred))
         variance = np.square(deviation) if rng.random() < KNOWN else np.ones_like(deviation)
-        mask = _holes(blurred, rng) if rng.random() < recipe.damaged else None
+        mask = damaged_pixels(blurred, rng) if rng.random() < recipe.damaged else None
         given = replace(
             self._image(filled(blurred, mask)),
             variance=np.broadcast_to(variance, blurred.shape),
@@ -243,25 +255,6 @@ class ScenePairs:
         return np.sqrt(variance)
 
 
-def _holes(seen: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Pixels without data: tracks of cosmic rays, dead columns, the cores of the brightest."""
-    mask = np.zeros(seen.shape, dtype=bool)
-    for band in mask:
-        for _ in range(rng.integers(5)):
-            length, angle = rng.uniform(1.0, 12.0), rng.uniform(0.0, np.pi)
-            along = np.arange(0.0, length, 0.5)
-            start = rng.uniform(0.0, band.shape[0], 2)
-            rows = (start[0] + along * np.sin(angle)).astype(int)
-            columns = (start[1] + along * np.cos(angle)).astype(int)
-            inside = (rows < band.shape[0]) & (columns >= 0) & (columns < band.shape[1])
-            band[rows[inside], columns[inside]] = True
-        if rng.random() < 0.2:
-            band[:, rng.integers(band.shape[1])] = True
-    if rng.random() < 0.3:
-        mask |= seen > rng.uniform(0.4, 0.95) * seen.max()
-    return mask
-
-
 def _log_uniform(bounds: tuple[float, float], rng: np.random.Generator) -> float:
     return float(np.exp(rng.uniform(*np.log(bounds))))
 
@@ -288,11 +281,16 @@ def _paste(
 
 
 def _add_star(scene: NDArray[np.float32], target: float, rng: np.random.Generator) -> None:
-    """A point at the target's sharpness, of any colour, as bright as the scene or fainter."""
-    y, x = np.indices(scene.shape[1:], dtype=np.float32)
-    row, column = rng.uniform(0.0, scene.shape[1], 2)
+    """Add a star as bright as the scene or fainter."""
+    star = _star(scene.shape, target, rng)
+    scene += np.float32(scene.max() * np.exp(rng.uniform(np.log(0.003), np.log(3.0)))) * star
+
+
+def _star(shape: tuple[int, ...], target: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """A point at the target's sharpness, of any colour, about 1 high, shape (band, y, x)."""
+    y, x = np.indices(shape[1:], dtype=np.float32)
+    row, column = rng.uniform(0.0, shape[1], 2)
     sigma = target / FWHM_PER_SIGMA
     star = np.exp(-0.5 * ((y - row) ** 2 + (x - column) ** 2) / sigma**2)
-    peak = float(scene.max()) * np.exp(rng.uniform(np.log(0.003), np.log(3.0)))
-    colour = np.exp(rng.normal(0.0, 0.4, len(scene))).astype(np.float32)
-    scene += (peak * colour)[:, None, None].astype(np.float32) * star
+    colour = np.exp(rng.normal(0.0, 0.4, shape[0])).astype(np.float32)
+    return (colour[:, None, None] * star).astype(np.float32)

@@ -44,7 +44,7 @@ def make_card(
         noise=_range(store.noises()),
         tile=recipe.tile or recipe.size,
         multiple=config.multiple,
-        ceiling=min(ceiling, 1.0),
+        ceiling=ceiling,
         reach=getattr(config, "reach", 0),
         scale_rule=recipe.scale_rule,
         description=recipe.description,

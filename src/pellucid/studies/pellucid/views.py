@@ -69,6 +69,7 @@ def view(store: TruthStore, index: int, peak: float, blur: float) -> Pair:
         neighbours=1,
         stars=1,
         damaged=0.0,
+        dazzling=0.0,
     )
     return ScenePairs(store, recipe).pair(index)
 
