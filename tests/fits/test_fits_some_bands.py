@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.wcs import WCS
 
 import pellucid
 from pellucid.cli import main
@@ -88,26 +89,37 @@ def test_the_others_are_written_again_as_they_are(request, flux, tmp_path, kind,
             assert restored == ["HSC_G", "HSC_I"]
 
 
-def test_an_image_in_other_pixels_leaves_other_extensions_as_they_are(extensions, tmp_path):
-    """What belongs to its own old pixels goes, everything else has its own coordinates."""
+def test_an_image_in_other_pixels_stands_in_the_same_extensions(extensions, tmp_path):
+    """What belongs to the old pixels goes or is made anew, all else has its own coordinates."""
     with fits.open(extensions, mode="append") as hdus:
         rows = fits.Column("x", "E", array=np.ones(3))
         hdus.append(fits.BinTableHDU.from_columns([rows], name="CATALOG"))
         hdus.append(fits.ImageHDU(np.ones((5, 7), "f4"), name="HST_MODEL"))
         hdus.append(fits.ImageHDU(np.ones((48, 44), "f4"), name="VAR"))
+    with fits.open(extensions) as hdus:
+        before = [hdu.name for hdu in hdus]
+        corners = WCS(hdus["HSC_I"].header).wcs_pix2world([[-0.5, -0.5], [43.5, 47.5]], 0)
     for bands, kept in ((None, []), (["i"], ["HSC_G", "HSC_R", "HSC_Z"])):
         image = pellucid.read_image(extensions, bands=bands)
         finer = regrid(image, image.pixel_scale / 2)
         pellucid.write_image(finer, tmp_path / "out.fits", overwrite=True)
         with fits.open(tmp_path / "out.fits", checksum=True) as hdus:
             names = [hdu.name for hdu in hdus]
-            assert names == ["PRIMARY", *kept, "CATALOG", "HST_MODEL", "VARIANCE"]
+            variance = "VARIANCE" if kept else "VAR"
+            assert names == [*before[:-1], variance]
             assert hdus["HST_MODEL"].data.shape == (5, 7)
-            assert hdus["VARIANCE"].shape[-2:] == (96, 88)
+            assert hdus[variance].shape[-2:] == (96, 88)
+            assert hdus["HSC_I"].shape == (96, 88)
+            np.testing.assert_allclose(
+                WCS(hdus["HSC_I"].header).wcs_pix2world([[-0.5, -0.5], [87.5, 95.5]], 0),
+                corners,
+                atol=1e-7,
+            )
             for name in kept:
                 np.testing.assert_array_equal(hdus[name].data, fits.getdata(extensions, name))
-        again = pellucid.read_image(tmp_path / "out.fits", hdu=0)
+        again = pellucid.read_image(tmp_path / "out.fits", hdu="HSC_I" if kept else None)
         assert again.bands == image.bands
+        np.testing.assert_allclose(again.variance, finer.variance)
 
 
 def test_a_variance_that_changes_is_that_of_the_chosen(cube, tmp_path):

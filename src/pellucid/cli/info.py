@@ -80,6 +80,9 @@ def _entries(report: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
         yield "planes", list(_planes(report["planes"]))
     model, why = report["model"], report["why"]
     yield "model", [f"{model}: {why}" if model else why]
+    if report["target"]:
+        target = report["target"]
+        yield "target", [f'FWHM {target["fwhm"]:.2f}" in pixels of {target["pixel_scale"]:.4g}"']
     # What was read as what stands in the planes' lines.
     read = f"{Path(report['file']).name}: read "
     notes = [note for note in report["notes"] if not note.startswith(read)]

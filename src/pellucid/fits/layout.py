@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.fits.cards import shared_cards, with_inherited
+from pellucid.fits.cards import shared_cards, with_inherited, without_wcs
 from pellucid.fits.choose import Plane
+from pellucid.fits.coordinates import scale_card
 from pellucid.fits.file import FitsFile
+from pellucid.fits.roles import UNCERTAINTIES
+from pellucid.sky.distortion import has_tables, without_tables
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -72,17 +75,44 @@ def layout_of(file: FitsFile, planes: Sequence[Plane]) -> Layout:
     return Layout(tuple(parts))
 
 
-def lasting_parts(layout: Layout, count: int) -> tuple[Part, ...]:
-    """What stays beside an image of ``count`` bands that comes out in other pixels.
+def on_other_pixels(layout: Layout, image: SkyImage) -> Layout:
+    """The file of an image that comes out in other pixels.
 
-    What has been read of the old ones goes; everything else has its own coordinates.
+    Its bands stay what and where they were, and so do errors, which are made anew. A mask, a weight
+    or the errors of further bands, if they were read, had the old pixels and go; whatever was not
+    read has its own coordinates.
     """
-    return tuple(
-        part
-        for part in layout.parts
-        if (min(part.planes) >= count if part.role == "bands" else not part.read)
-        and part.role != "header"
-    )
+    count = len(image.flux)
+    parts = []
+    for part in layout.parts:
+        if part.role == "bands" and min(part.planes) < count:
+            chosen = tuple(k for k in part.planes if k < count)
+            header = placed(part.header, image)
+            parts.append(replace(part, header=header, planes=chosen, stored=()))
+        elif not part.read:
+            parts.append(part)
+        elif (
+            part.role in UNCERTAINTIES
+            and image.variance is not None
+            and max(part.planes, default=0) < count
+        ):
+            parts.append(replace(part, header=placed(part.header, image)))
+    return Layout(tuple(parts), image.shape, rest=layout.rest)
+
+
+def placed(header: Header, image: SkyImage) -> Header:
+    """A header whose cards place pixels on the sky as the image lies there."""
+    if image.wcs is not None:
+        header = without_wcs(header)
+        wcs = image.wcs
+        if has_tables(wcs):
+            wcs = without_tables(wcs, image.shape[1:])
+        for card in wcs.to_header(relax=True).cards:
+            header[card.keyword] = (card.value, card.comment)
+    if image.pixel_scale and scale_card(header) != image.pixel_scale:
+        header = header.copy()
+        header["PIXSCALE"] = (image.pixel_scale, "[arcsec] per pixel")
+    return header
 
 
 def merged(layouts: Sequence[Layout], names: Sequence[str]) -> Layout:

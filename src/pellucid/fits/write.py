@@ -21,18 +21,16 @@ from pellucid.fits.cards import (
     text_card,
     wcs_cards,
     with_lasting_cards,
-    without_wcs,
 )
 from pellucid.fits.coordinates import scale_card
 from pellucid.fits.foreign import check_written_name
 from pellucid.fits.hdu import BLOCK, as_extension
-from pellucid.fits.layout import Layout, Part, lasting_parts
+from pellucid.fits.layout import Layout, Part, on_other_pixels, placed
 from pellucid.fits.nonlinear import asinh_form
 from pellucid.fits.packed import packed_as
 from pellucid.fits.roles import UNCERTAINTIES, role_of_name
 from pellucid.fits.some import planes_of
 from pellucid.sky import PSF
-from pellucid.sky.distortion import has_tables, without_tables
 from pellucid.sky.image import SkyImage
 
 if TYPE_CHECKING:
@@ -86,8 +84,7 @@ def write_image(
     if not isinstance(layout, Layout):
         layout = _plain_layout(image)
     elif layout.shape != image.shape:
-        parts = _plain_layout(image).parts + lasting_parts(layout, len(image.flux))
-        layout = Layout(parts, image.shape, rest=layout.rest)
+        layout = on_other_pixels(layout, image)
     suffix = target.suffix.lower()
     with quiet():
         hdus, bands = _assemble(image, layout, arrays, suffix == ".fz")
@@ -266,15 +263,7 @@ def _plain_layout(image: SkyImage) -> Layout:
     # The names of several bands stand in BAND1…; what named one band would now mislead.
     for keyword in ("EXTNAME", "EXTVER", "INHERIT", *(BAND_CARDS if count > 1 else ())):
         header.remove(keyword, ignore_missing=True, remove_all=True)
-    if image.wcs is not None:
-        header = without_wcs(header)
-        wcs = image.wcs
-        if has_tables(wcs):
-            wcs = without_tables(wcs, image.shape[1:])
-        for card in wcs.to_header(relax=True).cards:
-            header[card.keyword] = (card.value, card.comment)
-    if image.pixel_scale and scale_card(header) != image.pixel_scale:
-        header["PIXSCALE"] = (image.pixel_scale, "[arcsec] per pixel")
+    header = placed(header, image)
     if count == 1 and image.bands != ("band1",):
         header["FILTER" if "FILTER" in header else "BAND"] = _ascii(image.bands[0])
     return Layout((Part("bands", header, tuple(range(count)), count > 1),), image.shape)

@@ -13,7 +13,7 @@ from pellucid.optics.inpaint import whole
 from pellucid.restoration.change import with_change
 from pellucid.restoration.doubt import doubt_of
 from pellucid.restoration.engine import Network
-from pellucid.restoration.grid import brought_back, work_of
+from pellucid.restoration.grid import brought_back, on_grid, plan_of
 from pellucid.restoration.neural import NeuralRestorer
 from pellucid.restoration.result import Restoration, with_restored
 from pellucid.restoration.suited import ABOVE, BELOW
@@ -52,39 +52,40 @@ class BandwiseRestorer(NeuralRestorer):
         weight = pixel_weights(image)
         complete = whole(replace(image, mask=weight == 0))
         level, sigma = _skies(complete)
-        work = work_of(replace(complete, mask=None), blur, psf, target)
-        notes += [*work.blur.notes, *self._range_notes(work.blur)]
+        plan = plan_of(complete, blur, psf, target)
+        work = on_grid(replace(complete, mask=None), plan)
+        notes += [*plan.blur.notes, *self._range_notes(plan.blur)]
         # A pixel of the work holds so much of the flux of one of the image.
-        area = np.float32(work.ratio**2) if per_pixel(image.unit) else np.float32(1.0)
-        share = weight if work.ratio == 1.0 else _on_grid(weight, work.image.shape)
-        given = (work.image.flux / area - level) / sigma
+        area = np.float32(plan.ratio**2) if per_pixel(image.unit) else np.float32(1.0)
+        share = weight if plan.ratio == 1.0 else _on_grid(weight, work.shape)
+        given = (work.flux / area - level) / sigma
         unit = Background(np.zeros(len(level), dtype=np.float32), 1.0)
-        restored, spread = self._restore(given, unit, work.blur, notes, share)
-        stamps = work.blur.for_bands(len(given))
+        restored, spread = self._restore(given, unit, plan.blur, notes, share)
+        stamps = plan.blur.for_bands(len(given))
         if spread is None:
             spread = np.ones_like(restored)
         doubted = doubt_of(restored, spread, given, stamps, share)
         flux, deviation, doubt = restored * sigma + level, spread * sigma, doubted.doubt
         grid = image
-        if work.ratio > 1.0:
+        if plan.ratio > 1.0:
             flux, deviation, doubt = (
-                brought_back(work, planes, image.shape) for planes in (flux, deviation, doubt)
+                brought_back(plan.ratio, planes, image.shape) for planes in (flux, deviation, doubt)
             )
-        elif work.ratio < 1.0:
-            flux, deviation, grid = area * flux, area * deviation, _finer(image, work.image)
+        elif plan.ratio < 1.0:
+            flux, deviation, grid = area * flux, area * deviation, _finer(image, work)
         result = with_restored(grid, flux)
-        result = replace(result, psf=work.target)
+        result = replace(result, psf=plan.target)
         provenance = {
             "model": self.card.name,
             "sha256": self.sha256,
             "engine": self.engine,
             "notes": notes,
-            "blur_fwhm": round(work.blur.fwhm, 4),
+            "blur_fwhm": round(plan.blur.fwhm, 4),
             "chi2": [round(float(value), 3) for value in doubted.reduced],
             "doubted": round(float((doubt > 0.5).mean()), 5),
         }
-        if work.target is not None:
-            provenance["target_fwhm"] = round(work.target.fwhm, 4)
+        if plan.target is not None:
+            provenance["target_fwhm"] = round(plan.target.fwhm, 4)
         return with_change(image, Restoration(result, deviation, doubt, provenance))
 
     def _mapped(self, network: Network, channels: NDArray[np.float32]) -> NDArray[np.float32]:

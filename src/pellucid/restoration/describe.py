@@ -9,7 +9,8 @@ import numpy as np
 
 from pellucid.errors import InputError
 from pellucid.optics import known_psf, unknown_unit
-from pellucid.restoration.choice import fitting_model
+from pellucid.restoration.choice import ANY, fitting_model
+from pellucid.restoration.grid import plan_of
 from pellucid.sky import PSF, SkyImage, background_of
 from pellucid.sky.psf import pick_bands, stamp_fwhm
 from pellucid.sources import psf_from_stars
@@ -37,13 +38,15 @@ def describe_image(image: SkyImage, psf: PSF | float | None = None) -> dict[str,
         ``bands``, ``unit``, ``shape`` (band, y, x), ``pixel_scale`` (arcsec), ``wcs``, ``psf``,
         ``sky`` (level and noise of each band, in the image's unit), ``variance`` (whether each
         pixel has its own), ``no_data`` (fraction of the pixels), ``model`` (None where none fits),
-        ``why`` and ``notes``. What is not known is None.
+        ``target`` (FWHM in arcsec and output pixels, of a model that takes any), ``why`` and
+        ``notes``. What is not known is None.
     """
     found, notes = _psf(image, psf)
     try:
         model, why = fitting_model(image, psf=psf)
+        target = _target(image, psf) if model == ANY else None
     except InputError as error:
-        model, why = None, str(error)
+        model, target, why = None, None, str(error)
     return {
         "bands": list(image.bands),
         "unit": image.unit,
@@ -55,6 +58,7 @@ def describe_image(image: SkyImage, psf: PSF | float | None = None) -> dict[str,
         "variance": image.variance is not None,
         "no_data": _number(image.holes.mean()),
         "model": model,
+        "target": target,
         "why": why,
         "notes": [*image.notes, *notes],
     }
@@ -85,6 +89,16 @@ def describe_planes(image: SkyImage, planes: Sequence[Plane]) -> list[dict[str, 
         }
         for plane, part in zip(planes, taken, strict=True)
     ]  # fmt: skip
+
+
+def _target(image: SkyImage, psf: PSF | float | None) -> dict[str, float | None]:
+    """What a star would look like, and in which pixels; refuses what restoring would refuse."""
+    plan = plan_of(image, psf=psf)
+    assert plan.target is not None
+    return {
+        "fwhm": _number(plan.target.fwhm),
+        "pixel_scale": _number(min(plan.ratio, 1.0) * plan.blur.pixel_scale / plan.ratio),
+    }
 
 
 def _psf(image: SkyImage, stated: PSF | float | None) -> tuple[dict[str, Any], list[str]]:

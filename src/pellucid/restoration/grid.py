@@ -7,14 +7,25 @@ joined.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
-from pellucid.optics import blur_of, regrid, resample, resampled_psf, scaling
+from pellucid.optics import (
+    blur_between,
+    blur_of,
+    convolve,
+    matching_kernel,
+    regrid,
+    resample,
+    resampled_psf,
+    scaling,
+)
 from pellucid.sky import PSF, SkyImage, gaussian_psf
+from pellucid.sky.psf import stamp_fwhm
 
 #: FWHM of the target in pixels of the work.
 TARGET = 2.25
@@ -27,39 +38,39 @@ MANY = 9.3
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
-    """An image made ready to be restored.
+class Plan:
+    """On which grid, towards which target an image is restored, before anything is done to it.
 
     Parameters
     ----------
-    image
-        On the grid of the work.
     blur
-        What is to be undone, in its pixels.
+        What is to be undone, in pixels of the work.
     target
         What a star shall look like; None where only the blur is known.
     ratio
         Side of a pixel of the work in pixels of the image.
+    broadened
+        By band: what blurs one that is sharper than the target already.
     """
 
-    image: SkyImage
     blur: PSF
     target: PSF | None
     ratio: float
+    broadened: Mapping[int, PSF]
 
 
-def work_of(
+def plan_of(
     image: SkyImage,
     blur: PSF | float | None = None,
     psf: PSF | float | None = None,
     target: PSF | float | None = None,
-) -> Work:
+) -> Plan:
     """The grid, the target and the blur, from what is stated and what the image says of itself.
 
     Parameters
     ----------
     image
-        Without holes.
+        Its pixels take no part.
     blur, psf, target
         As `pellucid.optics.blur_of` has them.
 
@@ -74,64 +85,90 @@ def work_of(
         kernel = blur_of(image, blur, psf, target)
         assert kernel is not None
         joined = max(1, int(np.ceil(kernel.fwhm / kernel.pixel_scale / MANY)))
-        return _on(image, kernel, None, float(joined))
+        return Plan(_rescaled(kernel, joined * kernel.pixel_scale), None, float(joined), {})
     known = blur_of(image, psf=psf)
     if known is None:
         raise InputError(
             "the model must know what a star looks like in the image: --psf FWHM_ARCSEC or "
             "PSF.fits, or the blur alone: --blur"
         )
-    image = replace(image, pixel_scale=image.pixel_scale or known.pixel_scale)
-    scale = known.pixel_scale
-    width = known.fwhm / scale
+    width = known.fwhm / known.pixel_scale
     wanted = _width(target)
     if width > MANY:
         ratio = float(np.ceil(width / MANY))
-    elif width < FEW and (wanted is None or wanted < COARSE_TARGET * scale):
+    elif width < FEW and (wanted is None or wanted < COARSE_TARGET * known.pixel_scale):
         ratio = 0.5
     else:
         ratio = 1.0
+    scale = ratio * known.pixel_scale
     if target is None:
-        target = gaussian_psf(TARGET * ratio * scale, ratio * scale)
+        target = gaussian_psf(TARGET * scale, scale)
     elif isinstance(target, PSF):
-        target = _rescaled(target, ratio * scale)
+        target = _rescaled(target, scale)
     else:
-        _check_sharpness(target, known.fwhm, ratio * scale)
-        target = gaussian_psf(target, ratio * scale)
-    return _on(image, known, target, ratio)
+        _check_sharpness(target, known.fwhm, scale)
+        target = gaussian_psf(target, scale)
+    known, broadened = _no_sharper(_rescaled(known, scale), target)
+    return Plan(blur_between(known, target), target, ratio, broadened)
+
+
+def on_grid(image: SkyImage, plan: Plan) -> SkyImage:
+    """An image without holes on the grid of its plan, no band sharper than the target."""
+    if plan.ratio != 1.0:
+        scale = plan.blur.pixel_scale
+        scaled = replace(image, pixel_scale=image.pixel_scale or scale / plan.ratio, psf=None)
+        image = regrid(scaled, scale)
+    if plan.broadened:
+        flux = image.flux.copy()
+        for band, kernel in plan.broadened.items():
+            flux[band] = convolve(flux[band : band + 1], kernel.stamps, "reflect")[0]
+        image = image.with_flux(flux)
+    return image
+
+
+def _padded(stamps: NDArray[np.floating], side: int) -> NDArray[np.float32]:
+    width = [(max(0, side - own) // 2,) * 2 for own in stamps.shape[1:]]
+    return np.pad(stamps, [(0, 0), *width]).astype(np.float32)
+
+
+def _no_sharper(psf: PSF, target: PSF) -> tuple[PSF, dict[int, PSF]]:
+    """The PSF that bands have where none is sharper than the target, and what brings them there.
+
+    Cameras of different sharpness may be in one file.
+    """
+    narrow = {
+        band: PSF(stamp, psf.pixel_scale)
+        for band, stamp in enumerate(psf.stamps)
+        if len(psf.stamps) > 1 and stamp_fwhm(stamp) * psf.pixel_scale < target.fwhm
+    }
+    if not narrow:
+        return psf, {}
+    broadened = {band: matching_kernel(own, target) for band, own in narrow.items()}
+    side = max(len(stamp) for stamp in (*psf.stamps, *target.stamps))
+    stamps = _padded(psf.stamps, side)
+    for band, kernel in broadened.items():
+        stamps[band] = convolve(stamps[band : band + 1], kernel.stamps, "zero")[0]
+    names = ", ".join(psf.bands[band] if psf.bands else f"band {band + 1}" for band in narrow)
+    note = f'sharper than the target of {target.fwhm:.2f}" and blurred to it: {names}'
+    return replace(psf, stamps=stamps, notes=(*psf.notes, note)), broadened
 
 
 def brought_back(
-    work: Work, planes: NDArray[np.float32], shape: tuple[int, ...]
+    ratio: float, planes: NDArray[np.float32], shape: tuple[int, ...]
 ) -> NDArray[np.float32]:
-    """Planes of the work on the image's own grid of ``shape``, where its pixels were joined.
+    """Planes of the work on the image's own grid of ``shape``, where ``ratio`` pixels were joined.
 
     Values stay what they are, as those of a surface brightness.
     """
     inner = (int(shape[-2]), int(shape[-1]))
-    parts = np.float32(work.ratio**2)  # into which `resample` shares what is a pixel's
-    found = parts * np.stack(
-        [resample(plane, scaling(1.0 / work.ratio), inner) for plane in planes]
-    )
+    parts = np.float32(ratio**2)  # into which `resample` shares what is a pixel's
+    found = parts * np.stack([resample(plane, scaling(1.0 / ratio), inner) for plane in planes])
     # The far edge may lie beyond the last whole pixel of the work.
     rows, columns = (
-        np.minimum(np.arange(side), round(whole * work.ratio) - 1)
+        np.minimum(np.arange(side), round(whole * ratio) - 1)
         for side, whole in zip(inner, planes.shape[-2:], strict=True)
     )
     return found[:, rows][:, :, columns]
-
-
-def _on(image: SkyImage, known: PSF, target: PSF | None, ratio: float) -> Work:
-    """The work with this ratio; ``known`` is the psf where there is a target, else the blur."""
-    if ratio != 1.0:
-        scale = ratio * known.pixel_scale
-        scaled = replace(image, pixel_scale=image.pixel_scale or known.pixel_scale, psf=None)
-        image, known = regrid(scaled, scale), resampled_psf(known, scale)
-    if target is None:
-        return Work(image, known, None, ratio)
-    blur = blur_of(replace(image, psf=None), psf=known, target=target)
-    assert blur is not None
-    return Work(image, blur, target, ratio)
 
 
 def _width(target: PSF | float | None) -> float | None:

@@ -30,6 +30,8 @@ OVERLAP = 0.25
 OUTLIER_SIGMAS = 10.0
 #: bf16 may change a tile's summed flux by this fraction of the light in it.
 FLUX_TOLERANCE = 0.01
+#: A spread that is wider than this, in the network's range, says no more: a factor of 20 in flux.
+WIDEST = np.float32(0.5)
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ class NeuralRestorer:
         if len(spread):
             upper, lower = (
                 stretch.inverse(from_network(restored + change), sky)
-                for change in (spread, -spread)
+                for change in (np.minimum(spread, WIDEST), -np.minimum(spread, WIDEST))
             )
             deviation = np.float32(0.5) * (upper - lower)
         result += change.astype(np.float32)

@@ -21,8 +21,8 @@ class PSF:
     Parameters
     ----------
     stamps
-        Shape (band, y, x) or (y, x), odd sides, peak in the central pixel; normalised to sum 1.
-        One band serves an image of any number of bands.
+        Shape (band, y, x) or (y, x), odd sides, peak or centroid in the middle; normalised to
+        sum 1. One band serves an image of any number of bands.
     pixel_scale
         Arcsec per pixel.
     bands
@@ -186,7 +186,14 @@ def _check_stamp(stamp: NDArray[np.float64]) -> None:
     if stamp.min() < -0.1 * peak:
         raise InputError(f"the PSF is negative (down to {stamp.min() / peak:.0%} of its peak)")
     row, column = np.unravel_index(int(stamp.argmax()), stamp.shape)
-    if max(abs(row - height // 2), abs(column - width // 2)) > 1:
+    middle = np.array([height // 2, width // 2])
+    # A broad kernel may peak anywhere in its core, and a double one beside its middle.
+    light = np.maximum(stamp, 0.0)
+    centroid = np.array(
+        [light.sum(axis=1) @ np.arange(height), light.sum(axis=0) @ np.arange(width)]
+    )
+    centroid /= light.sum()
+    if all(np.abs(place - middle).max() > 1 for place in ((row, column), centroid)):
         raise InputError(
             f"the PSF's peak is at pixel ({row}, {column}), off the centre "
             f"({height // 2}, {width // 2}) of its stamp"
