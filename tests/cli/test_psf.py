@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,41 @@ def test_a_psf_that_does_not_fit_the_stars_is_noted(pellucid, field, tmp_path):
     notes = strict(pellucid(*words, "--psf", tmp_path / "wide.fits"))["notes"]
     (note,) = [note for note in notes if "stars of the image" in note]
     assert note in " ".join(str(fits.getheader(tmp_path / "a.fits")["HISTORY"]).split("\n"))
+
+
+@pytest.mark.parametrize("verb", ["restore", "info"])
+def test_a_number_that_does_not_fit_the_stars_is_noted(pellucid, field, tmp_path, verb):
+    """Such as a FWHM in pixels."""
+    words = [verb, field, "--json"]
+    if verb == "restore":
+        words += ["--method", "wiener", "--overwrite", "--output", tmp_path / "a.fits"]
+    for fwhm, notes in (("3.03", 1), ("0.5", 1), ("1.2", 0)):
+        told = json.loads(pellucid(*words, "--psf", fwhm))
+        told = told if isinstance(told, dict) else told[0]
+        said = [note for note in told["notes"] if "is it the FWHM in arcsec" in note]
+        assert len(said) == notes
+        if said and verb == "restore":
+            history = str(fits.getheader(tmp_path / "a.fits")["HISTORY"])
+            assert said[0] in history.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("star", "is a FWHM in arcsec, a FITS file, or stars"),
+        ("2.5px", "(here 0.99)"),
+        ("1.35arcsec", "(here 1.35)"),
+        ('1.35"', "(here 1.35)"),
+        ("seeing", "is no file and no number"),
+    ],
+)
+def test_what_a_psf_may_be_is_said(field, tmp_path, capsys, text, said):
+    words = ["--method", "wiener", "--output", str(tmp_path / "a.fits")]
+    assert main(["restore", str(field), "--psf", text, *words]) == USAGE
+    err = capsys.readouterr().err
+    assert said in err
+    assert f"--psf {text}: " in err
+    assert len(err.splitlines()) == 1
 
 
 def test_a_psf_in_pixels_of_its_own(pellucid, field, tmp_path):

@@ -11,7 +11,8 @@ from pellucid.errors import InputError
 from pellucid.optics import convolve
 from pellucid.sky import PSF, SkyImage, gaussian_psf, moffat_psf
 from pellucid.sky.psf import stamp_fwhm
-from pellucid.sources import psf_from_stars, psf_misfits
+from pellucid.sources import fwhm_misfits, psf_from_stars, psf_misfits
+from pellucid.sources.stars import fitted_gaussian
 
 SCALE, SIDE = 0.2, 400
 
@@ -138,6 +139,40 @@ def test_a_psf_that_is_not_the_images():
     assert "in its wings" in note
     alone = SkyImage(galaxy_alone(), bands=("r",), pixel_scale=1.0)
     assert psf_misfits(alone, PSF(np.ones((3, 3)), 1.0)) == []
+
+
+def test_a_stated_fwhm_that_is_not_the_images():
+    sky = SkyImage(field(4.0, stars=20)[0], bands=("r",), pixel_scale=SCALE)
+    for near in (0.72, 0.8, 1.1):
+        assert fwhm_misfits(sky, near) == []
+    for wrong in (0.4, 4.0):
+        (note,) = fwhm_misfits(sky, wrong)
+        assert f'{wrong:g}" is {wrong / SCALE:.1f} pixels wide' in note
+        assert "in band r (" in note
+    assert fwhm_misfits(SkyImage(galaxy_alone(), pixel_scale=SCALE), 4.0) == []
+    assert fwhm_misfits(SkyImage(sky.flux), 4.0) == []
+
+
+def test_a_core_narrower_than_a_pixel_has_words():
+    image = SkyImage(field(4.0, stars=20)[0], bands=("r",), pixel_scale=1.0)
+    (note,) = psf_misfits(image, gaussian_psf(0.5, 1.0))
+    assert "has a core of a pixel or less, " in note
+    (note,) = psf_misfits(image, gaussian_psf(1.6, 1.0))
+    assert "has a core of 1.6 pixels" in note
+
+
+@pytest.mark.parametrize("side", [1, 2])
+def test_sources_as_thin_as_a_pixel_are_no_stars(side):
+    """What was drawn, such as a frame around a picture or a letter, is no light of a telescope."""
+    plane = np.random.default_rng(1).normal(0, 1, (120, 120))
+    plane[20:100, 30 : 30 + side] += 500.0
+    plane[70 : 70 + side, 40:110] += 500.0
+    plane[40, 80] += 900.0
+    with pytest.raises(InputError, match="no star"):
+        psf_from_stars(SkyImage(plane, pixel_scale=SCALE))
+    row = np.zeros((25, 25))
+    row[:, 12] = 1.0
+    assert np.isnan(fitted_gaussian(row, 12.0, 12.0)).all()
 
 
 def test_a_psf_that_changes_over_the_frame_is_told():

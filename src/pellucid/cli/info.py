@@ -33,7 +33,9 @@ def info(
         try:
             image = options.read([path], hdu, bands, pixel_scale, bad_bits)
             with options.naming(path):
-                found = describe_image(image, options.psf_choice(psf, image))
+                stated = options.psf_choice(psf, image)
+                image = options.with_checked_fwhm(image, stated)
+                found = describe_image(image, stated)
             planes = []
             if image.layout:  # a picture has none
                 roles = file_roles(path, options.hdu_choice(hdu))

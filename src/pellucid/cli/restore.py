@@ -69,6 +69,7 @@ def restore(
             options.psf_choice(text, image, option)
             for text, option in ((blur, "--blur"), (psf, "--psf"), (target, "--target"))
         ]
+        image = options.with_checked_fwhm(image, stated[1])
         result = restorer(image, *stated)
     write_image(result, output, overwrite, history=[options.command_line(context)])
     if png is not None:

@@ -9,7 +9,7 @@ from pellucid.sources.photometry import (
     half_light_radius,
     kron_radius,
 )
-from pellucid.sources.psf_check import psf_misfits
+from pellucid.sources.psf_check import fwhm_misfits, psf_misfits
 from pellucid.sources.star_psf import StarPSF, psf_from_stars
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "check_plane",
     "detect",
     "ellipticity",
+    "fwhm_misfits",
     "half_light_radius",
     "kron_radius",
     "psf_from_stars",

@@ -2,51 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.sky.image import SkyImage
-from pellucid.sky.psf import PSF, pick_bands
+from pellucid.sky.psf import PSF, pick_bands, stamp_fwhm
 from pellucid.sources.star_psf import ENOUGH, MOST
 from pellucid.sources.stars import Candidates, candidates, fitted_gaussian, stellar_locus
 
 #: FWHM that differ by more than this, and shares of light in the wings by more than that, are told.
 WIDTH, WINGS = 0.1, 0.08
-#: Sides of the window in the middle of a large frame in which stars are looked for.
-WINDOW = 1024
+#: A FWHM in words is that of a profile that nobody named: a factor by which it may differ.
+STATED = 1.3
+#: What `stamp_fwhm` finds of a Gaussian of one pixel, and of all that are narrower.
+NARROW = 1.25
+#: Sides of the window in the middle of a large frame in which stars are looked for, to judge a
+#: stamp and a number.
+WINDOW, SMALL_WINDOW = 1024, 512
 
 
 def psf_misfits(image: SkyImage, psf: PSF) -> list[str]:
     """What is wrong with a PSF in an image's pixels, judged by the stars; nothing without stars."""
     stamps = pick_bands(psf, image.bands).for_bands(len(image.flux))
-    masks = [None] * len(image.flux) if image.mask is None else list(image.mask)
-    rows, columns = (
-        slice(max(0, side // 2 - WINDOW // 2), side // 2 + WINDOW // 2) for side in image.shape[1:]
-    )
     notes = []
-    for band, plane, mask, stamp in zip(image.bands, image.flux, masks, stamps, strict=True):
-        near = None if mask is None else mask[rows, columns]
-        found = candidates(plane[rows, columns], near)
-        stars = stellar_locus(found)[:MOST]
-        if len(stars) < ENOUGH:
-            continue
+    for band, found, stars in _stars(image, WINDOW):
+        stamp = stamps[band].astype(np.float64)
         middle = stamp.shape[0] // 2, stamp.shape[1] // 2
-        place, fwhm = (middle, fitted_gaussian(stamp.astype(np.float64), *middle)[2])
-        own = float(np.median(found.fwhm[stars]))
+        own, fwhm = float(np.median(found.fwhm[stars])), fitted_gaussian(stamp, *middle)[2]
         if not np.isfinite(fwhm) or abs(fwhm / own - 1.0) > WIDTH:
             notes.append(
-                f"the PSF of band {band} has a core of {fwhm:.1f} pixels, {len(stars)} stars of "
-                f"the image {own:.1f}: is it of this image?"
+                f"the PSF of band {image.bands[band]} has a core of {_core(stamp, fwhm)}, "
+                f"{len(stars)} stars of the image {own:.1f}: is it of this image?"
             )
             continue
         seen = float(np.median([_wings(found.plane, found, k, own) for k in stars]))
-        said = _wing_share(stamp.astype(np.float64), place, own)
+        said = _wing_share(stamp, middle, own)
         if abs(said - seen) > WINGS:
             notes.append(
-                f"the PSF of band {band} has {said:.0%} of its light in its wings, {len(stars)} "
-                f"stars of the image {seen:.0%}"
+                f"the PSF of band {image.bands[band]} has {said:.0%} of its light in its wings, "
+                f"{len(stars)} stars of the image {seen:.0%}"
             )
     return notes
+
+
+def fwhm_misfits(image: SkyImage, fwhm: float) -> list[str]:
+    """Whether a FWHM that somebody states, in arcsec, is far from that of an image's stars."""
+    scale = image.pixel_scale
+    if scale is None:
+        return []
+    unlike = []
+    for band, found, stars in _stars(image, SMALL_WINDOW):
+        own = float(np.median(found.fwhm[stars])) * scale
+        if not 1.0 / STATED < fwhm / own < STATED:
+            unlike.append(f'{own:.2f}" in band {image.bands[band]} ({len(stars)} stars)')
+    if not unlike:
+        return []
+    what = f'a psf of {fwhm:g}" is {fwhm / scale:.1f} pixels wide'
+    said = f"{what}, the stars of the image have {', '.join(unlike)}"
+    return [f"{said}: is it the FWHM in arcsec, and of this image?"]
+
+
+def _stars(image: SkyImage, side: int) -> Iterator[tuple[int, Candidates, NDArray[np.int64]]]:
+    """Each band that shows enough stars in the middle of the frame, what it shows, and which."""
+    rows, columns = (
+        slice(max(0, whole // 2 - side // 2), whole // 2 + side // 2) for whole in image.shape[1:]
+    )
+    for band, plane in enumerate(image.flux):
+        near = None if image.mask is None else image.mask[band, rows, columns]
+        found = candidates(plane[rows, columns], near)
+        stars = stellar_locus(found)[:MOST]
+        if len(stars) >= ENOUGH:
+            yield band, found, stars
+
+
+def _core(stamp: NDArray[np.float64], fwhm: float) -> str:
+    """The width of a stamp's core; no Gaussian fits what is about as narrow as a pixel."""
+    width = fwhm if np.isfinite(fwhm) else stamp_fwhm(stamp)
+    return f"{width:.1f} pixels" if width > NARROW else "a pixel or less"
 
 
 def _wings(plane: NDArray[np.float64], found: Candidates, star: int, fwhm: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,8 @@ LEADERS = 150
 MOST = 500
 #: Frames with sides of so many pixels show a sky that varies; it is measured in meshes of so many.
 WIDE, MESH = 512, 64
+#: Least variance of the light under its weight, in pixels squared: that of a FWHM of 0.1 pixel.
+_THINNEST = 2e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,34 +204,53 @@ def fitted_gaussian(
         Where to begin.
     """
     flux = np.where(np.isfinite(flux), flux, 0.0)
-    rows, columns = np.indices(flux.shape)
-    radius = 0.5 * max(flux.shape)
-    matrix, failed = np.eye(2) * 2.0, (np.nan, np.nan, np.nan, np.nan)
+    rows, columns = (
+        axis.ravel() - start for axis, start in zip(np.indices(flux.shape), (y, x), strict=True)
+    )
+    # 1, y, x, y², yx and x² from where it begins: the weight's exponent and the moments in one.
+    terms = np.stack(
+        [np.ones(flux.size), rows, columns, rows * rows, rows * columns, columns * columns]
+    )
+    flat, radius, failed = flux.ravel(), 0.5 * max(flux.shape), (np.nan, np.nan, np.nan, np.nan)
+    v, u = 0.0, 0.0  # the place in y and x
+    matrix = (2.0, 0.0, 2.0)  # of the weight: yy, yx, xx
     for _ in range(60):
-        dy, dx = rows - y, columns - x
-        inverse = np.linalg.inv(matrix)
-        form = inverse[0, 0] * dy**2 + 2 * inverse[0, 1] * dy * dx + inverse[1, 1] * dx**2
-        weighted = flux * np.exp(-0.5 * form)
-        total = weighted.sum()
+        a, b, c = inverse = _inverted(*matrix)
+        form = (a * v * v + 2 * b * v * u + c * u * u, -2 * (a * v + b * u), -2 * (b * v + c * u))
+        weight = np.exp(-0.5 * (np.array([*form, a, 2 * b, c]) @ terms))
+        total, my, mx, yy, yx, xx = (terms @ (flat * weight)).tolist()
         if not total > 0:
             return failed
-        shift = np.array([(weighted * dy).sum(), (weighted * dx).sum()]) / total
-        y, x = y + 2.0 * shift[0], x + 2.0 * shift[1]
-        yy, yx, xx = ((weighted * term).sum() / total for term in (dy * dy, dy * dx, dx * dx))
-        moments = np.array([[yy, yx], [yx, xx]]) - np.outer(shift, shift)
-        if not (np.linalg.det(moments) > 0 and moments[0, 0] > 0):
+        my, mx = my / total, mx / total
+        shift, v, u = math.hypot(my - v, mx - u), 2 * my - v, 2 * mx - u
+        moments = (yy / total - my * my, yx / total - my * mx, xx / total - mx * mx)
+        # One pixel, or one row of them: no light that came through a telescope.
+        if not _axes(*moments)[0] > _THINNEST:
             return failed
         # Of a Gaussian under its own weight both inverses are equal.
-        sharper = np.linalg.inv(moments) - inverse
-        low, high = np.linalg.eigvalsh(sharper)
-        if not low > 0:
-            sharper += np.eye(2) * (0.02 - low)
-        new = np.linalg.inv(sharper)
-        if np.sqrt(new.trace()) > radius or np.hypot(*shift) > 3.0:
+        yy, yx, xx = (new - old for new, old in zip(_inverted(*moments), inverse, strict=True))
+        low = _axes(yy, yx, xx)[0]
+        more = 0.0 if low > 0 else 0.02 - low
+        new = _inverted(yy + more, yx, xx + more)
+        if math.sqrt(new[0] + new[2]) > radius or shift > 3.0:
             return failed
-        done = np.abs(new - matrix).max() < 1e-3 * matrix.trace()
-        matrix = 0.5 * (matrix + new) if not done else new
-        if done:
+        step = max(abs(p - q) for p, q in zip(new, matrix, strict=True))
+        if step < 1e-3 * (matrix[0] + matrix[2]):
+            matrix = new
             break
-    low, high = np.linalg.eigvalsh(matrix)
-    return y, x, float(FWHM_PER_SIGMA * (low * high) ** 0.25), float(np.sqrt(low / high))
+        yy, yx, xx = (0.5 * (p + q) for p, q in zip(new, matrix, strict=True))
+        matrix = (yy, yx, xx)
+    low, high = _axes(*matrix)
+    return y + v, x + u, float(FWHM_PER_SIGMA * (low * high) ** 0.25), math.sqrt(low / high)
+
+
+def _inverted(yy: float, yx: float, xx: float) -> tuple[float, float, float]:
+    """The inverse of a symmetric matrix of two rows."""
+    det = yy * xx - yx * yx
+    return xx / det, -yx / det, yy / det
+
+
+def _axes(yy: float, yx: float, xx: float) -> tuple[float, float]:
+    """Its eigenvalues, the lower first."""
+    middle, apart = 0.5 * (yy + xx), math.hypot(0.5 * (yy - xx), yx)
+    return middle - apart, middle + apart
