@@ -14,8 +14,9 @@ from pellucid.restoration.change import with_change
 from pellucid.restoration.doubt import doubt_of
 from pellucid.restoration.engine import Network
 from pellucid.restoration.grid import brought_back, on_grid, plan_of
+from pellucid.restoration.holes import finer, nearest, with_restored
 from pellucid.restoration.neural import NeuralRestorer
-from pellucid.restoration.result import Restoration, with_restored
+from pellucid.restoration.result import Restoration
 from pellucid.restoration.suited import ABOVE, BELOW
 from pellucid.sky import PSF, Background, SkyImage, background_of
 from pellucid.sky.image import per_pixel
@@ -57,7 +58,7 @@ class BandwiseRestorer(NeuralRestorer):
         notes += [*plan.blur.notes, *self._range_notes(plan.blur)]
         # A pixel of the work holds so much of the flux of one of the image.
         area = np.float32(plan.ratio**2) if per_pixel(image.unit) else np.float32(1.0)
-        share = weight if plan.ratio == 1.0 else _on_grid(weight, work.shape)
+        share = weight if plan.ratio == 1.0 else nearest(weight, work.shape)
         given = (work.flux / area - level) / sigma
         unit = Background(np.zeros(len(level), dtype=np.float32), 1.0)
         restored, spread = self._restore(given, unit, plan.blur, notes, share)
@@ -66,14 +67,20 @@ class BandwiseRestorer(NeuralRestorer):
             spread = np.ones_like(restored)
         doubted = doubt_of(restored, spread, given, stamps, share)
         flux, deviation, doubt = restored * sigma + level, spread * sigma, doubted.doubt
-        grid = image
+        grid, full = image, complete
         if plan.ratio > 1.0:
-            flux, deviation, doubt = (
-                brought_back(plan.ratio, planes, image.shape) for planes in (flux, deviation, doubt)
+            flux = brought_back(plan.ratio, flux, image.shape)
+            deviation, doubt = (  # the spline overshoots
+                np.clip(brought_back(plan.ratio, each, image.shape), each.min(), each.max())
+                for each in (deviation, doubt)
             )
         elif plan.ratio < 1.0:
-            flux, deviation, grid = area * flux, area * deviation, _finer(image, work)
-        result = with_restored(grid, flux)
+            flux, deviation = area * flux, area * deviation
+            grid = finer(image, work, float(area))
+            # A spline through pixels has not quite their sum.
+            full = replace(work, flux=area * nearest(complete.flux, work.shape))
+            flux += (full.flux - flux).mean(axis=(1, 2), keepdims=True)
+        result = with_restored(grid, flux, full)
         result = replace(result, psf=plan.target)
         provenance = {
             "model": self.card.name,
@@ -134,21 +141,3 @@ def _skies(image: SkyImage) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     level = np.array([sky.sky[0] for sky in skies], dtype=np.float32)
     sigma = np.array([sky.sigma for sky in skies], dtype=np.float32)
     return level[:, None, None], sigma[:, None, None]
-
-
-def _on_grid(weight: NDArray[np.float32], shape: tuple[int, int, int]) -> NDArray[np.float32]:
-    """Weights on finer or coarser pixels, of the nearest of the image's."""
-    rows, columns = (
-        np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(int)
-        for old, new in zip(weight.shape[1:], shape[1:], strict=True)
-    )
-    return np.ascontiguousarray(weight[:, rows][:, :, columns])
-
-
-def _finer(image: SkyImage, work: SkyImage) -> SkyImage:
-    """The image on the finer grid, with its holes."""
-    holes = _on_grid((~np.isfinite(image.flux)).astype(np.float32), work.shape) > 0
-    mask = None
-    if image.mask is not None:
-        mask = _on_grid(image.mask.astype(np.float32), work.shape) > 0
-    return replace(work, flux=np.where(holes, np.float32(np.nan), work.flux), mask=mask)

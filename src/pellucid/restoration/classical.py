@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from pellucid.deconvolution import METHODS
 from pellucid.errors import InputError
 from pellucid.optics import blur_of, unknown_unit
-from pellucid.optics.inpaint import filled
+from pellucid.optics.inpaint import whole
 from pellucid.restoration.change import with_change
-from pellucid.restoration.result import Restoration, with_restored
+from pellucid.restoration.holes import with_restored
+from pellucid.restoration.result import Restoration
 from pellucid.sky import PSF, SkyImage
 
 #: They do to the flux what they did when they were published.
@@ -54,10 +55,11 @@ class ClassicalRestorer:
                 f"a classical method needs the PSF{reason}: --psf FWHM_ARCSEC, PSF.fits or stars, "
                 "from Python psf=…, for pairs of two telescopes `pairs-observed --blurred-psf`"
             )
-        flux = filled(image.flux, image.mask)
+        complete = whole(image)
+        flux = complete.flux
         # A border without data has no noise, which would count as the sky's.
         window = (slice(None), *_data_window(image))
-        restored = np.zeros_like(flux)
+        restored = flux.copy()
         stamps = kernel.for_bands(len(flux))
         restored[window] = METHODS[self.method](flux[window], stamps, self.constant)
         if self.method not in AS_PUBLISHED:
@@ -68,8 +70,9 @@ class ClassicalRestorer:
             "psf_fwhm": round(fwhm, 4),
             "notes": list(kernel.notes),
         }
-        del flux
-        result = Restoration(with_restored(image, restored), provenance=provenance)
+        restored = with_restored(image, restored, complete)
+        del flux, complete
+        result = Restoration(restored, provenance=provenance)
         return with_change(image, result, fwhm)
 
 

@@ -15,12 +15,13 @@ from pellucid.optics.inpaint import filled, whole
 from pellucid.restoration.change import with_change
 from pellucid.restoration.each_band import each_band
 from pellucid.restoration.engine import Network
+from pellucid.restoration.holes import finer, with_restored
 from pellucid.restoration.order import in_order
-from pellucid.restoration.result import Restoration, with_restored
+from pellucid.restoration.result import Restoration
 from pellucid.restoration.suited import blur_notes, channels_of, scale_fits, scale_notes
 from pellucid.sky import PSF, Background, background_of
 from pellucid.sky.blocks import blocks
-from pellucid.sky.image import SkyImage
+from pellucid.sky.image import SkyImage, per_pixel
 from pellucid.stretch import Stretch, from_network, stretch_from_dict, to_network
 from pellucid.tiling import map_tiles, plan_tiles
 
@@ -104,7 +105,7 @@ class NeuralRestorer:
         if self.card.fwhm[1] > 0:
             provenance["psf_fwhm"] = self.card.fwhm[1]
         if given is complete:
-            result = with_restored(image, bands)
+            result = with_restored(image, bands, complete)
         else:
             result = _brought_back(bands, image, complete, self.card, notes)
         return with_change(image, Restoration(result, provenance=provenance))
@@ -242,14 +243,15 @@ def _brought_back(
     moved = f'from {image.pixel_scale:.4g}" to the model\'s {card.pixel_scale:.4g}" pixels'
     if ratio < 1.0:
         notes.append(f"the image was brought {moved}")
-        return with_restored(regrid(image, card.pixel_scale), restored, keep_total=False)
+        area = ratio**2 if per_pixel(image.unit) else 1.0
+        return with_restored(finer(image, regrid(whole, card.pixel_scale), area), restored)
     notes.append(f"the image was brought {moved} and back")
     grid = scaling(1.0 / ratio)
     flux = np.stack([resample(plane, grid, image.shape[1:]) for plane in restored])
     # Rounding may leave the outermost pixels without a partner; the total is kept all the same.
     flux = np.where(np.isfinite(flux), flux, whole.flux)
     change = (whole.flux - flux).mean(axis=(1, 2), keepdims=True, dtype=np.float64)
-    return with_restored(image, np.add(flux, change, dtype=np.float32))
+    return with_restored(image, np.add(flux, change, dtype=np.float32), whole)
 
 
 def _background(given: SkyImage, whole: SkyImage) -> Background:

@@ -8,14 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.sky import PSF, robust_background
+from pellucid.sky import PSF
 from pellucid.sky.image import SkyImage
 from pellucid.version import __version__
-
-#: Of the sky's noise: an offset that no one sees. And a side of what it is measured on, in pixels.
-HIDDEN, SAMPLE = 0.05, 1024
-#: Of the sky's noise: what sums of float32 differ by.
-ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -63,41 +58,6 @@ class Restorer(Protocol):
         psf: PSF | float | None = None,
         target: PSF | float | None = None,
     ) -> Restoration: ...
-
-
-def with_restored(
-    image: SkyImage, restored: NDArray[np.float32], keep_total: bool = True
-) -> SkyImage:
-    """Masked pixels keep their input value, NaN stays NaN, and the rest of each band its total.
-
-    The restored image has the total of the whole one, whose holes are filled. An image that was
-    resampled with its holes has no total to be kept.
-    """
-    kept = image.holes
-    if not kept.any():
-        return image.with_flux(restored)
-    flux = np.where(kept, image.flux, restored)
-    for before, after, good in zip(image.flux, flux, ~kept, strict=True) if keep_total else ():
-        np.add(after, _lost(before, after, good), out=after, where=good)
-    return image.with_flux(flux)
-
-
-def _lost(flux: NDArray[np.float32], restored: NDArray[np.float32], good: NDArray) -> np.float32:
-    """What a pixel of a band lacks on average: light that went into a hole.
-
-    It is at most what nobody would see in the sky's noise: a bright source in a hole may draw in
-    more than that.
-    """
-    if not good.any():
-        return np.float32(0.0)
-    before, after = (plane.mean(where=good, dtype=np.float64) for plane in (flux, restored))
-    step = 1 + max(flux.shape) // SAMPLE
-    few = slice(None, None, step), slice(None, None, step)
-    sample = np.where(good[few], flux[few], np.float32(np.nan))
-    noise = robust_background(sample[None]).sigma
-    if abs(before - after) < ROUNDING * noise:
-        return np.float32(0.0)
-    return np.float32(np.clip(before - after, -HIDDEN * noise, HIDDEN * noise))
 
 
 def restoration_cards(restoration: Restoration) -> dict[str, tuple[str | float, str]]:
