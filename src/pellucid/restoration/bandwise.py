@@ -13,9 +13,10 @@ from pellucid.optics.inpaint import whole
 from pellucid.restoration.change import with_change
 from pellucid.restoration.doubt import doubt_of
 from pellucid.restoration.engine import Network
+from pellucid.restoration.explained import explained
 from pellucid.restoration.grid import brought_back, on_grid, plan_of
 from pellucid.restoration.holes import finer, nearest, with_restored
-from pellucid.restoration.neural import NeuralRestorer
+from pellucid.restoration.neural import NeuralRestorer, keep_totals
 from pellucid.restoration.result import Restoration
 from pellucid.restoration.suited import ABOVE, BELOW
 from pellucid.sky import PSF, Background, SkyImage, background_of
@@ -63,6 +64,8 @@ class BandwiseRestorer(NeuralRestorer):
         unit = Background(np.zeros(len(level), dtype=np.float32), 1.0)
         restored, spread = self._restore(given, unit, plan.blur, notes, share)
         stamps = plan.blur.for_bands(len(given))
+        restored = explained(restored, given, stamps, share)
+        keep_totals(given, restored)
         if spread is None:
             spread = np.ones_like(restored)
         doubted = doubt_of(restored, spread, given, stamps, share)

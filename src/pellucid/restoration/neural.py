@@ -96,6 +96,7 @@ class NeuralRestorer:
             kernel = resampled_psf(kernel, self.card.pixel_scale)
         sky = _background(given, complete)
         bands, _ = self._in_order(order, sky)._restore(given.flux, sky, kernel, notes)
+        keep_totals(given.flux, bands)
         provenance = {
             "model": self.card.name,
             "sha256": self.sha256,
@@ -153,9 +154,6 @@ class NeuralRestorer:
         result = stretch.inverse(from_network(restored), sky)
         result += beyond
         del beyond
-        # Seeing moves light but makes none: each band keeps its total.
-        before, after = (each.mean(axis=(1, 2), dtype=np.float64) for each in (flux, result))
-        change = (before - after)[:, None, None]
         deviation = None
         if len(spread):
             upper, lower = (
@@ -163,7 +161,6 @@ class NeuralRestorer:
                 for change in (np.minimum(spread, WIDEST), -np.minimum(spread, WIDEST))
             )
             deviation = np.float32(0.5) * (upper - lower)
-        result += change.astype(np.float32)
         return result, deviation
 
     def _in_order(self, order: list[int], sky: Background) -> NeuralRestorer:
@@ -203,6 +200,12 @@ class NeuralRestorer:
             return self.network
         notes.append(f"bf16 changed the flux by {change:.1%}, so single precision was used")
         return self.reference
+
+
+def keep_totals(flux: NDArray[np.float32], restored: NDArray[np.float32]) -> None:
+    """Seeing moves light but makes none: each band of ``restored`` is given its total again."""
+    before, after = (each.mean(axis=(1, 2), dtype=np.float64) for each in (flux, restored))
+    restored += (before - after)[:, None, None].astype(np.float32)
 
 
 def _brightest_tile(channels: NDArray[np.float32], bands: int, size: int) -> NDArray[np.float32]:
