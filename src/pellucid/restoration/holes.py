@@ -80,17 +80,20 @@ def _bring_back(
     """
     from scipy import ndimage
 
-    near = ndimage.maximum_filter(holes, size=2 * REACH + 1)
-    places, count = ndimage.label(near)
-    numbers = np.arange(count + 1)
+    near = np.asarray(ndimage.maximum_filter(holes, size=2 * REACH + 1), dtype=bool)
+    places = np.zeros(near.shape, dtype=np.int32)
+    ndimage.label(near, output=places)
+
+    def summed(values: NDArray[Any]) -> NDArray[Any]:
+        return np.bincount(places.ravel(), values.ravel())
+
     change = restored.astype(np.float64) - before
-    carried = ndimage.sum_labels(np.where(holes, change, 0.0), places, numbers)
+    carried = summed(np.where(holes, change, 0.0))
     # Pixels that lost light get back what went into a hole; those that gained some pay for what
     # came out of one.
     sign = np.where(carried > 0, -1.0, 1.0)
     moved = np.where(holes | ~near, 0.0, np.maximum(sign[places] * change, 0.0))
-    sums = ndimage.sum_labels(moved, places, numbers)
-    about = ndimage.sum_labels(near & ~holes, places, numbers)
-    share = np.divide(carried, sums, out=np.zeros(count + 1), where=sums > 0)
+    sums, about = summed(moved), summed(near & ~holes)
+    share = np.divide(carried, sums, out=np.zeros_like(sums), where=sums > 0)
     level = np.where(sums > 0, 0.0, carried / np.maximum(about, 1.0))
     after += np.where(near & ~holes, share[places] * moved + level[places], 0.0).astype(np.float32)
