@@ -14,8 +14,10 @@ from PIL import Image
 from typed import GOOD, INPUT, USAGE
 
 from pellucid.cli import main
+from pellucid.errors import InputError
 from pellucid.networks.bundle import open_bundle
-from pellucid.sky import gaussian_psf
+from pellucid.restoration import load_restorer
+from pellucid.sky import SkyImage, gaussian_psf
 
 
 def raw_header(**cards: object) -> bytes:
@@ -103,10 +105,10 @@ def test_bands_of_different_sky(refused, save, wiener):
     assert "different sky" in refused(INPUT, "restore", one, two, *wiener, naming=two)
 
 
-def test_an_image_without_noise_has_no_scale(refused, save, tiny_bundle, tmp_path):
-    path = save("r.fits", np.ones((40, 40), "f4"))
-    words = ["--model", tiny_bundle, "--output", tmp_path / "out.fits"]
-    assert "sky is constant" in refused(INPUT, "restore", path, *words, naming=path)
+def test_an_image_without_noise_has_no_scale(tiny_bundle):
+    flat = SkyImage(np.ones((40, 40), "f4"), ("r",), unit="nanomaggy", pixel_scale=0.396)
+    with pytest.raises(InputError, match="sky is constant"):
+        load_restorer(tiny_bundle)(flat)
 
 
 @pytest.mark.parametrize(
@@ -267,3 +269,11 @@ def test_band_names_that_do_not_fit(bands_of, tmp_path, capsys, bands):
 def test_the_good_bundle_is_good(tiny_bundle):
     """The damages above are damages of a file that is read without them."""
     assert open_bundle(tiny_bundle).card.name == "tiny"
+
+
+@pytest.mark.parametrize("value", [0.0, -7.5])
+def test_a_constant_is_no_image(refused, save, wiener, value):
+    flux = np.full((40, 40), value, "f4")
+    flux[:, 3] = np.nan
+    path = save("r.fits", flux)
+    assert f"constant ({value:g})" in refused(INPUT, "restore", path, *wiener, naming=path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from astropy.io import fits
-from fits_files import GOOD, refused, save, sky_header
+from fits_files import GOOD, noise, refused, save, sky_header
 
 from pellucid.errors import InputError, UsageError
 from pellucid.fits import read_image
@@ -139,3 +139,24 @@ def test_several_files_of_several_bands(tmp_path):
 def test_no_file_is_a_usage_error():
     with pytest.raises(UsageError, match="no file"):
         read_image()
+
+
+def test_a_constant_band_is_noted_and_constant_bands_are_refused(tmp_path):
+    cube = noise(3, 8, 9)
+    cube[1] = 0
+    bands = fits.Header({"BANDS": "grz"})
+    image = read_image(save(tmp_path / "a.fits", fits.PrimaryHDU(cube, bands)))
+    assert "band r is constant (0) and shows nothing" in image.notes
+    refused(tmp_path / "a.fits", match=r"constant \(0\) and holds no image", bands=("r",))
+    cube[[0, 2]] = 4
+    refused(save(tmp_path / "b.fits", fits.PrimaryHDU(cube)), match=r"constant \(4, 0\)")
+
+
+def test_what_brings_bands_to_one_grid_is_named(tmp_path):
+    paths = [
+        save(
+            tmp_path / f"{band}.fits", fits.PrimaryHDU(noise(8, 9), sky_header(shift, FILTER=band))
+        )
+        for band, shift in (("g", 0.0), ("r", 11.5))
+    ]
+    assert "Python package reproject" in refused(*paths, match="11.5 pixels apart")

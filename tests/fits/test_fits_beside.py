@@ -67,7 +67,12 @@ def test_one_of_another_shape_is_refused(tmp_path):
 
 def test_a_mask_alone_is_read_as_an_image_and_a_note_says_so(tmp_path):
     path = save(tmp_path / "a.mask.fits", fits.PrimaryHDU(IMAGE))
-    assert "though its file's name says mask" in str(read_image(path).notes)
+    (note,) = read_image(path).notes
+    assert "taken as the image for want of another, though its file's name says mask" in note
+    for name, role in (("G1mskim.fits", "mask"), ("G1sigma.fits", "error"), ("a.wht.fz", "weight")):
+        hdu = fits.CompImageHDU(IMAGE) if name.endswith("fz") else fits.PrimaryHDU(IMAGE)
+        (note,) = read_image(save(tmp_path / name, hdu)).notes
+        assert f"for want of another, though its file's name says {role}" in note
 
 
 def spans(*runs):

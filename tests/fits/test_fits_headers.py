@@ -250,3 +250,51 @@ def test_what_the_planes_of_a_cube_were_taken_for_is_said(tmp_path, cards, words
     path = save(tmp_path / "a.fits", fits.PrimaryHDU(noise(3, 4, 5), fits.Header(cards)))
     notes = read_image(path).notes
     assert [words in note for note in notes] == ([True] if words else [])
+
+
+@pytest.mark.parametrize(
+    ("cards", "scale", "words"),
+    [
+        ({**sky_header()}, 0.6, 'the WCS says 0.4"'),
+        ({"PIXSCALE": 0.3}, 0.6, 'the PIXSCALE says 0.3"'),
+        ({"PIXSCALE": 0.3}, 0.3, None),
+        ({}, 0.6, None),
+        ({"PIXSCALE": 0.3}, None, None),
+    ],
+)
+def test_a_stated_pixel_size_that_the_header_contradicts_is_noted(tmp_path, cards, scale, words):
+    path = save(tmp_path / "a.fits", fits.PrimaryHDU(noise(6, 7), fits.Header(cards)))
+    image = read_image(path, pixel_scale=scale)
+    said = [note for note in image.notes if "were stated" in note]
+    assert len(said) == (words is not None)
+    if words:
+        assert 'pixels of 0.6" were stated and are used' in said[0]
+        assert words in said[0]
+    if scale:
+        assert image.pixel_scale == scale
+
+
+@pytest.mark.parametrize(
+    ("cards", "band"),
+    [
+        ({"FILTER1": "CLEAR1L", "FILTER2": "F814W"}, "F814W"),
+        ({"FILTER1": "F606W", "FILTER2": "CLEAR2L"}, "F606W"),
+        ({"FILTER1": "POL0UV", "FILTER2": "F435W"}, "F435W"),
+        ({"FILTER1": "CLEAR1S", "FILTER2": "CLEAR2S"}, "band1"),
+        ({"FILTER": "CLEAR", "PUPIL": "F150W"}, "F150W"),
+        ({"FILTER": "F444W", "PUPIL": "CLEAR"}, "F444W"),
+        ({"FILTER": "CLEAR1L;F814W"}, "F814W"),
+        ({"HIERARCH FPA.FILTER": "r.00000"}, "r"),
+        ({"FILTER": "N/A", "BAND": "i"}, "i"),
+        ({"FILTER": "Clear"}, "Clear"),
+        ({"FILTER": "g DECam SDSS c0001 4720.0 1520.0"}, "g DECam SDSS c0001 4720.0 1520.0"),
+    ],
+)
+@pytest.mark.parametrize("extension", [False, True])
+def test_a_wheels_empty_place_is_no_band(tmp_path, cards, band, extension):
+    hdus = [fits.PrimaryHDU(noise(6, 7), fits.Header(cards))]
+    if extension:
+        hdus = [fits.PrimaryHDU(header=fits.Header(cards)), fits.ImageHDU(noise(6, 7), name="SCI")]
+    image = read_image(save(tmp_path / "a.fits", *hdus))
+    assert image.bands == (band,)
+    assert read_image(write_image(image, tmp_path / "b.fits")).bands == (band,)

@@ -158,3 +158,52 @@ def test_a_boolean_mask_of_real_numbers(tmp_path):
     values[1, 2] = 0.5
     image = read_image(flagged(tmp_path, {}, "MASK", "f4", values))
     assert_array_equal(image.mask[0], values > 0)
+
+
+LEGACY = {"SATUR_G": 4, "SATUR_R": 8, "SATUR_Z": 16, "ALLMASK_G": 32, "ALLMASK_R": 64}
+LEGACY |= {"ALLMASK_Z": 128, "SATUR_I": 1 << 14, "ALLMASK_I": 1 << 15}
+
+
+def maskbits(path, count: int, cards: dict, **options) -> list[set[int]]:
+    """The bits that are bad in each plane of a cube with a mask of all bits."""
+    hdus = [
+        fits.PrimaryHDU(noise(count, *LADDER.shape), fits.Header(cards)),
+        fits.ImageHDU(LADDER.astype("i4"), name="MASKBITS"),
+    ]
+    image = read_image(save(path / "a.fits", *hdus), **options)
+    return [{1 << int(k) for k in np.flatnonzero(plane[1])} for plane in image.mask]
+
+
+def of(letters: str) -> set[int]:
+    return {value for name, value in LEGACY.items() if name[-1].lower() in letters}
+
+
+def test_the_flag_of_a_band_says_nothing_of_the_others(tmp_path):
+    assert maskbits(tmp_path, 3, {"BANDS": "grz"}) == [of("g"), of("r"), of("z")]
+
+
+@pytest.mark.parametrize(
+    ("cards", "options", "wanted"),
+    [
+        ({}, {"bands": ("g", "DECam z")}, ["g", "z"]),  # as the user names them
+        ({"BAND1": "DECam r", "BAND2": "g"}, {"bands": ("g",)}, ["g"]),
+        ({"BAND1": "u", "BAND2": "W1"}, {}, ["", "griz"]),  # W1 is no letter of a flag
+        ({}, {}, ["griz", "griz"]),
+        ({"BANDS": "gr"}, {"bad_bits": "SATUR_G,ALLMASK_R,64"}, ["", ""]),
+    ],
+)
+def test_which_band_it_is_may_not_be_known(tmp_path, cards, options, wanted):
+    found = maskbits(tmp_path, 2, cards, **options)
+    if "bad_bits" in options:
+        assert found == [{4}, {64}]
+    else:
+        assert found == [of(letters) for letters in wanted]
+
+
+def test_the_flags_of_a_band_for_a_file_of_one_band(tmp_path):
+    hdus = [
+        fits.PrimaryHDU(),
+        fits.ImageHDU(noise(*LADDER.shape), fits.Header({"FILTER": "z"}), name="IMAGE"),
+        fits.ImageHDU(LADDER, name="MASKBITS"),
+    ]
+    assert bad_bits(read_image(save(tmp_path / "a.fits", *hdus))) == of("z")

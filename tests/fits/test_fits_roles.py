@@ -91,7 +91,7 @@ FILES = {
             primary(),
             packed(IMTYPE="image", BAND="r", BUNIT="nanomaggy"),
             packed(None, ONES, IMTYPE="invvar", BAND="r", BUNIT="1/nanomaggy^2"),
-            packed(None, 4 * FLAGS, "i4", IMTYPE="maskbits"),
+            packed(None, 8 * FLAGS, "i4", IMTYPE="maskbits"),
         ],
         Wanted("header image|inverse variance|mask", "1", "2 3"),
     ),
@@ -367,7 +367,7 @@ def test_several_planes_of_which_nothing_is_said_are_not_taken_for_bands(tmp_pat
 
 
 def test_a_file_without_an_image_says_what_it_holds(tmp_path):
-    path = save(tmp_path / "a.fits", plane("MASK", FLAGS, "i4"), plane("VAR_MAP", ONES))
+    path = save(tmp_path / "a.fits", plane("MASK", FLAGS, "i4"), plane("VAR_MAP", IMAGE**2))
     text = refused(path, match="holds no image")
     assert "mask (EXTNAME = MASK)" in text
     assert "variance (EXTNAME = VAR_MAP)" in text

@@ -19,8 +19,31 @@ _COLOUR_PROGRAMS = re.compile(
     re.IGNORECASE,
 )
 CAMERA = ("R", "G", "B")
+#: What filter wheels call a place that leaves all light through, or only polarises it.
+_NO_FILTER = re.compile(
+    r"CLEAR\d*[LS]?|OPEN\d*|EMPTY\d*|BLANK\d*|NONE|N/A|NULL|AIR|POL\d+(UV|V)", re.IGNORECASE
+)
+_JWST = re.compile(r"F\d{3,4}[WMN]2?")
 _MOSAIC_CARDS = ("BAYERPAT", "COLORTYP", "CFAPAT", "BAYRPAT", "CFA-PAT")
 _MOSAIC = re.compile(r"(?:BAYER[ _]?)?([RGBCMYW]{4,36})", re.IGNORECASE)
+
+
+def filter_name(header: Header) -> str:
+    """The band that a header's cards name; empty where they do not.
+
+    Of a wheel's empty places (HST's CLEAR1L, JWST's CLEAR before the pupil's F150W) none is a band.
+    A clear filter is one where no card speaks of another.
+    """
+    texts = [text_card(header, card) for card in BAND_CARDS]
+    # Behind a clear filter, JWST's NIRISS has one in its pupil wheel.
+    texts += [text for text in (text_card(header, "PUPIL"),) if _JWST.fullmatch(text)]
+    named = [re.sub(r"\.0{3,}$", "", text) for text in texts if text]  # r.00000 (Pan-STARRS)
+    for text in named:
+        words = [word for word in re.split(r"[;,+\s]+", text) if not _NO_FILTER.fullmatch(word)]
+        if words:
+            whole = len(words) == len(re.split(r"[;,+\s]+", text))
+            return text if whole else ";".join(words)
+    return next((text for text in named if text.lower() == "clear"), "")
 
 
 def cube_names(header: Header, count: int) -> tuple[str, ...] | None:
@@ -45,8 +68,7 @@ def band_names_of(header: Header, count: int) -> tuple[str, ...]:
     """The bands of an HDU of ``count`` planes as its cards name them; empty where they do not."""
     if names := cube_names(header, count):
         return names
-    named = [text_card(header, card) for card in BAND_CARDS] if count == 1 else []
-    return tuple(filter(None, named))[:1]
+    return tuple(filter(None, [filter_name(header)])) if count == 1 else ()
 
 
 def is_colour(header: Header) -> bool:

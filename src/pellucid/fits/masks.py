@@ -9,7 +9,7 @@ mended) is information.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from pellucid.errors import UsageError
 from pellucid.fits.cards import card_value, text_card
 from pellucid.fits.file import FitsFile
 from pellucid.fits.hdu import HDU
+from pellucid.sky.band_names import short_name
 
 
 @dataclass(frozen=True)
@@ -167,17 +168,28 @@ NAMED_BAD = _set(
 )
 
 
+#: Bands whose letter may end a flag's name.
+_LETTERS = frozenset("ugrizy")
+
+
 def bad_pixels(
-    values: NDArray[np.generic], hdu: HDU, file: FitsFile, stated: str | int | None = None
+    values: NDArray[np.generic],
+    hdu: HDU,
+    file: FitsFile,
+    bands: Sequence[str | None] = (),
+    stated: str | int | None = None,
 ) -> tuple[NDArray[np.bool_], str]:
     """The bad pixels of a mask, and by whose rule.
 
     Parameters
     ----------
     values
-        The mask's pixels, any shape and type.
+        The mask's pixels, shape (y, x), (1, y, x) or (band, y, x), any type.
     hdu, file
         Where it comes from: the cards say which pipeline wrote it.
+    bands
+        Of the image, where they are known: a flag that is named for one of them, such as SATUR_G,
+        says nothing of the others.
     stated
         The bits that are bad, by names or values ("SAT,CR", "1,4", "~4", "all", "none"), in place
         of the table's.
@@ -186,6 +198,7 @@ def bad_pixels(
         values = np.asarray(values == 0)
     numbers = np.nan_to_num(values, nan=1).astype(np.int64)
     flags = _flags_of(hdu, file)
+    numbers = _of_bands(numbers, flags, bands)
     if stated is not None:
         return _stated(numbers, flags, str(stated)), "--bad-bits"
     if flags is None:
@@ -193,6 +206,31 @@ def bad_pixels(
         return values.astype(np.float64) != 0, "any flag"
     bad = [value for name, value in flags.bits.items() if name in flags.bad]
     return _match(numbers, bad, flags.codes), flags.name
+
+
+def _of_bands(
+    numbers: NDArray[np.int64], flags: Flags | None, bands: Sequence[str | None]
+) -> NDArray[np.int64]:
+    """The flags without those of other bands, a plane a band; as they are where none is a band's.
+
+    Parameters
+    ----------
+    numbers
+        Shape (y, x), (1, y, x) or (band, y, x).
+    """
+    of_band: dict[str, int] = {}
+    for name, value in {} if flags is None or flags.codes else flags.bits.items():
+        letter = name.rpartition("_")[2].lower()
+        if "_" in name and letter in _LETTERS:
+            of_band[letter] = of_band.get(letter, 0) | value
+    known = [short_name(band or "") for band in bands]
+    if not of_band or not set(known) & _LETTERS:
+        return numbers
+    others = [
+        sum(value for letter, value in of_band.items() if band in _LETTERS and letter != band)
+        for band in known
+    ]
+    return numbers & ~np.array(others, dtype=np.int64)[:, None, None]
 
 
 def _match(numbers: NDArray[np.int64], bad: list[int], codes: bool) -> NDArray[np.bool_]:

@@ -109,3 +109,14 @@ def _solid(same: NDArray[np.bool_]) -> NDArray[np.bool_]:
         for dx in range(3):
             solid[dy : dy + height, dx : dx + width] |= full
     return solid
+
+
+def only_value(plane: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> float | None:
+    """The value of all pixels of a plane (y, x) that have data, where they have only one."""
+    step = 1 + max(plane.shape) // 64
+    for part in (slice(None, None, step), slice(None)):  # few of them tell of most images
+        good = np.isfinite(plane[part])
+        values = plane[part][good if mask is None else good & ~mask[part]]
+        if values.size and values.min() != values.max():
+            return None
+    return float(values[0]) if values.size else None

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.fits.bands import CAMERA, cube_names, mosaic_pattern
+from pellucid.fits.bands import CAMERA, cube_names, filter_name, mosaic_pattern
 from pellucid.fits.beside import Beside
-from pellucid.fits.cards import BAND_CARDS, text_card
+from pellucid.fits.cards import text_card
 from pellucid.fits.choose import Plane
 from pellucid.fits.file import FitsFile
 from pellucid.fits.hdu import HDU
@@ -53,8 +53,12 @@ def read_planes(
     planes: Sequence[Plane],
     others: Sequence[Beside] = (),
     bad_bits: str | int | None = None,
+    given: Sequence[str] = (),
 ) -> Planes:
-    """The HDU that is the ``band``-th, with what is read beside it; ``others`` have own files."""
+    """The HDU that is the ``band``-th, with what is read beside it; ``others`` have own files.
+
+    ``given`` are the names that a user gives its bands, where the file has none.
+    """
     chosen = [plane.hdu for plane in planes if plane.use == "band"]
     hdu = chosen[band]
     header = file.header(hdu)
@@ -73,6 +77,17 @@ def read_planes(
         if not np.isfinite(plane).any():
             which = f"plane {k + 1} of " if len(flux) > 1 else ""
             raise file.refuse(f"{which}HDU {hdu} has no finite pixel", "give an image with data")
+    names: Sequence[str | None]
+    if len(flux) > 1:
+        names = cube_names(header, len(flux)) or [None] * len(flux)
+        if names == CAMERA:
+            file.note(f"the planes of HDU {hdu} were taken as a camera's red, green and blue")
+        elif None in names:
+            file.note(f"nothing names the planes of HDU {hdu}; --bands does")
+    else:
+        # The primary header speaks for an only image.
+        headers = [hdu.header, file.hdus[0].header] if len(chosen) == 1 else [hdu.header]
+        names = [_band_name(headers, hdu.name, file.path, len(chosen) == 1)]
     beside = [
         Beside(plane, _beside(file, plane.hdu, band, len(chosen)), file)
         for plane in planes
@@ -85,7 +100,8 @@ def read_planes(
             raise other.file.refuse(f"does not fit {file.path.name} ({shapes})", advice)
         beside.append(other)
     variance = _variance(beside, flux.shape)
-    holes = _holes(file, flux, variance, beside, bad_bits)
+    called = names if any(names) or len(given) != len(flux) else given
+    holes = _holes(file, flux, called, variance, beside, bad_bits)
     mask, unused = None, {"not a finite number": int(flux.size - np.isfinite(flux).sum())}
     if holes or any(each.plane.role == "mask" for each in beside):
         mask = np.zeros(flux.shape, dtype=bool)
@@ -97,17 +113,6 @@ def read_planes(
             fault = f"every pixel {which}of HDU {hdu} is bad or has no data ({', '.join(holes)})"
             raise file.refuse(fault, "--bad-bits says which flags of a mask are bad")
     variance = None if form else variance  # of the pixels, which are no flux
-    names: Sequence[str | None]
-    if len(flux) > 1:
-        names = cube_names(header, len(flux)) or [None] * len(flux)
-        if names == CAMERA:
-            file.note(f"the planes of HDU {hdu} were taken as a camera's red, green and blue")
-        elif None in names:
-            file.note(f"nothing names the planes of HDU {hdu}; --bands does")
-    else:
-        # The primary header speaks for an only image.
-        headers = [hdu.header, file.hdus[0].header] if len(chosen) == 1 else [hdu.header]
-        names = [_band_name(headers, hdu.name, file.path, len(chosen) == 1)]
     source = f"{file.path}[{hdu.number}]"
     wcs, unit = file.wcs(hdu), form.unit if form else text_card(header, "BUNIT")
     return Planes(source, flux, names, header, wcs, unit, variance, mask, unused)
@@ -115,8 +120,8 @@ def read_planes(
 
 def _band_name(headers: Sequence[Header], extension: str, path: Path, alone: bool) -> str | None:
     """The band of a plane: from its FILTER card, its extension's name, or its file's name."""
-    cards = (text_card(header, card) for header in headers for card in BAND_CARDS)
-    named = next(filter(None, cards), "") or "_".join(rest_of_name(extension))
+    cards = next(filter(None, map(filter_name, headers)), "")
+    named = cards or "_".join(rest_of_name(extension))
     if named or not alone:
         return named or None
     stem = re.sub(
@@ -153,6 +158,7 @@ def _variance(beside: Sequence[Beside], shape: tuple[int, ...]) -> NDArray[np.fl
 def _holes(
     file: FitsFile,
     flux: NDArray[np.float32],
+    names: Sequence[str | None],
     variance: NDArray[np.floating] | None,
     beside: Sequence[Beside],
     bad_bits: str | int | None,
@@ -162,7 +168,7 @@ def _holes(
     for each in beside:
         plane, values = each.plane, each.values
         if plane.role == "mask":
-            bad, rule = bad_pixels(values, plane.hdu, each.file, bad_bits)
+            bad, rule = bad_pixels(values, plane.hdu, each.file, names, bad_bits)
             found[f"flagged in {plane} ({rule})"] = np.broadcast_to(bad, flux.shape)
         elif plane.role == "weight":
             none = ~(values.astype(np.float64) > 0)

@@ -15,16 +15,23 @@ from pellucid.fits.beside import Beside, part_files, role_of_file
 from pellucid.fits.cards import quiet
 from pellucid.fits.checksum import contradicted
 from pellucid.fits.choose import note_of, planes_of
-from pellucid.fits.coordinates import stated_scale
+from pellucid.fits.coordinates import Scale, stated_scale
 from pellucid.fits.file import open_fits
 from pellucid.fits.layout import Layout, layout_of, merged
+from pellucid.fits.nodata import only_value
 from pellucid.fits.planes import Planes, read_planes
+from pellucid.fits.roles import told_role
 from pellucid.fits.some import with_bands
 from pellucid.sky.band_names import find_bands
 from pellucid.sky.image import SkyImage, pixel_scale_of
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
+
+#: What brings images to one grid.
+REPROJECT = "reproject one of them onto the other's grid, such as with the Python package reproject"
+#: Pixel sizes that differ by less than this fraction are the same.
+SAME_SCALE = 0.01
 
 
 def read_image(
@@ -71,7 +78,13 @@ def read_image(
         raise UsageError(f"a pixel scale of {pixel_scale} arcsec; it must be positive")
     images, beside = part_files(paths)
     several = len(images) > 1
-    read = [_read_file(path, hdu, several, beside.get(path, []), bad_bits) for path in images]
+    given = [bands or () for _ in images]
+    if several and bands is not None and len(bands) == len(images):
+        given = [(name,) for name in bands]
+    read = [
+        _read_file(path, hdu, several, beside.get(path, []), bad_bits, names)
+        for path, names in zip(images, given, strict=True)
+    ]
     hdus = [planes for planes_of_file, *_ in read for planes in planes_of_file]
     _check_fit(hdus)
     names, chosen = _names(hdus, bands, ", ".join(str(Path(path)) for path in paths))
@@ -86,12 +99,14 @@ def read_image(
     layout = merged(layouts, names) if several else layouts[0]
     wcs = next((planes.wcs for planes in hdus if planes.wcs is not None), None)
     notes = [note for *_, notes in read for note in notes]
-    if pixel_scale is None and wcs is None:
-        scale = next(filter(None, (stated_scale(planes.header) for planes in hdus)), None)
-        if scale is not None:
-            pixel_scale = scale.arcsec
-            if scale.guessed:
-                notes.append(f"{pixel_scale:.4g} arcsec a pixel was taken from {scale.source}")
+    told = _told_scale(hdus, wcs)
+    if told is not None and pixel_scale is None and wcs is None:
+        pixel_scale = told.arcsec
+        if told.guessed:
+            notes.append(f"{pixel_scale:.4g} arcsec a pixel was taken from {told.source}")
+    elif told is not None and pixel_scale and abs(pixel_scale / told.arcsec - 1.0) > SAME_SCALE:
+        stated = f'pixels of {pixel_scale:.4g}" were stated and are used'
+        notes.append(f'{stated}, though the {told.source} says {told.arcsec:.4g}"')
     first = 0 if chosen is None else chosen[0]
     image = SkyImage(
         flux,
@@ -111,7 +126,7 @@ def read_image(
         ),
         notes=(*notes, *_unused(hdus, flux.size)),
     )
-    return image if chosen is None else with_bands(image, chosen)
+    return _with_light(image if chosen is None else with_bands(image, chosen), paths)
 
 
 def _read_file(
@@ -120,6 +135,7 @@ def _read_file(
     several: bool,
     others: Sequence[Beside],
     bad_bits: str | int | None,
+    given: Sequence[str],
 ) -> tuple[list[Planes], Layout, list[str]]:
     with open_fits(path) as file:
         planes = planes_of(file, wanted)
@@ -136,16 +152,44 @@ def _read_file(
         if taken:
             file.note(taken)
         named = None if several or wanted is not None else role_of_file(path)
-        if named and chosen[0].number == 0:
-            file.note(f"read as an image all the same, though {named[1]} says {named[0]}")
+        if named and told_role(chosen[0])[0] is None:
+            says = f"{named[1]} says {named[0]}"
+            file.note(f"taken as the image for want of another, though {says}")
         for other in others:
             file.note(f"read {other.plane} as {other.plane.role} ({other.plane.why})")
         of_it = [*(plane for plane in planes if plane.use == "read"), *(o.plane for o in others)]
         masks = [plane for plane in of_it if plane.role == "mask"]
         if bad_bits is not None and not masks:
             raise UsageError(f"{path}: --bad-bits {bad_bits}, but none of its planes is a mask")
-        read = [read_planes(file, k, planes, others, bad_bits) for k in range(len(chosen))]
+        depth = count // len(chosen) if len(given) == count else 0
+        read = [
+            read_planes(file, k, planes, others, bad_bits, given[k * depth : (k + 1) * depth])
+            for k in range(len(chosen))
+        ]
         return read, layout_of(file, planes), file.notes
+
+
+def _with_light(image: SkyImage, paths: Sequence[str | os.PathLike[str]]) -> SkyImage:
+    """The image, with a note of bands that hold one value; refused where no band holds more."""
+    masks = [None] * len(image.flux) if image.mask is None else list(image.mask)
+    values = [only_value(plane, mask) for plane, mask in zip(image.flux, masks, strict=True)]
+    if None not in values:
+        where = ", ".join(str(Path(path)) for path in paths)
+        said = ", ".join(dict.fromkeys(f"{value:g}" for value in values))
+        raise refusal(where, f"is constant ({said}) and holds no image", "give one with data")
+    empty = [
+        f"band {band} is constant ({value:g}) and shows nothing"
+        for band, value in zip(image.bands, values, strict=True)
+        if value is not None
+    ]
+    return replace(image, notes=(*image.notes, *empty)) if empty else image
+
+
+def _told_scale(hdus: Sequence[Planes], wcs: WCS | None) -> Scale | None:
+    """A pixel's size as the WCS has it, or else the first header with a card of it."""
+    if wcs is not None:
+        return Scale(pixel_scale_of(wcs), "WCS")
+    return next(filter(None, (stated_scale(planes.header) for planes in hdus)), None)
 
 
 def _unused(hdus: Sequence[Planes], size: int) -> list[str]:
@@ -171,7 +215,7 @@ def _check_fit(hdus: Sequence[Planes]) -> None:
     for other in hdus[1:]:
         if other.flux.shape != first.flux.shape:
             shapes = " and ".join("×".join(map(str, p.flux.shape[1:])) for p in (first, other))
-            fault = f"have different shapes ({shapes}); reproject one of them"
+            fault = f"have different shapes ({shapes}); {REPROJECT}"
             raise InputError(f"{first.source} and {other.source}: {fault}")
         if other.unit and other.unit.lower() != measured.unit.lower():
             fault = f"have different units ({measured.unit} and {other.unit}); convert one of them"
@@ -182,7 +226,7 @@ def _check_fit(hdus: Sequence[Planes]) -> None:
         if shift > 0.1:
             raise InputError(
                 f"{placed.source} and {other.source}: show different sky "
-                f"({shift:.1f} pixels apart); reproject one of them, or choose one with --hdu"
+                f"({shift:.1f} pixels apart); {REPROJECT}, or choose one with --hdu"
             )
 
 

@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from pellucid.fits.cards import BAND_CARDS, text_card
+from pellucid.fits.bands import filter_name
+from pellucid.fits.cards import text_card
 from pellucid.fits.hdu import HDU
 
 Role = Literal[
@@ -154,7 +155,7 @@ def rest_of_name(name: str) -> tuple[str, ...]:
 
 def says_band(hdu: HDU) -> bool:
     """Whether the header or the name of a plane tells which band it shows."""
-    if any(text_card(hdu.header, card) for card in BAND_CARDS):
+    if filter_name(hdu.header):
         return True
     return any(_BAND_WORD.fullmatch(word) for word in rest_of_name(hdu.name))
 
