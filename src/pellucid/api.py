@@ -10,6 +10,7 @@ from pathlib import Path
 from pellucid import display, fits
 from pellucid.errors import UsageError
 from pellucid.optics import INSTRUMENTS, Degradation
+from pellucid.optics.degradation import DEGRADED
 from pellucid.optics.psf_file import read_psf, with_own_psf
 from pellucid.restoration import Restoration, Restorer, load_restorer
 from pellucid.restoration.result import restoration_cards, restoration_history
@@ -103,7 +104,8 @@ def write_image(
     if display.is_composite(path):
         return display.write_png(sky, path, overwrite=overwrite)
     if isinstance(image, SkyImage):
-        return fits.write_image(sky, path, overwrite=overwrite, history=history)
+        made = sky.psf if isinstance(sky.psf, PSF) and sky.psf.origin == DEGRADED else None
+        return fits.write_image(sky, path, overwrite=overwrite, history=history, psf=made)
     layers = {"UNCERT": image.uncertainty, "DOUBT": image.doubt}
     for number, sample in enumerate(() if image.samples is None else image.samples, 1):
         layers[f"SAMPLE{number}"] = sample

@@ -12,7 +12,7 @@ import numpy as np
 
 from pellucid.errors import InputError, UsageError, refusal
 from pellucid.fits.beside import Beside, part_files, role_of_file
-from pellucid.fits.cards import quiet
+from pellucid.fits.cards import quiet, text_card
 from pellucid.fits.checksum import contradicted
 from pellucid.fits.choose import note_of, planes_of
 from pellucid.fits.coordinates import Scale, stated_scale
@@ -155,6 +155,8 @@ def _read_file(
         if named and told_role(chosen[0])[0] is None:
             says = f"{named[1]} says {named[0]}"
             file.note(f"taken as the image for want of another, though {says}")
+        if text_card(chosen[0].header, "PLCTYPE") == "RESTORATION":
+            file.note("its pixels were restored already, not measured (PLCTYPE)")
         for other in others:
             file.note(f"read {other.plane} as {other.plane.role} ({other.plane.why})")
         of_it = [*(plane for plane in planes if plane.use == "read"), *(o.plane for o in others)]

@@ -174,6 +174,7 @@ def _psf_hdu(psf: PSF, image: SkyImage) -> Any:
 
     stamps = psf.stamps if len(psf.stamps) > 1 else psf.stamps[0]
     hdu = fits.ImageHDU(stamps.astype(">f4"), name="PSF")
+    hdu.header["PLCTYPE"] = ("PSF", "what a star looks like in the image")
     hdu.header["PIXSCALE"] = (psf.pixel_scale, "[arcsec] per pixel of the stamp")
     hdu.header["FWHM"] = (round(psf.fwhm, 4), "[arcsec] of a star in the image")
     return hdu
@@ -232,8 +233,9 @@ def _copied(
 
     if text_card(part.header, "EXTNAME").upper() in layers:
         return []
-    if part.role in UNCERTAINTIES and part.planes and image.variance is not layout.variance:
-        if image.variance is None or not part.read:
+    stale = part.read and image.variance is not layout.variance
+    if stale and part.role in UNCERTAINTIES and part.planes:
+        if image.variance is None:
             return []
         rest = layout.rest and layout.rest.variance
         with np.errstate(divide="ignore"):

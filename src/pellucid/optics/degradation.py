@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import numpy as np
 
 from pellucid.errors import InputError, UsageError
-from pellucid.optics.blur import identity_kernel
+from pellucid.optics.blur import identity_kernel, known_psf
 from pellucid.optics.convolution import convolve
 from pellucid.optics.inpaint import filled
 from pellucid.sky.background import galaxygan_noise, robust_background
 from pellucid.sky.image import SkyImage, in_sdss_nanomaggies
 from pellucid.sky.pair import Pair
-from pellucid.sky.psf import gaussian_psf
+from pellucid.sky.psf import PSF, gaussian_psf
 
 #: White noise is added even where the blurred image is noisier already (the authors' floor).
 VARIANCE_FLOOR = 1e-8
+
+#: Where a PSF comes from that was blurred with its image.
+DEGRADED = "degraded"
 
 NoiseEstimate = Literal["auto", "galaxygan", "robust"]
 
@@ -67,7 +70,8 @@ class Degradation:
     def __call__(self, image: SkyImage, rng: np.random.Generator) -> Pair:
         """Degrade ``image``; pixels that are masked or not finite stay and spread no further.
 
-        The blur makes the image's variance and PSF those of another image: they are dropped.
+        The blur makes the image's variance that of another image: it is dropped. A PSF that is
+        known is blurred as the image is.
 
         Returns
         -------
@@ -80,7 +84,8 @@ class Degradation:
         sharp = filled(image.flux, bad)
         flux, blur, psf = sharp, identity_kernel(image.pixel_scale), image.psf
         if self.fwhm > 0:
-            blur, psf = gaussian_psf(self.fwhm, image.pixel_scale, self.truncate), None
+            blur = gaussian_psf(self.fwhm, image.pixel_scale, self.truncate)
+            psf = _blurred(known_psf(image), blur)
             flux = convolve(sharp, blur.for_bands(len(sharp)), "nearest")
         if self.noise > 0:
             sigma = self._added_noise(image, *(_without(bad, each) for each in (sharp, flux)))
@@ -103,6 +108,15 @@ class Degradation:
             before, after = (robust_background(flux).sigma for flux in (sharp, blurred))
         floor = VARIANCE_FLOOR if sdss else VARIANCE_FLOOR * (before / 0.01) ** 2
         return float(np.sqrt(max((self.noise * before) ** 2 - after**2, floor)))
+
+
+def _blurred(psf: PSF | None, blur: PSF) -> PSF | None:
+    if psf is None:
+        return None
+    sides = [side // 2 for side in blur.stamps.shape[1:]]
+    wide = np.pad(psf.stamps, [(0, 0), *((side, side) for side in sides)])
+    stamps = convolve(wide, blur.for_bands(len(wide)), "zero")
+    return replace(psf, stamps=stamps, origin=DEGRADED, notes=())
 
 
 def _without(bad: np.ndarray, flux: np.ndarray) -> np.ndarray:

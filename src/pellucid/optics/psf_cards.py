@@ -86,6 +86,8 @@ def unknown_unit(image: SkyImage) -> str:
 
 def card_fwhm(header: Header, pixel_scale: float) -> CardFWHM | None:
     """The FWHM in arcsec that a header states; None where it states none."""
+    if is_restored(header):
+        return None  # they tell of what it was restored from
     best = min(_candidates(header), key=lambda found: found[0], default=None)
     if best is None:
         return None
@@ -103,6 +105,13 @@ def card_fwhm(header: Header, pixel_scale: float) -> CardFWHM | None:
     return CardFWHM(fwhm, beta, note)
 
 
+def is_restored(header: Header | None) -> bool:
+    """Whether the pixels under this header were restored by this program."""
+    from pellucid.fits import text_card
+
+    return header is not None and text_card(header, "PLCTYPE") == "RESTORATION"
+
+
 def _of_bands(image: SkyImage) -> list[CardFWHM | None]:
     """What the headers of each band say: its own, or that of the file."""
     assert image.pixel_scale is not None
@@ -113,7 +122,8 @@ def _of_bands(image: SkyImage) -> list[CardFWHM | None]:
         if part.role == "bands":
             for plane in part.planes:
                 if plane < len(headers):
-                    headers[plane] = [part.header, primary]
+                    own = [part.header] if is_restored(part.header) else [part.header, primary]
+                    headers[plane] = own
     return [
         next(
             (card for header in own if header is not None

@@ -5,18 +5,30 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError, refusal
-from pellucid.fits import FitsFile, all_bands, band_names_of, card_value, open_fits, scale_card
+from pellucid.fits import (
+    FitsFile,
+    all_bands,
+    band_names_of,
+    card_value,
+    open_fits,
+    scale_card,
+    text_card,
+)
+from pellucid.optics.psf_cards import is_restored
 from pellucid.optics.psf_models import Model, Place, psfex, sdss
 from pellucid.optics.stamps import check_is_star, to_pixels
 from pellucid.sky.band_names import short_name
 from pellucid.sky.image import SkyImage, pixel_scale_of
 from pellucid.sky.psf import PSF, pick_bands, stacked
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
 
 #: STPSF's (WebbPSF's) extensions, best first: as the detector sees it, then the finer ones.
 _STPSF = ("DET_DIST", "DET_SAMP", "OVERDIST", "OVERSAMP")
@@ -101,7 +113,10 @@ def with_own_psf(image: SkyImage, path: str | os.PathLike[str]) -> SkyImage:
     One that is not of the image's bands, or no PSF, is left aside with a note.
     """
     parts = getattr(image.layout, "parts", ())
-    if image.pixel_scale is None or not any(part.role == "psf" for part in parts):
+    psfs = [part for part in parts if part.role == "psf"]
+    if is_restored(image.header):  # the others are those of what it was restored from
+        psfs = [part for part in psfs if _is_ours(part.header)]
+    if image.pixel_scale is None or not psfs:
         return image
     try:
         whole = all_bands(image)
@@ -167,13 +182,14 @@ def _stamps(file: FitsFile, scale: float | None, wanted: Sequence[str]) -> list[
     images = [hdu for hdu in file.hdus if hdu.is_plane_or_cube]
     if not images:
         raise file.refuse("holds no PSF stamp", "a PSF has (y, x) or (band, y, x)")
+    ours = [hdu for hdu in images if _is_ours(hdu.header)]
     stpsf = [hdu for name in _STPSF for hdu in images if hdu.name == name]
     named = [hdu for hdu in images if "PSF" in hdu.name]
     if stpsf:
         fits = [hdu for hdu in stpsf if scale and _near(_scale(file, hdu), scale)]
         chosen = (fits or [hdu for hdu in stpsf if hdu.name.startswith("OVER")] or stpsf)[:1]
     else:
-        chosen = named or images[:1]
+        chosen = ours or named or images[:1]
     # Of several PSF extensions those are one set that have one of a band each.
     if len(chosen) > 1 and len({_label(hdu) for hdu in chosen}) < len(chosen):
         chosen = chosen[:1]
@@ -186,6 +202,11 @@ def _stamps(file: FitsFile, scale: float | None, wanted: Sequence[str]) -> list[
             _Stamps(values, names, _scale(file, hdu), str(hdu.number) if not hdu.name else hdu.name)
         )
     return _of_bands(result, wanted)
+
+
+def _is_ours(header: Header) -> bool:
+    """Whether this program says what a star looks like in the file's image."""
+    return text_card(header, "PLCTYPE") == "PSF"
 
 
 def _of_bands(found: list[_Stamps], wanted: Sequence[str]) -> list[_Stamps]:

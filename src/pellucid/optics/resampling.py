@@ -134,7 +134,8 @@ def regrid(image: SkyImage, pixel_scale: float) -> SkyImage:
         psf=None if image.psf is None else resampled_psf(image.psf, pixel_scale),
         pixel_scale=pixel_scale,
         # Of the file's other HDUs, those in pixels of their own still hold.
-        layout=image.layout and replace(image.layout, shape=(0, 0, 0)),
+        layout=image.layout
+        and replace(image.layout, shape=(0, 0, 0), ratio=image.layout.ratio * ratio),
     )
 
 

@@ -35,14 +35,17 @@ def each_band(
     if flux.shape == image.shape:
         restored = image.with_flux(flux)
         return with_change(image, Restoration(restored, provenance=provenance))
+    there = results[0].image
     restored = replace(
-        results[0].image,
+        there,
         flux=flux,
         bands=image.bands,
         variance=_joined([result.image.variance for result in results]),
         mask=_joined([result.image.mask for result in results]),
         psf=None,
-        layout=image.layout,
+        # All bands of the file, in the pixels in which each was restored.
+        layout=image.layout
+        and replace(image.layout, shape=there.layout.shape, ratio=there.layout.ratio),
     )
     return Restoration(restored, provenance=provenance)
 

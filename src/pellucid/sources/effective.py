@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.errors import InputError
+
 #: Of the surface's own height: what stars differ by at a place for reasons other than noise.
 _MODEL_ERROR = 0.02
 #: Weight of the surface's second differences beside the stars' samples.
@@ -203,6 +205,8 @@ def _centred(surface: Surface, radius: int) -> Surface:
     width2 = 2.0 * float((values > 0.5 * values.max()).sum() / 16 / np.pi) / (2 * np.log(2))
     for _ in range(30):
         weighted = values * np.exp(-0.5 * ((rows - y) ** 2 + (columns - x) ** 2) / width2)
+        if not weighted.sum() > 0 or max(abs(y), abs(x)) > 0.5 * radius:
+            raise InputError("what its stars have in common has no middle; state the PSF: --psf")
         y += 2.0 * float((weighted * (rows - y)).sum() / weighted.sum())
         x += 2.0 * float((weighted * (columns - x)).sum() / weighted.sum())
     moved = shift(knots, (-y * surface.oversampling, -x * surface.oversampling), order=3)
