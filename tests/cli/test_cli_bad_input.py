@@ -239,3 +239,14 @@ def test_a_bundle_of_other_bands_in_a_comparison(refused, pair_store, write_card
     bundle = write_card_bundle(bands=("J", "H"))
     words = ["evaluate", "--data", pair_store, "--model", bundle, "--limit", "1"]
     refused(INPUT, *words, naming=pair_store)
+
+
+@pytest.mark.parametrize("verb", ["restore", "degrade"])
+@pytest.mark.parametrize("name", ["x.txt", "x.csv", "x.tif", "x.dat", "x.fits.zip"])
+def test_a_name_that_is_none_of_fits_is_refused(refused, save, tmp_path, verb, name):
+    how = ["--fwhm", "1", "--noise", "2"]
+    if verb == "restore":
+        how = ["--method", "wiener", "--psf", "1.2"]
+    out = tmp_path / name
+    said = refused(USAGE, verb, save("a.fits"), *how, "--output", out, naming=out)
+    assert "end its name in .fits" in said

@@ -102,3 +102,42 @@ def test_evaluate_takes_the_extension_that_is_named(saved, capsys):
     assert '"ssim": 1.0' in capsys.readouterr().out
     assert main([*command, "--hdu", "9"]) == 3
     assert main(["evaluate", "--data", truth, "--method", "wiener", "--hdu", "1"]) == 2
+
+
+@pytest.mark.parametrize("side", [2, 3])
+@pytest.mark.parametrize(("unit", "factor"), [("nJy", 1), ("MJy/sr", None), (None, 1)])
+def test_finer_pixels_are_joined(side, unit, factor):
+    """As many as fill one of the truth's; flux a pixel adds up, a surface brightness does not."""
+    truth = SkyImage(noisy(), unit=unit)
+    fine = truth.flux.repeat(side, axis=1).repeat(side, axis=2)
+    shares = fine / side**2 if factor else fine
+    mask = np.zeros(shares.shape, bool)
+    mask[0, side * 5, side * 7 + 1] = True
+    found = made_comparable(SkyImage(shares, unit=unit, mask=mask), truth)
+    assert_allclose(found.flux, truth.flux, rtol=1e-5, atol=1e-6)
+    assert np.argwhere(found.mask).tolist() == [[0, 5, 7]]
+    assert f"{side} × {side} pixels" in found.notes[0]
+    assert ("added up" if factor else "averaged") in found.notes[0]
+
+
+@pytest.mark.parametrize("shape", [(1, 128, 216), (1, 96, 108), (2, 128, 144), (1, 32, 36)])
+def test_pixels_that_do_not_fill_each_other_are_refused(shape):
+    with pytest.raises(InputError, match=r"1×64×72.*one grid.*reproject"):
+        made_comparable(SkyImage(np.zeros(shape, "f4")), SkyImage(noisy()))
+
+
+def test_evaluate_takes_a_restoration_in_halved_pixels(saved, capsys):
+    plane = noisy()[0]
+    half = {"CRPIX1": 40.5, "CRPIX2": 48.5, "CDELT1": -0.198 / 3600, "CDELT2": 0.198 / 3600}
+    fine = plane.repeat(2, axis=0).repeat(2, axis=1) / 4
+    truth, restored = saved("t.fits", plane), saved("r.fits", fine, **half)
+    assert main(["evaluate", "--truth", truth, "--restored", restored]) == 0
+    out, err = capsys.readouterr()
+    assert "2 × 2 pixels of the restoration were added up" in err
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines()}
+    assert rows["centroid_error"] == ["0.0000", "pixels"]
+    assert rows["psnr"][1] == "dB"
+    assert float(rows["flux_ratio"][0]) == pytest.approx(1.0, abs=1e-4)
+    aside = saved("s.fits", fine, **{**half, "CRPIX1": 44.5})
+    assert main(["evaluate", "--truth", truth, "--restored", aside]) == 3
+    assert "2.0 pixels apart" in capsys.readouterr().err

@@ -140,6 +140,30 @@ def test_cards_name_the_planes_of_a_cube(tmp_path, cards, names):
     assert read_image(path).bands == names
 
 
+@pytest.mark.parametrize(
+    ("cards", "written"),
+    [
+        (
+            {"BANDS": "grz", "BAND0": "g", "BAND1": "r", "BAND2": "z"},
+            {"BANDS": "uvw", "BAND0": "u", "BAND1": "v", "BAND2": "w"},
+        ),
+        ({"BANDS": "g,r,z"}, {"BANDS": "uvw", "BAND1": "u", "BAND2": "v", "BAND3": "w"}),
+        (
+            {"BAND0": "x", "BAND1": "g", "BAND2": "r", "BAND3": "z"},
+            {"BAND1": "u", "BAND2": "v", "BAND3": "w"},
+        ),
+        ({"FILTERS": "of old"}, {"FILTERS": "of old", "BAND1": "u", "BAND2": "v", "BAND3": "w"}),
+    ],
+)
+def test_no_card_contradicts_the_names_that_were_given(tmp_path, cards, written):
+    path = save(tmp_path / "a.fits", fits.PrimaryHDU(noise(3, 4, 5), fits.Header(cards)))
+    image = read_image(path, bands=("u", "v", "w"))
+    header = fits.getheader(write_image(image, tmp_path / "b.fits"))
+    found = {key: header[key] for key in header if key.startswith(("BAND", "FILTERS"))}
+    assert found == written
+    assert read_image(tmp_path / "b.fits").bands == ("u", "v", "w")
+
+
 @pytest.mark.parametrize("card", ["BAYERPAT", "COLORTYP"])
 def test_a_colour_mosaic_is_refused(tmp_path, card):
     header = fits.Header({card: "RGGB"})

@@ -107,7 +107,7 @@ def _evaluate_images(
 ) -> None:
     from pellucid.api import read_image
     from pellucid.evaluation.comparable import made_comparable
-    from pellucid.evaluation.tables import finite
+    from pellucid.evaluation.tables import finite, unit_of
     from pellucid.metrics import measure
 
     wanted, found = (
@@ -122,4 +122,4 @@ def _evaluate_images(
         options.print_json(finite(numbers))
         return
     for key, value in numbers.items():
-        typer.echo(f"{key:26s}{value:10.4f}")
+        typer.echo(f"{key:26s}{value:10.4f} {unit_of(key)}".rstrip())

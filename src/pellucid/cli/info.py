@@ -126,7 +126,6 @@ def _noise(report: dict[str, Any]) -> Iterator[str]:
             "?" if sky[key] is None else f"{sky[key]:.3g}" for key in ("level", "noise")
         )
         yield f"{band} {noise} on a sky of {level}{planes}"
-        planes = ""
 
 
 def _planes(planes: list[dict[str, Any]]) -> Iterator[str]:

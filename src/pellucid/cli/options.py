@@ -92,7 +92,8 @@ def check_pictures(output: Path, png: Path | None) -> None:
     from pellucid.display import check_picture_name, is_composite
     from pellucid.fits import check_written_name
 
-    check_written_name(output)
+    if not is_composite(output):
+        check_written_name(output)
     for path in (output, png):
         if path is not None and (path == png or is_composite(path)):
             check_picture_name(path)

@@ -1,4 +1,4 @@
-"""Whether a restoration and the truth can be compared: one sky, one unit."""
+"""Whether a restoration and the truth can be compared: one sky, one grid, one unit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import numpy as np
 
 from pellucid.errors import InputError
 from pellucid.fits import largest_shift
+from pellucid.optics import block_mean, scaled_wcs
 from pellucid.sky import SkyImage
+from pellucid.sky.image import per_pixel
 from pellucid.sky.unit import factor_between
 
 #: Pixels by which two grids may lie apart.
@@ -16,14 +18,18 @@ SAME_PLACE = 0.1
 
 
 def made_comparable(restored: SkyImage, truth: SkyImage) -> SkyImage:
-    """The restoration in the unit of the truth; a note says where that was converted or assumed.
+    """The restoration in the pixels and the unit of the truth; a note says what was done for it.
+
+    A model may halve the pixels: where whole ones fill each pixel of the truth, they are joined.
 
     Raises
     ------
     InputError
-        When both show different sky, or their units cannot be converted.
+        When both show different sky, their pixels are no parts of each other, or their units
+        cannot be converted.
     """
-    if truth.wcs is not None and restored.wcs is not None and restored.shape == truth.shape:
+    restored = _joined(restored, truth)
+    if truth.wcs is not None and restored.wcs is not None:
         shift = largest_shift(truth.wcs, restored.wcs, truth.shape)
         if shift > SAME_PLACE:
             raise InputError(
@@ -47,3 +53,39 @@ def made_comparable(restored: SkyImage, truth: SkyImage) -> SkyImage:
     note = f"the restoration was converted from {restored.unit} to {truth.unit} (× {factor:.6g})"
     flux = restored.flux * np.float32(factor)
     return restored.with_flux(flux, unit=truth.unit, notes=(*restored.notes, note))
+
+
+def _joined(restored: SkyImage, truth: SkyImage) -> SkyImage:
+    """The restoration in the truth's pixels, where each of these is so many of its own.
+
+    Flux a pixel is added up, a surface brightness averaged.
+    """
+    if restored.shape == truth.shape:
+        return restored
+    side = restored.shape[1] // truth.shape[1]
+    bands, *sides = truth.shape
+    if side < 2 or restored.shape != (bands, *(side * length for length in sides)):
+        shapes = " and ".join("×".join(map(str, image.shape)) for image in (truth, restored))
+        raise InputError(
+            f"the truth and it are no images of one grid ({shapes} pixels, bands first), nor "
+            "does a whole number of its pixels fill one of the truth's; bring them to one grid, "
+            "such as with the Python package reproject, or choose with --hdu and --bands"
+        )
+    area = side**2 if per_pixel(restored.unit) else 1
+    how = "added up" if area > 1 else "averaged"
+    note = f"{side} × {side} pixels of the restoration were {how} to one of the truth's"
+    wcs = restored.wcs and scaled_wcs(restored.wcs, side, restored.shape[1:])
+    mask = None
+    if restored.mask is not None:
+        mask = block_mean(restored.mask.astype(np.float32), side, side) > 0
+    return replace(
+        restored,
+        flux=block_mean(restored.flux, side, side) * np.float32(area),
+        variance=None,
+        mask=mask,
+        wcs=wcs,
+        psf=None,
+        pixel_scale=restored.pixel_scale and restored.pixel_scale * side,
+        layout=None,
+        notes=(*restored.notes, note),
+    )

@@ -26,6 +26,13 @@ COLUMNS: dict[str, tuple[str, int]] = {
 }
 
 
+def unit_of(metric: str) -> str:
+    """In what a metric is measured; empty where it is a ratio or a plain number."""
+    if metric.startswith("colour_error"):
+        return "mag"
+    return {"psnr": "dB", "psnr_linear": "dB", "centroid_error": "pixels"}.get(metric, "")
+
+
 def summary_rows(summaries: Summaries, columns: Iterable[str]) -> list[list[str]]:
     """A row a restorer: its name, then ``mean ± standard error`` of each column."""
     columns = list(columns)

@@ -50,9 +50,8 @@ _UNREAD: dict[bytes, tuple[str, str]] = {
     ),
     b"<?xml": ("XML, perhaps an archive's answer", "name the FITS file that it speaks of"),
 }
-#: Endings that promise a format which is not written.
-_UNWRITTEN = (".tif", ".tiff", ".xisf", ".zip", ".zst", ".z", ".7z", ".gif", ".bmp", ".webp")
-_UNWRITTEN += (".h5", ".hdf5", ".asdf", ".npy", ".npz", *_RAW)
+#: Endings of what is written. Without an ending, a name promises nothing else.
+_WRITTEN = ("", ".fits", ".fit", ".fts", ".fz", ".gz", ".bz2", ".xz")
 
 
 class Foreign(NamedTuple):
@@ -64,8 +63,8 @@ class Foreign(NamedTuple):
 
 
 def check_written_name(path: str | os.PathLike[str]) -> None:
-    """Refuse a name that promises a format which is not written, with `UsageError`."""
-    if Path(path).suffix.lower() in _UNWRITTEN:
+    """Refuse a name that promises another format than FITS, with `UsageError`."""
+    if Path(path).suffix.lower() not in _WRITTEN:
         names = ".fits, .fits.gz, .fits.bz2, .fits.xz, .fits.fz or .png"
         raise UsageError(f"{path}: is not written in this format; end its name in {names}")
 

@@ -221,8 +221,22 @@ def _describe(header: Header, image: SkyImage, part: Part) -> None:
     names = tuple(image.bands[k] for k in part.planes)
     default = tuple(f"band{k + 1}" for k in part.planes)
     if part.cube and names not in (default, cube_names(header, len(names))):
-        for k, name in enumerate(names):
-            header[f"BAND{k + 1}"] = (_ascii(name), "band of this plane")
+        _name_planes(header, names)
+
+
+def _name_planes(header: Header, names: Sequence[str]) -> None:
+    """Let every card that named the planes of a cube name them anew."""
+    from astropy.io.fits import Header
+
+    count = len(names)
+    first = 0 if "BAND0" in header and f"BAND{count}" not in header else 1
+    if first:
+        header.remove("BAND0", ignore_missing=True)
+    for k, name in enumerate(names):
+        header[f"BAND{first + k}"] = (_ascii(name), "band of this plane")
+    for keyword in ("BANDS", "FILTERS"):
+        if cube_names(Header({keyword: text_card(header, keyword)}), count):
+            header[keyword] = _ascii(("" if max(map(len, names)) == 1 else ",").join(names))
 
 
 def _copied(

@@ -11,6 +11,7 @@ from pellucid.optics.resampling import (
     regrid,
     resample,
     resampled_psf,
+    scaled_wcs,
     scaling,
 )
 
@@ -31,6 +32,7 @@ __all__ = [
     "regrid",
     "resample",
     "resampled_psf",
+    "scaled_wcs",
     "scaling",
     "unknown_unit",
 ]
