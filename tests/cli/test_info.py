@@ -191,3 +191,36 @@ def test_bad_files_alone(tmp_path, capsys):
 def test_a_slip_is_a_usage_error(refused, save):
     path = save("a.fits")
     assert "above 0" in refused(USAGE, "info", path, "--psf", "-1", naming=path)
+
+
+def test_what_is_read_together_is_told_as_one(told, pellucid, bands_of, galaxy, tmp_path):
+    for name, values in (("r.sigma", np.ones), ("r.mask", np.zeros)):
+        data = values(galaxy.shape[1:], "f4" if name == "r.sigma" else "i2")
+        data[3, 4] = 1
+        fits.writeto(tmp_path / f"{name}.fits", data)
+    error, mask = tmp_path / "r.sigma.fits", tmp_path / "r.mask.fits"
+    report = told("--together", *bands_of, error, mask)
+    assert report["bands"] == ["g", "r", "i"]
+    assert report["files"] == [*map(str, bands_of), str(error), str(mask)]
+    rows = {
+        plane["file"]: (plane["role"], plane["use"], plane["hdu"]) for plane in report["planes"]
+    }
+    assert rows == {
+        **dict.fromkeys(("g.fits", "r.fits", "i.fits"), ("image", "restored", 0)),
+        "r.sigma.fits": ("error", "read", 0),
+        "r.mask.fits": ("mask", "read", 0),
+    }
+    words = pellucid("restore", *bands_of, error, mask, "--output", tmp_path / "o.fits", "--json")
+    assert json.loads(words)["bands"] == report["bands"]
+    assert json.loads(words)["model"] == report["model"]
+    some = told("--together", *bands_of, "--bands", "r,i")
+    uses = {plane["file"]: plane["use"] for plane in some["planes"]}
+    assert uses == {"g.fits": "copied", "r.fits": "restored", "i.fits": "restored"}
+    printed = pellucid("info", "--together", bands_of[1], error, mask)
+    assert "r.sigma.fits[0]" in printed
+    assert printed.count("  image ") == 1
+
+
+def test_files_that_do_not_fit_together_are_refused(refused, bands_of, save):
+    other = save("z.fits", CRVAL1=151.0)
+    refused(INPUT, "info", "--together", bands_of[0], other, naming=other)

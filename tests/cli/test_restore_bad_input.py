@@ -277,3 +277,8 @@ def test_a_constant_is_no_image(refused, save, wiener, value):
     flux[:, 3] = np.nan
     path = save("r.fits", flux)
     assert f"constant ({value:g})" in refused(INPUT, "restore", path, *wiener, naming=path)
+
+
+def test_a_few_pixels_are_no_image(refused, save, wiener):
+    path = save("r.fits", GOOD[:7])
+    assert "44 × 7 pixels are too few" in refused(INPUT, "restore", path, *wiener, naming=path)

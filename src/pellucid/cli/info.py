@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pellucid.cli import options
 from pellucid.errors import InputError, PellucidError, TemporaryError
+
+if TYPE_CHECKING:
+    from pellucid.sky import SkyImage
 
 #: Width of the headings.
 _MARGIN = 12
@@ -17,6 +21,9 @@ _MARGIN = 12
 
 def info(
     inputs: Annotated[list[Path], typer.Argument(help="FITS or pictures, each by itself.")],
+    together: Annotated[
+        bool, typer.Option("--together", help="Read them as one image, as restore does.")
+    ] = False,
     pixel_scale: options.PixelScale = None,
     bands: options.Bands = None,
     hdu: options.Hdu = None,
@@ -25,31 +32,30 @@ def info(
     as_json: options.AsJson = False,
 ) -> None:
     """Tell what would be read of each file, and which model would restore it."""
-    from pellucid.fits import file_roles
-    from pellucid.restoration.describe import describe_image, describe_planes
+    from pellucid.restoration.describe import describe_image
 
     told, errors = [], []
-    for path in inputs:
+    groups = [inputs] if together else [[path] for path in inputs]
+    for paths in groups:
         try:
-            image = options.read([path], hdu, bands, pixel_scale, bad_bits)
-            with options.naming(path):
+            image = options.read(paths, hdu, bands, pixel_scale, bad_bits)
+            with options.naming(paths[0]):
                 stated = options.psf_choice(psf, image)
                 image = options.with_checked_fwhm(image, stated)
                 found = describe_image(image, stated)
-            planes = []
-            if image.layout:  # a picture has none
-                roles = file_roles(path, options.hdu_choice(hdu))
-                planes = describe_planes(image, roles)
+            # A picture has no layout.
+            planes = _told_planes(image, paths, hdu) if image.layout else []
         except TemporaryError:
             raise
         except PellucidError as error:
             errors.append(error)
             options.say(str(error))
             continue
-        report = {"file": str(path), **found, "planes": planes}
+        files = [str(path) for path in paths]
+        report = {"file": ", ".join(files), "files": files, **found, "planes": planes}
         told.append(report)
         if not as_json:
-            typer.echo("\n".join(_lines(report)) + ("\n" if path != inputs[-1] else ""))
+            typer.echo("\n".join(_lines(report)) + ("\n" if paths is not groups[-1] else ""))
     if as_json:
         options.print_json(told)
     if errors and told:
@@ -57,6 +63,36 @@ def info(
     if errors:
         codes = {error.exit_code for error in errors}
         raise typer.Exit(codes.pop() if len(codes) == 1 else InputError.exit_code)
+
+
+def _told_planes(image: SkyImage, paths: list[Path], hdu: str | None) -> list[dict[str, Any]]:
+    """What `describe_planes` says of the files that are read as one; of several, with their names.
+
+    Where several hold bands, one file is made of them: their HDUs without pixels are joined.
+    """
+    from pellucid.fits import roles_together
+    from pellucid.restoration.describe import describe_planes
+
+    roles = roles_together(paths, options.hdu_choice(hdu))
+    images = {path: planes for path, planes in roles.items() if "band" in {p.use for p in planes}}
+    several = len(images) > 1
+    flat = [
+        (path.name, plane)
+        for path, planes in images.items()
+        for plane in planes
+        if not (several and plane.role == "header")
+    ]
+    layout = replace(image.layout, parts=image.layout.parts[1:] if several else image.layout.parts)
+    told = describe_planes(replace(image, layout=layout), [plane for _, plane in flat])
+    if len(roles) == 1:
+        return told
+    rows = [{"file": name, **row} for (name, _), row in zip(flat, told, strict=True)]
+    for path, (plane, *_) in roles.items():
+        if path not in images:
+            row = {"file": path.name, "hdu": plane.hdu.number, "name": ""}
+            row |= {"shape": list(plane.hdu.stored), "role": plane.role}
+            rows.append({**row, "use": "read", "why": plane.why})
+    return rows
 
 
 def _lines(report: dict[str, Any]) -> Iterator[str]:
@@ -86,7 +122,7 @@ def _entries(report: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
         target = report["target"]
         yield "target", [f'FWHM {target["fwhm"]:.2f}" in pixels of {target["pixel_scale"]:.4g}"']
     # What was read as what stands in the planes' lines.
-    read = f"{Path(report['file']).name}: read "
+    read = tuple(f"{Path(path).name}: read " for path in report["files"])
     notes = [note for note in report["notes"] if not note.startswith(read)]
     if notes:
         yield "notes", notes
@@ -132,7 +168,7 @@ def _planes(planes: list[dict[str, Any]]) -> Iterator[str]:
     """A line each; the tables of a file in one."""
     tables = [plane for plane in planes if plane["role"] == "table"]
     rows = [
-        (f"{plane['hdu']} {plane['name']}", _role(plane), plane["why"])
+        (f"{_place(plane)} {plane['name']}".rstrip(), _role(plane), plane["why"])
         for plane in planes
         if plane["role"] != "table"
     ]
@@ -141,9 +177,13 @@ def _planes(planes: list[dict[str, Any]]) -> Iterator[str]:
         reason = f"  ({why})" if why else ""
         yield f"{name:{widths[0]}}  {role:{widths[1]}}{reason}".rstrip()
     if tables:
-        numbers = ", ".join(str(plane["hdu"]) for plane in tables)
+        numbers = ", ".join(_place(plane) for plane in tables)
         yield f"{numbers}  table{'s' * (len(tables) > 1)}, copied"
 
 
 def _role(plane: dict[str, Any]) -> str:
     return plane["role"] if plane["role"] == "header" else f"{plane['role']}, {plane['use']}"
+
+
+def _place(plane: dict[str, Any]) -> str:
+    return f"{plane['file']}[{plane['hdu']}]" if "file" in plane else str(plane["hdu"])

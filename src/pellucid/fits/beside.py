@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import UsageError
-from pellucid.fits.choose import Plane
+from pellucid.fits.choose import Plane, file_roles
 from pellucid.fits.file import FitsFile, open_fits
 from pellucid.fits.roles import COMPANIONS, NAMELESS, Role, role_of_name, told_role
 
@@ -53,6 +53,20 @@ def part_files(
         if role is not None:
             found.setdefault(_image_of(path, images), []).append(_read(path, *role))
     return images, found
+
+
+def roles_together(
+    paths: Sequence[str | os.PathLike[str]], hdu: int | str | None = None
+) -> dict[Path, tuple[Plane, ...]]:
+    """What the HDUs of each file are taken for when all are read as one image; see `file_roles`.
+
+    Those of companions come last.
+    """
+    images, beside = part_files(paths)
+    told = {path: file_roles(path, hdu) for path in images}
+    for others in beside.values():
+        told |= {each.file.path: (each.plane,) for each in others}
+    return told
 
 
 def role_of_file(path: Path) -> tuple[Role, str] | None:

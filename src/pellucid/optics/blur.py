@@ -23,6 +23,8 @@ SCALE_TOLERANCE = 0.05
 SHARPEST = 1.5
 #: FWHM of the broadest Gaussian, in sides of the image.
 WIDEST = 0.75
+#: Sides in pixels of the smallest image that anything can be undone in.
+SMALLEST = 8
 #: Of the psf's peak: what blur ⊛ target may miss of it. Stamps with rings below zero miss a tenth.
 MISMATCH = 0.25
 #: Of `blur_between`, and the least light of a pixel there.
@@ -60,11 +62,16 @@ def blur_of(
     UsageError
         When the blur is stated twice.
     InputError
-        When a kernel is not one of the image's bands, or as `blur_between`.
+        When a kernel is not one of the image's bands, the image is tiny, or as `blur_between`.
     """
     if blur is not None and (psf is not None or target is not None):
         raise UsageError("--blur stands for --psf and --target: state it, or these")
     known = _kernel(image, blur if blur is not None else psf) or known_psf(image)
+    if known is not None and min(image.shape[1:]) < SMALLEST:
+        height, width = image.shape[1:]
+        raise InputError(
+            f"{width} × {height} pixels are too few to restore; cut out {SMALLEST} or more a side"
+        )
     if target is None:
         return known
     if known is None:
