@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from patches import galaxies
 from truths import truth_store
 
+from pellucid.data.halving import enlarge, shrink
 from pellucid.data.kernels import made_kernel
 from pellucid.data.scenes import ScenePairs, SceneRecipe
 from pellucid.data.truth import Truth, open_truth, write_truth
@@ -83,6 +84,13 @@ def test_an_enlarged_view_has_the_noise_of_its_own_pixels(store):
         noise = noise_of(pair)
         assert neighbours(noise) > 0.5
         assert noise.reshape(3, 32, 2, 32, 2).mean(axis=(2, 4)).std() == pytest.approx(0.8, rel=0.2)
+
+
+def test_a_spline_through_pixels_gives_a_well_sampled_star_back():
+    star = made_kernel(6.0, np.random.default_rng(0))[None]
+    again = enlarge(shrink(star), star.shape)
+    assert_allclose(again, star, atol=2.5e-3 * star.max())
+    assert shrink(star).shape[1] == (star.shape[1] + 1) // 2
 
 
 def test_photons_add_to_the_noise_and_the_variance_tells(store):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pellucid.data.damage import damaged_pixels
+from pellucid.data.halving import enlarge, shrink
 from pellucid.data.kernels import centred, made_kernel
 from pellucid.data.truth import TruthStore
 from pellucid.optics import convolve, object_rng
@@ -143,8 +144,11 @@ class ScenePairs:
             through = convolve(star, blur.for_bands(len(sharp)), "reflect")
             height = np.float32(_log_uniform(recipe.brightest, rng) / max(through.max(), 1e-6))
             sharp, seen = sharp + height * star, seen + height * through
+        noise, enlarged = self._noise(seen.shape, blur.fwhm, rng)
+        if enlarged:
+            seen = enlarge(shrink(seen), seen.shape)
         deviation = self._deviation(seen, rng)
-        blurred = seen + deviation * self._noise(seen.shape, blur.fwhm, rng)
+        blurred = seen + deviation * noise
         # Nobody knows the sky and its noise to the last digit.
         factor, offset = np.exp(rng.normal(0.0, 0.04)), rng.normal(0.0, 0.05)
         sharp, blurred = (factor * flux + np.float32(offset) for flux in (sharp, blurred))
@@ -217,13 +221,12 @@ class ScenePairs:
 
     def _noise(
         self, shape: tuple[int, ...], fwhm: float, rng: np.random.Generator
-    ) -> NDArray[np.float32]:
-        """Noise of standard deviation 1: white, or as it is after an image was resampled.
+    ) -> tuple[NDArray[np.float32], bool]:
+        """Noise of standard deviation 1, white or as it is after an image was resampled.
 
-        An image is enlarged twofold where its psf is narrow, and its noise is that of its own
-        pixels.
+        And whether the image was enlarged twofold, as is done where its psf is narrow.
         """
-        from scipy.ndimage import gaussian_filter, zoom
+        from scipy.ndimage import gaussian_filter
 
         noise = rng.standard_normal(shape, dtype=np.float32)
         if rng.random() < self.recipe.shared:
@@ -232,13 +235,12 @@ class ScenePairs:
         if kind < self.recipe.enlarged:
             if ENLARGED_FWHM[0] < fwhm < ENLARGED_FWHM[1]:
                 own = noise[:, : -(-shape[1] // 2), : -(-shape[2] // 2)]
-                wide = np.asarray(zoom(own, (1, 2, 2), order=3, mode="mirror", grid_mode=True))
-                return wide[:, : shape[1], : shape[2]]
+                return enlarge(own, shape), True
         elif kind < self.recipe.enlarged + self.recipe.correlated:
             width = rng.uniform(0.3, 0.7)
             noise = gaussian_filter(noise, (0, width, width))
             noise /= noise.std()
-        return noise
+        return noise, False
 
     def _deviation(
         self, seen: NDArray[np.float32], rng: np.random.Generator

@@ -57,9 +57,11 @@ def scaling(ratio: float | Sequence[float]) -> Affine:
 
 
 def resample(
-    plane: NDArray[np.floating], grid: Affine, shape: tuple[int, int]
+    plane: NDArray[np.floating], grid: Affine, shape: tuple[int, int], order: int = 3
 ) -> NDArray[np.float32]:
-    """Flux per pixel of ``plane`` (y, x) on a grid of ``shape``: a cubic spline, integrated.
+    """Flux per pixel of ``plane`` (y, x) on a grid of ``shape``: a spline, integrated.
+
+    A spline of higher ``order`` leaves less of a sharp star in ripples about it.
 
     A finer grid samples the spline. A pixel of a coarser one takes the mean over points at most
     half an old pixel apart, so that nothing falls between them. Both are multiplied by the
@@ -85,7 +87,7 @@ def resample(
     near = np.where(good[window], plane[window], 0.0)
     offset = fine.offset - low
     value = ndimage.affine_transform(
-        near.astype(np.float64), fine.matrix, offset, sides, order=3, mode="nearest"
+        near.astype(np.float64), fine.matrix, offset, sides, order=order, mode="nearest"
     )
     covered = ndimage.affine_transform(
         good[window].astype(np.float32), fine.matrix, offset, sides, order=0, mode="grid-constant"
@@ -94,7 +96,7 @@ def resample(
     return (grid.area * value).astype(np.float32)
 
 
-def regrid(image: SkyImage, pixel_scale: float) -> SkyImage:
+def regrid(image: SkyImage, pixel_scale: float, order: int = 3) -> SkyImage:
     """The same patch of sky in pixels of another size, its WCS, PSF and noise with it.
 
     Flux a pixel becomes that of the new pixel; a surface brightness stays what it is.
@@ -107,6 +109,8 @@ def regrid(image: SkyImage, pixel_scale: float) -> SkyImage:
         With its pixel scale known.
     pixel_scale
         Arcsec per pixel of the new grid.
+    order
+        Of the spline; see `resample`.
     """
     if image.pixel_scale is None:
         raise InputError("the image has no pixel scale; --pixel-scale states it")
@@ -114,8 +118,8 @@ def regrid(image: SkyImage, pixel_scale: float) -> SkyImage:
     grid = scaling(ratio)
     height, width = (max(1, round(side / ratio)) for side in image.shape[1:])
 
-    def moved(planes: NDArray[np.floating]) -> NDArray[np.float32]:
-        return np.stack([resample(plane, grid, (height, width)) for plane in planes])
+    def moved(planes: NDArray[np.floating], order: int = 3) -> NDArray[np.float32]:
+        return np.stack([resample(plane, grid, (height, width), order) for plane in planes])
 
     # Of the flux in a new pixel, what `resample` multiplied by the area too much.
     area = grid.area if per_pixel(image.unit) else 1.0
@@ -123,7 +127,7 @@ def regrid(image: SkyImage, pixel_scale: float) -> SkyImage:
 
     return replace(
         image,
-        flux=moved(image.flux) / excess,
+        flux=moved(image.flux, order) / excess,
         variance=None
         if image.variance is None
         else moved(image.variance) * np.float32(area) / excess,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.data.halving import ORDER
 from pellucid.errors import InputError, UsageError
 from pellucid.optics import (
     blur_between,
@@ -117,7 +118,7 @@ def on_grid(image: SkyImage, plan: Plan) -> SkyImage:
     if plan.ratio != 1.0:
         scale = plan.blur.pixel_scale
         scaled = replace(image, pixel_scale=image.pixel_scale or scale / plan.ratio, psf=None)
-        image = regrid(scaled, scale)
+        image = regrid(scaled, scale, ORDER)
     if plan.broadened:
         flux = image.flux.copy()
         for band, kernel in plan.broadened.items():
@@ -162,7 +163,9 @@ def brought_back(
     """
     inner = (int(shape[-2]), int(shape[-1]))
     parts = np.float32(ratio**2)  # into which `resample` shares what is a pixel's
-    found = parts * np.stack([resample(plane, scaling(1.0 / ratio), inner) for plane in planes])
+    found = parts * np.stack(
+        [resample(plane, scaling(1.0 / ratio), inner, ORDER) for plane in planes]
+    )
     # The far edge may lie beyond the last whole pixel of the work.
     rows, columns = (
         np.minimum(np.arange(side), round(whole * ratio) - 1)
