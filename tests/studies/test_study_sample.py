@@ -200,7 +200,7 @@ def twice_in_the_catalogue(folder: Path, name: str) -> None:
         (band_twice, "band r is there twice"),
         (frame_of_another_shape, "12"),
         (object_of_another_shape, "12"),
-        (blank, "is blank"),
+        (blank, "is constant (0)"),
         (in_another_unit, "is in adu; the study needs nanomaggies"),
         (file_cut_short, "-g.fits"),
         (no_redshift, "has no redshift"),
