@@ -16,6 +16,8 @@ from pellucid.files import write_content
 from pellucid.restoration import load_restorer
 from pellucid.studies.folder import do_once
 from pellucid.studies.pellucid.cells import cells_page, measure_cells
+from pellucid.studies.pellucid.observed import euclid_sources, has_fields, hsc_galaxies
+from pellucid.studies.pellucid.real import measure_real, real_page
 from pellucid.studies.pellucid.sources import has_composites
 from pellucid.studies.pellucid.views import intervals_page, measure_views, views_page
 
@@ -48,7 +50,14 @@ def measure_model(
         rows, intervals = measure_views(truth, watched(truth, measures.galaxies), restorer)
         return {"views": rows, "intervals": intervals}
 
-    jobs: dict[str, Callable[[], dict[str, Any]]] = {"views": views}
+    def real() -> dict[str, Any]:
+        seen = [
+            *(hsc_galaxies(data, output / "work") if has_fields(data) else ()),
+            *euclid_sources(data, output / "work"),
+        ]
+        return {"real": measure_real(seen, restorer)}
+
+    jobs: dict[str, Callable[[], dict[str, Any]]] = {"views": views, "real": real}
     if has_composites(data):
         jobs = {"cells": cells, **jobs}
     found: dict[str, Any] = {}
@@ -70,6 +79,8 @@ def measure_model(
         parts.append(views_page(found["views"]))
         parts.append("## True pixels within the uncertainty, per cent")
         parts.append(intervals_page(found["intervals"]))
+    if found.get("real"):
+        parts += ["## Skies that were seen twice", real_page(found["real"])]
     page = results / "tables.md"
     write_content(page, "\n\n".join(parts) + "\n", overwrite=True)
     return page

@@ -1,0 +1,108 @@
+"""How near restorations of real skies come to what a sharper camera saw of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pellucid.data.splits import known_mask
+from pellucid.evaluation.scores import UNTOUCHED, Scoring, Untouched, score_pair
+from pellucid.evaluation.tables import markdown_table
+from pellucid.optics import convolve
+from pellucid.restoration import NeuralRestorer, Restoration, Restorer, load_restorer
+from pellucid.sky import PSF, SkyImage
+from pellucid.stretch import NoiseStretch
+from pellucid.studies.pellucid.observed import Observed
+
+METHODS = ("wiener", "richardson-lucy")
+#: Learned from such fields of HSC, and restores to HST's own psf.
+OF_HSC = "seeinggan-hsc-hst"
+METRICS = ("psnr", "ssim", "cw_ssim", "source", "morphology", "sources")
+#: Metric to heading and digits; of a difference or an error the mean of its size counts.
+COLUMNS = {
+    "psnr": ("PSNR [dB]", 2),
+    "ssim": ("SSIM", 3),
+    "cw_ssim": ("CW-SSIM", 3),
+    "flux_ratio": ("flux ratio", 3),
+    "half_light_radius_ratio": ("radius ratio", 3),
+    "ellipticity_error": ("|Δe|", 3),
+    "concentration_difference": ("|ΔC|", 3),
+    "gini_difference": ("|ΔGini|", 3),
+    "m20_difference": ("|ΔM20|", 3),
+    "sources_completeness": ("complete", 3),
+    "sources_purity": ("pure", 3),
+    "sources_ghosts": ("ghosts", 2),
+}
+
+
+@dataclass(frozen=True)
+class AtTarget:
+    """A restorer with a target of its own, whose result is blurred to the common one."""
+
+    restorer: Restorer
+    own: PSF
+
+    @property
+    def name(self) -> str:
+        return self.restorer.name
+
+    def __call__(
+        self,
+        image: SkyImage,
+        blur: PSF | float | None = None,
+        psf: PSF | float | None = None,
+        target: PSF | float | None = None,
+    ) -> Restoration:
+        """Restore ``image``; it knows its blur itself."""
+        result = self.restorer(image)
+        flux = convolve(result.image.flux, self.own.for_bands(len(image.flux)), "reflect")
+        return replace(result, image=image.with_flux(flux))
+
+
+def measure_real(observed: Iterable[Observed], model: Restorer) -> list[dict[str, Any]]:
+    """Numbers of each source and restorer: ``id``, ``kind``, ``restorer``, then `METRICS`.
+
+    SeeingGAN takes part where it has not learned from the field.
+    """
+    methods = {name: load_restorer(method=name) for name in METHODS}
+    other = load_restorer(OF_HSC, force=True)
+    assert isinstance(other, NeuralRestorer)
+    learned = other.card.training.get("trained_ids", "")
+    rows = []
+    for each in observed:
+        restorers: dict[str, Restorer] = {UNTOUCHED: Untouched(), **methods, model.name: model}
+        fields = [each.id.rsplit("-", 2)[0], each.id]
+        if each.kind.startswith("HSC") and not known_mask(learned, fields).any():
+            restorers[OF_HSC] = AtTarget(other, each.own)
+        scoring = Scoring(METRICS, NoiseStretch(), margin=each.margin)
+        scored = score_pair(each.id, each.pair, restorers, scoring, each.camera_scale)
+        for name, numbers in scored.metrics.items():
+            rows.append({"id": each.id, "kind": each.kind, "restorer": name, **numbers})
+    return rows
+
+
+def real_page(rows: list[dict[str, Any]]) -> str:
+    """A table for each pair of cameras: the mean of each metric, by restorer."""
+    parts = []
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        of_it = [row for row in rows if row["kind"] == kind]
+        count = len({row["id"] for row in of_it})
+        parts.append(f"### {kind}: {count} sources")
+        lines = []
+        for name in dict.fromkeys(row["restorer"] for row in of_it):
+            own = [row for row in of_it if row["restorer"] == name]
+            cells = [_mean(own, metric, digits) for metric, (_, digits) in COLUMNS.items()]
+            lines.append([name, str(len(own)), *cells])
+        headings = ["restorer", "sources", *(title for title, _ in COLUMNS.values())]
+        parts.append(markdown_table(headings, lines))
+    return "\n\n".join(parts)
+
+
+def _mean(rows: list[dict[str, Any]], metric: str, digits: int) -> str:
+    values = np.array([row.get(metric, np.nan) for row in rows], dtype=float)
+    values = values[np.isfinite(values)]
+    values = np.abs(values) if metric.endswith("_difference") else values
+    return f"{np.mean(values):.{digits}f}" if values.size else "–"
