@@ -16,19 +16,36 @@ from pellucid.files import write_content
 from pellucid.restoration import load_restorer
 from pellucid.studies.folder import do_once
 from pellucid.studies.pellucid.cells import cells_page, measure_cells
+from pellucid.studies.pellucid.ghosts import ghosts_page, measure_ghosts
 from pellucid.studies.pellucid.observed import euclid_sources, has_fields, hsc_galaxies
 from pellucid.studies.pellucid.real import measure_real, real_page
 from pellucid.studies.pellucid.sources import has_composites
+from pellucid.studies.pellucid.unseen import measure_unseen, unseen_page
 from pellucid.studies.pellucid.views import intervals_page, measure_views, views_page
 
 RESULTS = "results"
 
 
 class Measures(BaseModel, extra="forbid", frozen=True):
-    """On how many held-back objects: composites in each cell, and galaxies in each view."""
+    """On how many held-back objects it is measured, and on how many skies without any.
+
+    Parameters
+    ----------
+    composites
+        In each of GalaxyGAN's cells.
+    galaxies
+        In each view; ``unseen`` of them behind each kernel that training never drew.
+    planted
+        With false detail added to their restorations.
+    blank
+        Fields of each kind of noise.
+    """
 
     composites: Annotated[int, Field(gt=0)] = 50
     galaxies: Annotated[int, Field(gt=0)] = 40
+    unseen: Annotated[int, Field(gt=0)] = 16
+    planted: Annotated[int, Field(gt=0)] = 8
+    blank: Annotated[int, Field(gt=0)] = 6
 
 
 def measure_model(
@@ -57,7 +74,20 @@ def measure_model(
         ]
         return {"real": measure_real(seen, restorer)}
 
-    jobs: dict[str, Callable[[], dict[str, Any]]] = {"views": views, "real": real}
+    def unseen() -> dict[str, Any]:
+        chosen = watched(truth, measures.unseen)
+        return {"unseen": measure_unseen(truth, chosen, restorer)}
+
+    def ghosts() -> dict[str, Any]:
+        chosen = watched(truth, measures.planted)
+        return {"ghosts": measure_ghosts(truth, chosen, restorer, measures.blank)}
+
+    jobs: dict[str, Callable[[], dict[str, Any]]] = {
+        "views": views,
+        "real": real,
+        "ghosts": ghosts,
+        "unseen": unseen,
+    }
     if has_composites(data):
         jobs = {"cells": cells, **jobs}
     found: dict[str, Any] = {}
@@ -81,6 +111,10 @@ def measure_model(
         parts.append(intervals_page(found["intervals"]))
     if found.get("real"):
         parts += ["## Skies that were seen twice", real_page(found["real"])]
+    if "ghosts" in found:
+        parts += ["## What is not there", ghosts_page(found["ghosts"])]
+    if "unseen" in found:
+        parts += ["## Kernels never seen in training", unseen_page(found["unseen"])]
     page = results / "tables.md"
     write_content(page, "\n\n".join(parts) + "\n", overwrite=True)
     return page

@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.data.splits import known_mask
 from pellucid.evaluation.scores import UNTOUCHED, Scoring, Untouched, score_pair
-from pellucid.evaluation.tables import markdown_table
+from pellucid.evaluation.tables import finite, markdown_table
 from pellucid.optics import convolve
 from pellucid.restoration import NeuralRestorer, Restoration, Restorer, load_restorer
 from pellucid.sky import PSF, SkyImage
@@ -80,7 +80,8 @@ def measure_real(observed: Iterable[Observed], model: Restorer) -> list[dict[str
         scoring = Scoring(METRICS, NoiseStretch(), margin=each.margin)
         scored = score_pair(each.id, each.pair, restorers, scoring, each.camera_scale)
         for name, numbers in scored.metrics.items():
-            rows.append({"id": each.id, "kind": each.kind, "restorer": name, **numbers})
+            at = {"id": each.id, "kind": each.kind, "restorer": name}
+            rows.append({**at, **finite(numbers)})
     return rows
 
 
@@ -102,7 +103,7 @@ def real_page(rows: list[dict[str, Any]]) -> str:
 
 
 def _mean(rows: list[dict[str, Any]], metric: str, digits: int) -> str:
-    values = np.array([row.get(metric, np.nan) for row in rows], dtype=float)
+    values = np.array([row.get(metric) for row in rows], dtype=float)
     values = values[np.isfinite(values)]
     values = np.abs(values) if metric.endswith("_difference") else values
     return f"{np.mean(values):.{digits}f}" if values.size else "–"
