@@ -68,3 +68,16 @@ def test_bands_that_were_not_chosen_keep_their_errors(tmp_path):
             assert after[f"{band}_SCI"].shape[0] == after[f"{band}_RMS"].shape[0] == side
             if value:
                 np.testing.assert_array_equal(after[f"{band}_RMS"].data, value)
+
+
+def test_a_boundless_error_stays_in_its_pixel(tmp_path):
+    rms = np.full((40, 44), 2.0, "f4")
+    rms[10, 12] = 1e15
+    sci = fits.ImageHDU(sky((40, 44)), fits.Header({"PIXSCALE": 0.1}), name="SCI")
+    hdus = [fits.PrimaryHDU(), sci, fits.ImageHDU(rms, name="RMS")]
+    fits.HDUList(hdus).writeto(tmp_path / "in.fits")
+    with written_finer(tmp_path / "in.fits", tmp_path / "out.fits") as after:
+        found = after["RMS"].data
+    boundless = np.repeat(np.repeat(rms > 1e14, 2, axis=0), 2, axis=1)
+    np.testing.assert_allclose(found[~boundless], found[0, 0])
+    assert (found[boundless] > 1e14).all()

@@ -130,7 +130,8 @@ def regrid(image: SkyImage, pixel_scale: float, order: int = 3) -> SkyImage:
         flux=moved(image.flux, order) / excess,
         variance=None
         if image.variance is None
-        else moved(image.variance) * np.float32(area) / excess,
+        # Of pixels without data it may be boundless: a spline would ring.
+        else moved(image.variance, 0) * np.float32(area) / excess,
         mask=None if image.mask is None else moved(image.mask.astype(np.float32)) > 0.5 * grid.area,
         sky=None if image.sky is None else tuple(level * area for level in image.sky),
         wcs=None if image.wcs is None else scaled_wcs(image.wcs, ratio, image.shape[1:]),
