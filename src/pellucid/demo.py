@@ -21,6 +21,8 @@ from pellucid.optics import INSTRUMENTS, Degradation, object_rng
 from pellucid.restoration import Restorer, load_restorer
 from pellucid.sky.image import SkyImage
 
+#: The one that knows any blur, and the one that was made for this.
+MODELS = ("pellucid", "galaxygan-sdss")
 DEGRADATION = Degradation(fwhm=1.8, noise=2.0)
 METHODS = ("wiener", "richardson-lucy", "blind")
 COLUMNS = ("psnr", "ssim", "flux_ratio")
@@ -47,10 +49,9 @@ def run_demo(output: Path) -> None:
     started = time.perf_counter()
     make_folder(output)
     galaxies = find_galaxies()
-    model = load_restorer("galaxygan-sdss")
     restorers: dict[str, Restorer] = {
         UNTOUCHED: Untouched(),
-        model.name: model,
+        **{name: load_restorer(name) for name in MODELS},
         **{name: load_restorer(method=name) for name in METHODS},
     }
     metrics, rows = [], []
@@ -61,12 +62,12 @@ def run_demo(output: Path) -> None:
         for who, made in scored.restored.items():
             panels.append(Panel(to_rgb(made.image), f"{scored.metrics[who]['psnr']:.1f} dB"))
         rows.append(panels)
-        restored = scored.restored[model.name]
+        restored = scored.restored[MODELS[0]]
         write_image(scored.pair.blurred, output / f"{name}-degraded.fits", overwrite=True)
         write_image(restored, output / f"{name}-restored.fits", overwrite=True)
         write_png(restored.image, output / f"{name}-restored.png", overwrite=True)
     degraded = f'{DEGRADATION.fwhm:g}" and {DEGRADATION.noise:g} sigma'
-    headings = ["original", f'degraded {DEGRADATION.fwhm:g}", {DEGRADATION.noise:g}σ', "GalaxyGAN"]
+    headings = ["original", f'degraded {DEGRADATION.fwhm:g}", {DEGRADATION.noise:g}σ', *MODELS]
     headings += [name.replace("-", "–").title() for name in METHODS]
     figure = draw_comparison(rows, headings, list(galaxies), output / "demo.png", overwrite=True)
     print_table(summarise(metrics), f"{len(galaxies)} galaxies degraded at {degraded}", COLUMNS)

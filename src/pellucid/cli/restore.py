@@ -75,7 +75,8 @@ def restore(
     if png is not None:
         write_png(result.image, png, overwrite)
     notes = [*image.notes, *result.provenance["notes"]]
-    options.say_notes([*notes, *filter(None, [result.provenance.get("change")])])
+    told = [result.provenance.get(key) for key in ("change", "trust")]
+    options.say_notes([*notes, *filter(None, told)])
     report = {
         "output": str(output),
         **result.provenance,

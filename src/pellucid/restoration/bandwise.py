@@ -11,7 +11,7 @@ from pellucid.data.channels import band_channels, network_inputs, pixel_weights
 from pellucid.errors import InputError
 from pellucid.optics.inpaint import whole
 from pellucid.restoration.change import with_change
-from pellucid.restoration.doubt import doubt_of
+from pellucid.restoration.doubt import doubt_of, in_words
 from pellucid.restoration.engine import Network
 from pellucid.restoration.explained import explained
 from pellucid.restoration.grid import brought_back, on_grid, plan_of
@@ -94,6 +94,7 @@ class BandwiseRestorer(NeuralRestorer):
             "chi2": [round(float(value), 3) for value in doubted.reduced],
             "doubted": round(float((doubt > 0.5).mean()), 5),
         }
+        provenance["trust"] = in_words(provenance["doubted"], doubted.reduced, image.bands)
         if plan.target is not None:
             provenance["target_fwhm"] = round(plan.target.fwhm, 4)
         return with_change(image, Restoration(result, deviation, doubt, provenance))

@@ -6,6 +6,7 @@ where it draws detail that would not stand out of that noise, it is doubted.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ MISFIT = (3.5, 5.5)
 DRAWN = (2.0, 4.0)
 #: … and is in the data where, blurred, it exceeds the noise so many times.
 SEEN = (2.0, 4.0)
+#: A restoration with a reduced χ² above this does not explain its image.
+CONTRADICTED = 2.0
 #: Of the flux: what is never known better, of flat field and psf.
 SYSTEMATIC = 0.01
 
@@ -90,6 +93,27 @@ def doubt_of(
     contradicted = _widened(_ramp(np.abs(significance), MISFIT), stamps)
     doubt = np.maximum(np.maximum(unseen, contradicted), 1.0 - data)
     return Doubt(doubt.astype(np.float32), significance, chi2, reduced.astype(np.float32))
+
+
+def in_words(doubted: float, reduced: NDArray[np.floating], bands: Sequence[str]) -> str:
+    """A sentence for a person.
+
+    Parameters
+    ----------
+    doubted
+        Share of the pixels that are doubted more than not.
+    reduced
+        Of `Doubt`, shape (band,).
+    """
+    text = f"{100 * doubted:.2g} % of the pixels are doubted (DOUBT)"
+    amiss = [
+        f"{band} (chi2 {value:.1f})"
+        for band, value in zip(bands, reduced, strict=True)
+        if value > CONTRADICTED
+    ]
+    if amiss:
+        return f"{text}; blurred again, the result does not explain the image in {', '.join(amiss)}"
+    return f"{text}; blurred again, the result explains the image"
 
 
 def _ramp(value: NDArray[np.floating], ends: tuple[float, float]) -> NDArray[np.floating]:

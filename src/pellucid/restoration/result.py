@@ -31,7 +31,7 @@ class Restoration:
         drawn.
     provenance
         What made it: method or model, checksum, PSF, version; ``change`` says what became of
-        noise and resolution, ``notes`` lists what to know.
+        noise and resolution, ``trust`` what is doubted, ``notes`` lists what to know.
     """
 
     image: SkyImage
@@ -97,5 +97,5 @@ def restoration_history(restoration: Restoration) -> list[str]:
         lines.append(f"target fwhm {facts['target_fwhm']} arcsec")
     if restoration.image.variance is not None:
         lines.append("the variance is the input's, not the restoration's")
-    lines += [facts["change"]] if "change" in facts else []
+    lines += [facts[told] for told in ("change", "trust") if told in facts]
     return lines + [f"note: {note}" for note in facts.get("notes", [])]

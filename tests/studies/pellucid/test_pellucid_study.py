@@ -15,10 +15,12 @@ pytest.importorskip("torch")
 
 
 from pellucid.cli import main
-from pellucid.data.truth import open_truth, write_truth
+from pellucid.data.truth import Truth, open_truth, write_truth
 from pellucid.networks.bundle import open_bundle
+from pellucid.restoration import load_restorer
 from pellucid.sky import gaussian_psf
 from pellucid.studies.pellucid.mixture import SHARES, split_truth
+from pellucid.studies.pellucid.pictures import DEPTHS, GALLERY, draw_gallery
 from pellucid.studies.pellucid.sources import truths
 
 
@@ -90,6 +92,17 @@ def test_what_is_held_back_is_never_learned_from(data, tmp_path):
     split = split_truth(store, seed=1)
     assert not set(split.training) & set(split.validation)
     assert sum(SHARES.values()) == pytest.approx(1.0)
+
+
+def test_the_gallery_has_a_figure_a_depth_of_the_galaxies_that_are_there(lights, tmp_path):
+    name = GALLERY["merger"]
+    write_truth(tmp_path / "truth.h5", [Truth(name, next(iter(lights.values())), 4.5)])
+    model = load_restorer("pellucid")
+    figures = draw_gallery(open_truth(tmp_path / "truth.h5"), model, tmp_path)
+    assert [path.name for path in figures] == [f"gallery-{peak:g}.png" for peak in DEPTHS]
+    assert np.asarray(Image.open(figures[0])).std() > 5
+    write_truth(tmp_path / "other.h5", [Truth("goods/1", next(iter(lights.values())), 4.5)])
+    assert draw_gallery(open_truth(tmp_path / "other.h5"), model, tmp_path) == []
 
 
 def test_a_folder_without_galaxies_is_refused(tmp_path, capsys):

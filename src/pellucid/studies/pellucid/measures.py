@@ -18,6 +18,7 @@ from pellucid.studies.folder import do_once
 from pellucid.studies.pellucid.cells import cells_page, measure_cells
 from pellucid.studies.pellucid.ghosts import ghosts_page, measure_ghosts
 from pellucid.studies.pellucid.observed import euclid_sources, has_fields, hsc_galaxies
+from pellucid.studies.pellucid.pictures import draw_gallery
 from pellucid.studies.pellucid.real import measure_real, real_page
 from pellucid.studies.pellucid.sources import has_composites
 from pellucid.studies.pellucid.unseen import measure_unseen, unseen_page
@@ -115,6 +116,8 @@ def measure_model(
         parts += ["## What is not there", ghosts_page(found["ghosts"])]
     if "unseen" in found:
         parts += ["## Kernels never seen in training", unseen_page(found["unseen"])]
+    for figure in draw_gallery(truth, restorer, results):
+        say(f"{figure}: to be looked at")
     page = results / "tables.md"
     write_content(page, "\n\n".join(parts) + "\n", overwrite=True)
     return page
