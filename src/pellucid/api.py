@@ -106,7 +106,7 @@ def write_image(
     if isinstance(image, SkyImage):
         made = sky.psf if isinstance(sky.psf, PSF) and sky.psf.origin == DEGRADED else None
         return fits.write_image(sky, path, overwrite=overwrite, history=history, psf=made)
-    layers = {"UNCERT": image.uncertainty, "DOUBT": image.doubt}
+    layers = {"UNCERT": image.uncertainty, "DOUBT": image.doubt, "CHI2": image.chi2}
     for number, sample in enumerate(() if image.samples is None else image.samples, 1):
         layers[f"SAMPLE{number}"] = sample
     return fits.write_image(

@@ -69,16 +69,17 @@ class BandwiseRestorer(NeuralRestorer):
         if spread is None:
             spread = np.ones_like(restored)
         doubted = doubt_of(restored, spread, given, stamps, share)
-        flux, deviation, doubt = restored * sigma + level, spread * sigma, doubted.doubt
+        flux, deviation = restored * sigma + level, spread * sigma
+        layers = [deviation, doubted.doubt, doubted.chi2]
         grid, full = image, complete
         if plan.ratio > 1.0:
             flux = brought_back(plan.ratio, flux, image.shape)
-            deviation, doubt = (  # the spline overshoots
+            layers = [  # the spline overshoots
                 np.clip(brought_back(plan.ratio, each, image.shape), each.min(), each.max())
-                for each in (deviation, doubt)
-            )
+                for each in layers
+            ]
         elif plan.ratio < 1.0:
-            flux, deviation = area * flux, area * deviation
+            flux, layers[0] = area * flux, area * deviation
             grid = finer(image, work, float(area))
             # A spline through pixels has not quite their sum.
             full = replace(work, flux=area * nearest(complete.flux, work.shape))
@@ -92,12 +93,14 @@ class BandwiseRestorer(NeuralRestorer):
             "notes": notes,
             "blur_fwhm": round(plan.blur.fwhm, 4),
             "chi2": [round(float(value), 3) for value in doubted.reduced],
-            "doubted": round(float((doubt > 0.5).mean()), 5),
+            "doubted": round(float((layers[1] > 0.5).mean()), 5),
         }
         provenance["trust"] = in_words(provenance["doubted"], doubted.reduced, image.bands)
         if plan.target is not None:
             provenance["target_fwhm"] = round(plan.target.fwhm, 4)
-        return with_change(image, Restoration(result, deviation, doubt, provenance))
+        deviation, doubt, chi2 = layers
+        restoration = Restoration(result, deviation, doubt, provenance, chi2=chi2)
+        return with_change(image, restoration)
 
     def _mapped(self, network: Network, channels: NDArray[np.float32]) -> NDArray[np.float32]:
         return map_windows(network, channels, CORE, self.card.reach, self.card.multiple)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.optics import block_mean
 from pellucid.restoration.result import Restoration
 from pellucid.sky import SkyImage, robust_background
+from pellucid.sky.image import per_pixel
 
 #: Bright sources that are looked at, their least height in σ, and half a side of what is one.
 SOURCES, BRIGHT, REACH = 8, 20.0, 24
@@ -26,6 +28,8 @@ class Change:
 
     Parameters
     ----------
+    band
+        Its name.
     noise
         Of the sky after, over that before.
     widths
@@ -35,6 +39,7 @@ class Change:
         any before, above and below the sky in σ of the noise before.
     """
 
+    band: str
     noise: float
     widths: tuple[float, float] | None
     brightest: float
@@ -49,13 +54,15 @@ def with_change(
     Parameters
     ----------
     image
-        What was restored. Nothing is said where the restoration has other pixels.
+        What was restored. Of finer pixels the mean over one of its own counts; nothing is said of
+        others.
     undone
         FWHM in arcsec of the PSF that was undone; what is amiss with it is noted.
     """
-    if restoration.image.shape != image.shape:
+    restored = _in_its_pixels(restoration.image, image)
+    if restored is None:
         return restoration
-    changes, facts = _changes(image, restoration.image), restoration.provenance
+    changes, facts = _changes(image, restored), restoration.provenance
     notes = [] if undone is None else _amiss(changes, image.pixel_scale, undone)
     change = {
         "change": _sentence(changes, image.pixel_scale),
@@ -82,8 +89,9 @@ def _amiss(changes: list[Change], pixel_scale: float | None, fwhm: float) -> lis
         )
     loudest = max(changes, key=lambda change: change.noise)
     if loudest.noise > LOUD:
+        where = f" in {loudest.band}" if len(changes) > 1 else ""
         notes.append(
-            f"the noise of the sky rose {loudest.noise:.1f}-fold: a source of "
+            f"the noise of the sky rose {loudest.noise:.1f}-fold{where}: a source of "
             f"{loudest.brightest:.0f} sigma decides how far the method goes; mask it, or cut it out"
         )
     return notes
@@ -101,23 +109,34 @@ def _sentence(changes: list[Change], pixel_scale: float | None) -> str:
     return f"{text}, and {sharper}"
 
 
-def _changes(image: SkyImage, restored: SkyImage) -> list[Change]:
+def _in_its_pixels(restored: SkyImage, image: SkyImage) -> NDArray[np.float32] | None:
+    """The restored flux in the image's pixels, shape (band, y, x); None where they do not fit."""
+    if restored.shape == image.shape:
+        return restored.flux
+    times = restored.shape[1] // image.shape[1]
+    if times < 2 or restored.shape[1:] != (times * image.shape[1], times * image.shape[2]):
+        return None
+    share = np.float32(times**2 if per_pixel(image.unit) else 1)
+    return share * block_mean(restored.flux, times, times)
+
+
+def _changes(image: SkyImage, restored: NDArray[np.float32]) -> list[Change]:
     found = []
-    for bad, *planes in zip(image.holes, image.flux, restored.flux, strict=True):
+    for band, bad, *planes in zip(image.bands, image.holes, image.flux, restored, strict=True):
         if bad.all():
             continue
         if bad.any():
             planes = [np.where(bad, np.float32(np.nan), plane) for plane in planes]
-        found.append(_change(*planes))
+        found.append(_change(band, *planes))
     return found
 
 
-def _change(before: NDArray[np.float32], after: NDArray[np.float32]) -> Change:
+def _change(band: str, before: NDArray[np.float32], after: NDArray[np.float32]) -> Change:
     step = max(1, int(np.sqrt(before.size / SAMPLE)))
     skies = [robust_background(plane[None, ::step, ::step]) for plane in (before, after)]
     sigma = skies[0].sigma
     if not sigma > 0:
-        return Change(1.0, None, 0.0, 0.0)
+        return Change(band, 1.0, None, 0.0, 0.0)
     levels = [float(sky.sky[0]) for sky in skies]
     brightest = (float(np.nanmax(before)) - levels[0]) / sigma
     depths = [
@@ -125,7 +144,8 @@ def _change(before: NDArray[np.float32], after: NDArray[np.float32]) -> Change:
         for level, plane in zip(levels, (before, after), strict=True)
     ]
     deepest = depths[1] if depths[1] > 2.0 * depths[0] else 0.0
-    return Change(skies[1].sigma / sigma, _widths(before, after, levels, sigma), brightest, deepest)
+    widths = _widths(before, after, levels, sigma)
+    return Change(band, skies[1].sigma / sigma, widths, brightest, deepest)
 
 
 def _widths(

@@ -26,6 +26,9 @@ class Restoration:
         Standard deviation of each pixel in the image's unit, or None where the restorer has none.
     doubt
         From 0 (sure) to 1 for each pixel, or None where the restorer has none.
+    chi2
+        At each pixel, mean square of what the result, blurred again, misses of the image, over its
+        variance at the psf's scale; 1 is expected. None where the restorer has none.
     samples
         Skies that all explain the image, shape (sample, band, y, x), or None where none were
         drawn.
@@ -39,6 +42,7 @@ class Restoration:
     doubt: NDArray[np.float32] | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     samples: NDArray[np.float32] | None = None
+    chi2: NDArray[np.float32] | None = None
 
 
 class Restorer(Protocol):
