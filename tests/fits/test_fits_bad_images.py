@@ -160,3 +160,11 @@ def test_what_brings_bands_to_one_grid_is_named(tmp_path):
         for band, shift in (("g", 0.0), ("r", 11.5))
     ]
     assert "Python package reproject" in refused(*paths, match="11.5 pixels apart")
+
+
+def test_a_file_of_tables_alone_goes_with_an_image(tmp_path):
+    """As SDSS's masks and PSFs do."""
+    rows = fits.Column("x", "E", array=np.ones(3))
+    tables = [fits.BinTableHDU.from_columns([rows]) for _ in range(2)]
+    fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(tmp_path / "psField.fits")
+    refused(tmp_path / "psField.fits", match="no image but 2 tables; a mask is given beside")
