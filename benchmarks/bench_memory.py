@@ -21,7 +21,7 @@ import numpy as np
 from pellucid import SkyImage, write_image
 from pellucid.deconvolution import METHODS
 
-MODELS = ("galaxygan-sdss",)
+MODELS = ("galaxygan-sdss", "pellucid")
 FRAMES = {"2048x2048": (1, 2048), "1024x1024x3": (3, 1024)}
 
 ONE = """
@@ -37,7 +37,7 @@ def resident(key):
 open("/proc/self/clear_refs", "w").write("5")
 start = resident("VmRSS")
 image = read_image(source)
-psf = 1.3 if kind == "method" else None
+psf = None if name == "galaxygan-sdss" else 1.3
 write_image(restorer(image, psf=psf), target, overwrite=True)
 print((resident("VmHWM") - start) / image.flux.nbytes)
 """

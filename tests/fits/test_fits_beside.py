@@ -104,3 +104,10 @@ def test_the_mask_of_an_sdss_frame(tmp_path):
     bright = read_image(frame, mask, bad_bits="BRIGHTOBJECT")
     assert_array_equal(np.flatnonzero(bright.mask[0].all(axis=1)), [6])
     refused(mask, match="holds no image")
+
+
+def test_a_psf_is_no_second_image(tmp_path):
+    for name in ("G1fitim.fits", "G1psfim.fits"):
+        fits.PrimaryHDU(np.arange(64.0).reshape(8, 8)).writeto(tmp_path / name)
+    with pytest.raises(UsageError, match="is a PSF, by its file's name; give it as --psf"):
+        read_image(tmp_path / "G1fitim.fits", tmp_path / "G1psfim.fits")

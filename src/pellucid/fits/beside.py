@@ -43,6 +43,9 @@ def part_files(
     given = [Path(path) for path in paths]
     if len(given) == 1:
         return given, {}
+    for path in given:
+        if (told := role_of_file(path)) and told[0] == "psf":
+            raise UsageError(f"{path}: is a PSF, by {told[1]}; give it as --psf {path.name}")
     roles = {path: _told_of_file(path) for path in given}
     images = [path for path in given if roles[path] is None]
     if not images:

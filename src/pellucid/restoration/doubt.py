@@ -20,6 +20,8 @@ MISFIT = (3.5, 5.5)
 DRAWN = (2.0, 4.0)
 #: … and is in the data where, blurred, it exceeds the noise so many times.
 SEEN = (2.0, 4.0)
+#: A pixel's light counts up to so many standard deviations of the sky.
+MOST_LIGHT = 50.0
 #: A restoration with a reduced χ² above this does not explain its image.
 CONTRADICTED = 2.0
 #: Of the flux: what is never known better, of flat field and psf.
@@ -40,7 +42,7 @@ class Doubt:
     chi2
         Mean square of these residuals over their variance, at the psf's scale; 1 is expected.
     reduced
-        The same over all pixels of each band that hold light, shape (band,).
+        The same over each band, weighted by its light, shape (band,).
     """
 
     doubt: NDArray[np.float32]
@@ -80,10 +82,11 @@ def doubt_of(
     significance = convolve(residual, stamps, "reflect") / noise
     significance = (significance / np.maximum(_spread(significance), 1.0)).astype(np.float32)
     chi2 = (convolve(np.square(residual), stamps, "reflect") / reached).astype(np.float32)
-    bright = data * (again > 1.0)
-    counted = np.where(bright.sum(axis=(1, 2), keepdims=True) > 0, bright, data)
+    # What is bright counts for more, but no star for all.
+    light = data * np.clip(again - 1.0, 0.0, MOST_LIGHT)
+    counted = np.where(light.sum(axis=(1, 2), keepdims=True) > 0, light, data)
     reduced = (counted * np.square(residual)).sum(axis=(1, 2)) / np.maximum(
-        counted.sum(axis=(1, 2)), 1.0
+        counted.sum(axis=(1, 2)), 1e-6
     )
     detail = restored - again
     in_data = np.abs(convolve(convolve(detail, stamps, "reflect"), stamps, "reflect")) / noise
