@@ -16,6 +16,7 @@ from pellucid.restoration import NeuralRestorer, Restoration, Restorer, load_res
 from pellucid.sky import PSF, SkyImage
 from pellucid.stretch import NoiseStretch
 from pellucid.studies.pellucid.observed import Observed
+from pellucid.studies.seeinggan.sample import DIRECTIONS
 
 METHODS = ("wiener", "richardson-lucy")
 #: Learned from such fields of HSC, and restores to HST's own psf.
@@ -74,8 +75,10 @@ def measure_real(observed: Iterable[Observed], model: Restorer) -> list[dict[str
     rows = []
     for each in observed:
         restorers: dict[str, Restorer] = {UNTOUCHED: Untouched(), **methods, model.name: model}
-        fields = [each.id.rsplit("-", 2)[0], each.id]
-        if each.kind.startswith("HSC") and not known_mask(learned, fields).any():
+        field = each.id.rsplit("-", 2)[0]
+        # It was tuned on windows of whole fields, which its card names.
+        windows = [f"{field}-{number}" for number in range(len(DIRECTIONS))]
+        if each.kind.startswith("HSC") and not known_mask(learned, windows).any():
             restorers[OF_HSC] = AtTarget(other, each.own)
         scoring = Scoring(METRICS, NoiseStretch(), margin=each.margin)
         scored = score_pair(each.id, each.pair, restorers, scoring, each.camera_scale)
