@@ -24,7 +24,13 @@ from pellucid.optics.psf_file import with_own_psf
 from pellucid.restoration.grid import TARGET
 from pellucid.sky import PSF, Pair, SkyImage, gaussian_psf
 from pellucid.sources import detect
-from pellucid.studies.seeinggan.fields import FIELDS, field_files, is_calibrated, open_fields
+from pellucid.studies.seeinggan.fields import (
+    FIELDS,
+    about_peak,
+    field_files,
+    is_calibrated,
+    open_fields,
+)
 from pellucid.studies.seeinggan.galaxies import Found, find_galaxies, once
 
 EUCLID = "euclid_q1_pairs"
@@ -182,14 +188,7 @@ def _planes(path: Path, pixel_scale: float) -> list[PSF]:
     """The PSFs of all bands of an HSC field."""
     with open_fits(path) as file:
         hdu = next(hdu for hdu in file.hdus if hdu.name == "HSC_PSF")
-        cube = np.clip(np.nan_to_num(file.pixels(hdu)), 0.0, None)
-    odd = [side - 1 + side % 2 for side in cube.shape[-2:]]
-    psfs = []
-    for stamp in cube:
-        y, x = np.unravel_index(int(stamp.argmax()), stamp.shape)
-        half = min(y, x, odd[0] - 1 - y, odd[1] - 1 - x)
-        psfs.append(PSF(stamp[y - half : y + half + 1, x - half : x + half + 1], pixel_scale))
-    return psfs
+        return [PSF(about_peak(stamp), pixel_scale) for stamp in file.pixels(hdu)]
 
 
 def _files(data: Path, work: Path) -> list[Path]:

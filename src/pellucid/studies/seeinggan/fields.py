@@ -110,12 +110,12 @@ def _read_psf(tile: Tile, name: str, plane: int, pixel_scale: float) -> PSF:
                 f"{name} has shape {stamps.shape}", f"{plane + 1} stamps or more are needed"
             )
         try:
-            return PSF(_about_peak(cube[plane]), pixel_scale)
+            return PSF(about_peak(cube[plane]), pixel_scale)
         except (InputError, ValueError) as error:  # a stamp of NaN has no peak
             raise file.refuse(f"{name}: {error}", "measure the PSF again") from error
 
 
-def _about_peak(stamp: NDArray[np.floating]) -> NDArray[np.float64]:
+def about_peak(stamp: NDArray[np.floating]) -> NDArray[np.float64]:
     """The largest square about the peak: stamps are cut by hand, up to two pixels beside it."""
     y, x = np.unravel_index(int(np.nanargmax(stamp)), stamp.shape)
     half = min(y, x, stamp.shape[0] - 1 - y, stamp.shape[1] - 1 - x)
