@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from patches import galaxies
+from scipy.ndimage import affine_transform, zoom
 from truths import truth_store
 
 from pellucid.data.halving import enlarge, shrink
@@ -91,6 +92,14 @@ def test_a_spline_through_pixels_gives_a_well_sampled_star_back():
     again = enlarge(shrink(star), star.shape)
     assert_allclose(again, star, atol=2.5e-3 * star.max())
     assert shrink(star).shape[1] == (star.shape[1] + 1) // 2
+
+
+def test_the_splines_are_those_of_scipy():
+    planes = np.random.default_rng(2).standard_normal((2, 21, 34)).astype(np.float32)
+    wide = zoom(planes, (1, 2, 2), order=5, mode="mirror", grid_mode=True)
+    assert_allclose(enlarge(planes, (2, 41, 68)), wide[:, :41], atol=1e-5)
+    half = [affine_transform(p, (2, 2), 0.5, (11, 17), order=5, mode="mirror") for p in planes]
+    assert_allclose(shrink(planes), half, atol=1e-5)
 
 
 def test_photons_add_to_the_noise_and_the_variance_tells(store):

@@ -22,10 +22,11 @@ from pellucid.data.channels import (  # noqa: E402
 from pellucid.data.splits import Split  # noqa: E402
 from pellucid.networks.pellucid import Generator, PellucidConfig  # noqa: E402
 from pellucid.restoration import load_restorer  # noqa: E402
-from pellucid.sky import Background, SkyImage  # noqa: E402
+from pellucid.sky import PSF, Background, SkyImage  # noqa: E402
 from pellucid.stretch import NoiseStretch  # noqa: E402
 from pellucid.studies.pellucid.preset import read_preset  # noqa: E402
 from pellucid.training.pellucid import flux_loss, spread_loss  # noqa: E402
+from pellucid.training.recipe import TrainingBatch  # noqa: E402
 from pellucid.training.run import train  # noqa: E402
 
 TINY = {"width": 8, "levels": 3, "blocks": 1}
@@ -54,6 +55,28 @@ def test_each_band_is_told_of_itself_and_of_all():
     assert planes[0] == (0, 3, 4, 5, 12, 15, 16, 17, 18, 25)
     assert planes[2] == (2, 9, 10, 11, 14, 15, 22, 23, 24, 25)
     assert band_channels(inputs, 1) == [tuple(range(10))]
+
+
+@pytest.mark.parametrize(("mirrored", "turns"), [(True, 0), (False, 3), (True, 1)])
+def test_the_channels_of_a_turned_image_are_the_turned_channels(store, mirrored, turns):
+    """So a batch that is turned, kernels left alone, is as good as another one."""
+
+    def turned(planes):
+        return np.rot90(planes[..., ::-1] if mirrored else planes, turns, axes=(-2, -1)).copy()
+
+    def channels(flux, blur):
+        sky = Background(np.zeros(len(flux), dtype=np.float32), 1.0)
+        value = 2.0 * NoiseStretch().forward(flux, sky) - 1.0
+        known = Known(value, flux, sky, blur, NoiseStretch())
+        return torch.from_numpy(input_channels(PellucidConfig().inputs, known))[None]
+
+    pair = store.draw(0, np.random.default_rng(5))
+    flux, blur = pair.blurred.flux, pair.blur
+    batch = TrainingBatch(channels(flux, blur), torch.from_numpy(flux)[None], (blur,))
+    again = batch.turned(mirrored, turns)
+    elsewhere = channels(turned(flux), PSF(turned(blur.stamps), 1.0))
+    np.testing.assert_allclose(again.blurred, elsewhere, atol=2e-4)
+    np.testing.assert_array_equal(again.sharp[0], turned(flux))
 
 
 def test_a_pixel_weighs_what_its_noise_says_and_nothing_without_data():

@@ -249,6 +249,22 @@ def test_workers_change_nothing(train, trained, tiny_recipe, pair_store, tmp_pat
     assert one.read_bytes() == two.read_bytes()
 
 
+def test_images_that_come_again_are_drawn_once(
+    train, recipe_file, pair_store, tmp_path, monkeypatch
+):
+    drawn = []
+    draw = PairSampler.__getitem__
+    monkeypatch.setattr(
+        PairSampler, "__getitem__", lambda self, k: drawn.append(k) or draw(self, k)
+    )
+    recipe = recipe_file(steps=8, repeats=3, validate_every=100)
+    assert train(recipe, pair_store, tmp_path / "run") == 0
+    assert drawn[:3] == [0, 1, 2]
+    before_the_card = drawn.index(0, 1)
+    assert before_the_card <= 4  # a loader may look one ahead
+    assert open_bundle(tmp_path / "run" / "bundle.onnx").card.training["steps"] == 8
+
+
 def test_a_store_without_objects_to_hold_back_is_refused(
     train, galaxy_folder, tiny_recipe, tmp_path, capsys
 ):

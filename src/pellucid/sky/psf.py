@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +13,8 @@ from pellucid.errors import InputError
 from pellucid.sky.band_names import find_bands
 
 FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
+#: Samples of the spline along which a half maximum is looked for, a pixel.
+FINER = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +60,7 @@ class PSF:
         stamps = stamps / stamps.sum(axis=(1, 2), keepdims=True)
         object.__setattr__(self, "stamps", stamps.astype(np.float32))
 
-    @property
+    @cached_property
     def fwhm(self) -> float:
         """Full width at half maximum in arcsec, mean over bands."""
         return float(np.mean([stamp_fwhm(stamp) for stamp in self.stamps])) * self.pixel_scale
@@ -159,17 +162,24 @@ def stamp_fwhm(stamp: ArrayLike) -> float:
     The half-maximum contour's area A gives 2√(A/π): the FWHM of a round profile, the geometric
     mean of both widths of an elongated one.
     """
-    from scipy.ndimage import zoom
     from skimage.measure import find_contours
 
-    # A cubic spline between the samples: a narrow core is not a polygon.
-    factor = 4
     padded = np.pad(np.asarray(stamp, dtype=np.float64), 1)
-    fine = np.asarray(zoom(padded, factor, order=3, grid_mode=True, mode="grid-constant"))
+    rows, columns = (_finer(side) for side in padded.shape)
+    fine = rows @ padded @ columns.T
     contour = max(find_contours(fine, 0.5 * fine.max()), key=len)
     y, x = contour[:, 0], contour[:, 1]
-    area = 0.5 * abs(np.dot(y[:-1], x[1:]) - np.dot(x[:-1], y[1:])) / factor**2
+    area = 0.5 * abs(np.dot(y[:-1], x[1:]) - np.dot(x[:-1], y[1:])) / FINER**2
     return float(2.0 * np.sqrt(area / np.pi))
+
+
+@lru_cache(maxsize=64)
+def _finer(side: int) -> NDArray[np.float64]:
+    """The cubic spline between so many samples as a matrix: a narrow core is not a polygon."""
+    from scipy.ndimage import zoom
+
+    fine = [zoom(one, FINER, order=3, grid_mode=True, mode="grid-constant") for one in np.eye(side)]
+    return np.stack(fine, axis=1)
 
 
 def _check_stamp(stamp: NDArray[np.float64]) -> None:

@@ -22,6 +22,15 @@ class TrainingBatch(NamedTuple):
     sharp: Tensor
     blurs: Sequence[PSF | None]
 
+    def turned(self, mirrored: bool, turns: int) -> TrainingBatch:
+        """Mirrored left and right, then turned by so many quarters; the blurs are left out."""
+        sides = [side.flip(-1) if mirrored else side for side in self[:2]]
+        blurred, sharp = (
+            torch.rot90(side, turns, (-2, -1)).contiguous(memory_format=torch.channels_last)
+            for side in sides
+        )
+        return TrainingBatch(blurred, sharp, (None,) * len(sharp))
+
 
 class Trainer(Protocol):
     """What a recipe trains; a run, its checkpoints and its validation know no more of a paper."""
@@ -59,6 +68,9 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     steps: Annotated[int, Field(gt=0)]
     seed: int = 0
     symmetry: Literal["flip", "square"] = "flip"
+    #: Steps that learn from the same images, each time turned: where a GPU learns faster than
+    #: processors draw (data echoing; Choi et al. 2019, arXiv:1907.05550).
+    repeats: Annotated[int, Field(gt=0)] = 1
     grey: Annotated[float, Field(ge=0, le=1)] = 0.0
     composite: Annotated[float, Field(ge=0, le=1)] = 0.0
 

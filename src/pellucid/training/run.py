@@ -7,17 +7,20 @@ import functools
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from safetensors.torch import save as to_bytes
+from torch import Tensor
 
-from pellucid.data.batches import PairSampler
+from pellucid.data.batches import Batch, PairSampler
 from pellucid.data.channels import network_inputs
 from pellucid.data.pairs import Pairs, open_pairs
 from pellucid.data.splits import Split, split_objects
@@ -28,6 +31,7 @@ from pellucid.networks.export import write_bundle
 from pellucid.restoration import NeuralRestorer
 from pellucid.restoration.engine import torch_network
 from pellucid.restoration.restorer import model_restorer
+from pellucid.sky import PSF
 from pellucid.stretch import stretch_from_dict
 from pellucid.training.card import make_card
 from pellucid.training.checkpoint import load_checkpoint, save_checkpoint
@@ -40,8 +44,10 @@ LOG_EVERY = 10
 START = "start.onnx"
 #: What has been learned so far, a bundle that can be used, at each validation.
 INTERIM = "interim.onnx"
-#: Batches in which the brightest pixel of training is looked for.
-CEILING_BATCHES = 64
+#: Images in which the brightest pixel of training is looked for.
+CEILING_IMAGES = 512
+#: Batches that a GPU keeps, to learn from them again.
+KEPT = 128
 
 
 @contextmanager
@@ -109,6 +115,7 @@ def train(
         raise InputError(f"{store.path}: {error}") from None
     rank, world = join_processes()
     device = torch.device("cuda", rank) if torch.cuda.is_available() else torch.device("cpu")
+    torch.backends.cudnn.benchmark = True
     checkpoint = run / "checkpoint.safetensors"
     begun = checkpoint.exists()
     if begun and not resume:
@@ -143,7 +150,8 @@ def train(
     @functools.cache
     def restorer() -> NeuralRestorer:
         """What ships, as far as it has learned; its ceiling takes a while to find."""
-        batches = (sampler[k].blurred[:, : len(store.bands)] for k in range(CEILING_BATCHES))
+        count = -(-CEILING_IMAGES // recipe.batch)
+        batches = (sampler[k].blurred[:, : len(store.bands)] for k in range(count))
         ceiling = max(float(images.max()) for images in batches)
         card = make_card(recipe, trainer.config, stretch, store, split, ceiling, start)
         return model_restorer(card, torch_network(trainer.average.eval()), "not written yet")
@@ -153,7 +161,7 @@ def train(
     started -= log.seconds if log else 0.0  # what was done before the run was interrupted
     with progress_bar(progress and rank == 0) as bar:
         task = bar.add_task(recipe.name, total=recipe.steps, completed=step, psnr="")
-        for batch in _batches(sampler, range(step, recipe.steps), workers, device):
+        for batch in _batches(sampler, range(step, recipe.steps), workers, device, recipe.repeats):
             _set_rate(trainer, recipe.rate_at(step))
             losses = trainer.advance(batch, step)
             step += 1
@@ -225,20 +233,47 @@ def _start_of(run: Path, given: Bundle | None, begun: bool) -> Bundle | None:
 
 
 def _batches(
-    sampler: PairSampler, steps: range, workers: int, device: torch.device
+    sampler: PairSampler, steps: range, workers: int, device: torch.device, repeats: int
 ) -> Iterator[TrainingBatch]:
+    """The batch of each step; of every ``repeats`` one is new, the others come again, turned."""
+    first, last = (-(-step // repeats) for step in (steps.start, steps.stop))
+    fresh = _fresh_batches(sampler, range(first, last + 1), workers, device)
+    kept: deque[TrainingBatch] = deque(maxlen=KEPT)
+    rng = np.random.default_rng([sampler.seed, steps.start, 2])
+    for step in steps:
+        if step % repeats == 0 or not kept:
+            kept.append(next(fresh))
+            yield kept[-1]
+        else:
+            again = kept[int(rng.integers(len(kept)))]
+            yield again.turned(rng.random() < 0.5, int(rng.integers(4)))
+
+
+def _fresh_batches(
+    sampler: PairSampler, numbers: range, workers: int, device: torch.device
+) -> Iterator[TrainingBatch]:
+    on_gpu = device.type == "cuda"
     loader = torch.utils.data.DataLoader(
         sampler,  # type: ignore[arg-type]
-        sampler=steps,
+        sampler=numbers,
         batch_size=None,
         num_workers=workers,
+        collate_fn=_halved if on_gpu else None,
+        pin_memory=on_gpu,
         generator=torch.Generator(),  # its own, or it would draw on the networks' random state
     )
     for *sides, blurs in loader:
         blurred, sharp = (
-            side.to(device, non_blocking=True, memory_format=torch.channels_last) for side in sides
+            side.to(device, non_blocking=True).to(torch.float32, memory_format=torch.channels_last)
+            for side in sides
         )
         yield TrainingBatch(blurred, sharp, blurs)
+
+
+def _halved(batch: Batch) -> tuple[Tensor, Tensor, Sequence[PSF | None]]:
+    """A batch in half precision, a fortieth of the noise: what a GPU waits for is its way there."""
+    blurred, sharp = (torch.from_numpy(side.astype(np.float16)) for side in batch[:2])
+    return blurred, sharp, batch.blurs
 
 
 def _set_rate(trainer: Trainer, rate: float) -> None:
