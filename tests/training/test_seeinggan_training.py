@@ -89,7 +89,7 @@ def train(store, tmp_path, monkeypatch) -> Callable[..., tuple[Path, list[Card]]
 
     def train(recipe: Recipe, name: str = "run", **options) -> tuple[Path, list[Card]]:
         cards = []
-        monkeypatch.setattr(run, "CEILING_BATCHES", 1)
+        monkeypatch.setattr(run, "CEILING_IMAGES", 1)
         monkeypatch.setattr(run, "write_bundle", lambda network, card, path: cards.append(card))
         data = options.pop("store", store)
         run.train(recipe, data, tmp_path / name, progress=False, **options)

@@ -18,14 +18,15 @@ ORDER = 5
 def shrink(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     """What pixels twice as wide record; what each of them collects is part of the psf."""
     _, height, width = planes.shape
-    return _shrinking(height) @ planes @ _shrinking(width).T
+    small = _shrinking(height) @ planes @ _shrinking(width).T
+    return small.astype(np.float32, copy=False)
 
 
 def enlarge(planes: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """A spline between pixels, on a grid twice as fine, as the restorer makes it."""
     _, height, width = planes.shape
     wide = _enlarging(height) @ planes @ _enlarging(width).T
-    return wide[:, : shape[1], : shape[2]]
+    return wide[:, : shape[1], : shape[2]].astype(np.float32, copy=False)
 
 
 @lru_cache

@@ -178,7 +178,10 @@ def _finer(side: int) -> NDArray[np.float64]:
     """The cubic spline between so many samples as a matrix: a narrow core is not a polygon."""
     from scipy.ndimage import zoom
 
-    fine = [zoom(one, FINER, order=3, grid_mode=True, mode="grid-constant") for one in np.eye(side)]
+    fine = [
+        np.asarray(zoom(one, FINER, order=3, grid_mode=True, mode="grid-constant"))
+        for one in np.eye(side)
+    ]
     return np.stack(fine, axis=1)
 
 

@@ -258,7 +258,7 @@ def _fresh_batches(
         sampler=numbers,
         batch_size=None,
         num_workers=workers,
-        collate_fn=_halved if on_gpu else None,
+        collate_fn=_halved if on_gpu else None,  # type: ignore[arg-type]
         pin_memory=on_gpu,
         generator=torch.Generator(),  # its own, or it would draw on the networks' random state
     )

@@ -72,7 +72,7 @@ def run_study(
                 say(f"the {name}: {recipe.steps} steps on scenes of {len(truth)} galaxies")
             scenes = ScenePairs(truth, SceneRecipe(recipe.size))
             start = models.get(MEAN)
-            # To draw a scene takes half as long as to learn from it, on a GPU a hundred times as long.
+            # To draw a scene takes half as long as to learn from it, for a GPU forty times as long.
             workers = max(1, (os.cpu_count() or 1) - 1) if torch.cuda.is_available() else 1
             models[name] = train_network(
                 output, name, recipe, scenes, split, start, progress=True, workers=workers
