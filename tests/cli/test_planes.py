@@ -78,3 +78,28 @@ def test_a_frame_with_a_border_is_restored_as_without_it(
     result = fits.getdata(tmp_path / "out-border.fits")
     assert np.array_equal(result[:, :64], fits.getdata(tmp_path / "out-alone.fits"))
     assert np.array_equal(result[:, 64:], bordered[:, 64:], equal_nan=True)
+
+
+def test_pixels_of_absurd_noise_are_left_and_their_values_go_nowhere(
+    save, sky_header, wiener, pellucid, tmp_path, capsys
+):
+    """What is written in them (here ever more) changes nothing around them."""
+    from pellucid.cli import main
+
+    rms = np.full(GOOD.shape, 1.0, "f4")
+    rms[10:14, 20:26] = 1e16
+    results = []
+    for value in (0.0, 5e4):
+        flux = np.where(rms > 1.0, np.float32(value), GOOD)
+        planes = fits.ImageHDU(flux, sky_header(), name="VIS_FLUX"), fits.ImageHDU(rms, name="RMS")
+        path = save(f"{value}.fits", None, *planes)
+        capsys.readouterr()
+        assert main(["restore", str(path), *map(str, wiener), "--overwrite"]) == 0
+        said = capsys.readouterr().err
+        assert "24 of 1760 pixels are not used and stay as they are" in said
+        assert said.count("2 RMS") == 2, "what it was read as, and one note"
+        with fits.open(tmp_path / "out.fits") as hdus:
+            results.append(hdus["VIS_FLUX"].data.copy())
+            assert np.array_equal(hdus["RMS"].data, rms)
+        assert np.all(results[-1][rms > 1.0] == value)
+    assert np.array_equal(results[0][rms == 1.0], results[1][rms == 1.0])

@@ -90,6 +90,7 @@ def test_data_are_not_taken_for_a_border(name):
         ("VARIANCE", 1.0, 0.0),
         ("ERR", 1.0, np.nan),
         ("RMS", 1.0, 1e30),
+        ("RMS", 1.0, -99.0),
     ],
 )
 def test_no_weight_and_no_finite_variance_are_no_data(tmp_path, name, good, bad):
@@ -101,6 +102,40 @@ def test_no_weight_and_no_finite_variance_are_no_data(tmp_path, name, good, bad)
     assert f"1.39% no {'weight' if name in ('WHT', 'WEIGHT') else 'finite variance'}" in str(
         image.notes
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("RMS", 0.004, 1e16),
+        ("ERR", 2e-20, 1.0),
+        ("RMS", 1e16, 1e30),
+        ("VARIANCE", 4.0, 1e32),
+        ("IVAR", 1e4, 1e-20),
+        ("WHT", 600.0, 1e-9),
+    ],
+)
+@pytest.mark.parametrize("share", [0.02, 0.9])
+def test_an_absurd_noise_is_no_data(tmp_path, name, good, bad, share):
+    """Whatever number a pipeline has for it, and however much of the frame it fills."""
+    none = RNG.random(SKY.shape) < share
+    told = np.where(none, bad, good * RNG.uniform(0.5, 2.0, SKY.shape)).astype("f4")
+    flux = np.where(none, np.float32(500.0), SKY)
+    hdus = [fits.ImageHDU(flux, name="SCI"), fits.ImageHDU(told, name=name)]
+    image = read_image(save(tmp_path / "a.fits", *hdus))
+    assert_array_equal(image.mask[0], none)
+    assert background_of(image).sigma == pytest.approx(1.0, rel=0.1)
+    assert len(image.notes) == 2, "what was read, and how much is not used"
+    assert f"{none.mean():.2%} " in image.notes[1]
+    assert f"2 {name}" in image.notes[1]
+
+
+def test_the_noise_of_the_brightest_star_is_not_absurd(tmp_path):
+    told = np.exp(RNG.normal(0.0, 0.1, SKY.shape)).astype("f4")
+    told[30:33, 40:43] = 900.0
+    told[60, 60] = 1e-6
+    hdus = [fits.ImageHDU(SKY, name="SCI"), fits.ImageHDU(told, name="ERR")]
+    assert not read_image(save(tmp_path / "a.fits", *hdus)).holes.any()
 
 
 def test_a_plane_that_leaves_nothing_is_passed_over(tmp_path):

@@ -17,6 +17,8 @@ _MOST_INSIDE = 0.2
 #: hundredth has this share of their median.
 _LEAST_SIDE = 0.02
 _PEDESTAL = 0.1
+#: A noise of so many times the usual one: no detector's pixel, however bright, spans as much.
+ABSURD = 1e4
 #: How often a sentinel must stand there; as the lowest or highest value of all it says nothing.
 _LEAST_COUNT = 8
 
@@ -109,6 +111,28 @@ def _solid(same: NDArray[np.bool_]) -> NDArray[np.bool_]:
         for dx in range(3):
             solid[dy : dy + height, dx : dx + width] |= full
     return solid
+
+
+def absurd_noise(variance: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Where a stated noise is so large that it says no data (1e16 among 4), shape (band, y, x).
+
+    It is held against the median of its band. A value that stands for no data may fill more than
+    half of the frame; so the largest has no vote.
+
+    Parameters
+    ----------
+    variance
+        Shape (band, y, x), any unit; what is not finite or not above 0 says nothing.
+    """
+    absurd = np.zeros(variance.shape, dtype=bool)
+    step = 1 + max(variance.shape[1:]) // 512
+    for plane, found in zip(variance, absurd, strict=True):
+        some = plane[::step, ::step]
+        some = some[np.isfinite(some) & (some > 0)]
+        some = some[some < some.max(initial=0.0)]
+        if some.size:
+            np.greater(plane, ABSURD**2 * np.median(some).astype(np.float64), out=found)
+    return absurd
 
 
 def only_value(plane: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> float | None:

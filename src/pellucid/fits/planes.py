@@ -18,7 +18,7 @@ from pellucid.fits.choose import Plane
 from pellucid.fits.file import FitsFile
 from pellucid.fits.hdu import HDU
 from pellucid.fits.masks import bad_pixels
-from pellucid.fits.nodata import empty_pixels
+from pellucid.fits.nodata import absurd_noise, empty_pixels
 from pellucid.fits.nonlinear import form_of
 from pellucid.fits.roles import UNCERTAINTIES, rest_of_name
 from pellucid.sky.image import variance_type
@@ -147,7 +147,10 @@ def _variance(beside: Sequence[Beside], shape: tuple[int, ...]) -> NDArray[np.fl
         if each.plane.role in UNCERTAINTIES:
             with np.errstate(over="ignore", divide="ignore"):
                 make = UNCERTAINTIES[each.plane.role].to_variance
-                parts.append(make(each.values.astype(np.float64)))
+                values = each.values.astype(np.float64)
+                part = make(values)
+            part[values < 0] = np.nan  # -99 is no error that was measured
+            parts.append(part)
     if not parts:
         return None
     total = np.sum(parts, axis=0)
@@ -171,11 +174,15 @@ def _holes(
             bad, rule = bad_pixels(values, plane.hdu, each.file, names, bad_bits)
             found[f"flagged in {plane} ({rule})"] = np.broadcast_to(bad, flux.shape)
         elif plane.role == "weight":
-            none = ~(values.astype(np.float64) > 0)
+            weight = values.astype(np.float64)
+            none = ~(weight > 0)
+            with np.errstate(divide="ignore", over="ignore"):
+                none |= absurd_noise(1.0 / weight)  # what a resampling leaves beside no data
             found[f"no weight in {plane}"] = np.broadcast_to(none, flux.shape)
         elif variance is not None:
             none = ~((variance > 0) & np.isfinite(variance))
             found[f"no finite variance by {plane}"] = none
+            found[f"an absurd noise by {plane}"] = absurd_noise(variance) & ~none
     for reason in [r for r, bad in found.items() if not r.startswith("flagged") and bad.all()]:
         # Nobody would keep an image of which nothing is of use.
         file.note(f"{reason} anywhere, which was passed over")
