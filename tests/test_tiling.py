@@ -146,3 +146,6 @@ def test_windows_give_what_the_whole_image_gives(shape):
     assert len(calls) == count + 1
     assert windows.shape == image.shape
     assert_array_equal(windows, whole)
+    planes = [image[0], np.broadcast_to(np.float32(1.5), shape)]
+    both = [map_windows(function, each, 32, 6, 8) for each in (planes, np.stack(planes))]
+    assert_array_equal(*both)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -110,7 +110,7 @@ def _ramps(tiling: Tiling, axis: int) -> dict[int, NDArray[np.float32]]:
 
 def map_windows(
     function: Callable[[NDArray[np.float32]], NDArray[np.float32]],
-    image: NDArray[np.float32],
+    planes: Sequence[NDArray[np.float32]] | NDArray[np.float32],
     core: int,
     reach: int,
     multiple: int,
@@ -125,32 +125,35 @@ def map_windows(
     function
         Takes shape (1, channel, y, x), sides multiples of ``multiple``, and returns as many pixels
         of any channels.
-    image
-        Shape (channel, y, x); it is mirrored at its far edges up to such sides.
+    planes
+        The image's channels, each of shape (y, x); it is mirrored at its far edges up to such
+        sides.
     core
         Side of what is kept of a window, a multiple of ``multiple``.
     reach
         How far from a pixel lies what it is made from.
     """
-    _, height, width = image.shape
-    whole = np.pad(
-        image, [(0, 0), *((0, -side % multiple) for side in (height, width))], mode="symmetric"
-    )
+    height, width = planes[0].shape
+    # Which pixel stands at each place of the image with its far edges mirrored.
+    places = [
+        np.pad(np.arange(side), (0, -side % multiple), mode="symmetric") for side in (height, width)
+    ]
     halo = -(-reach // multiple) * multiple
     result: NDArray[np.float32] | None = None
-    starts = (range(0, side, core) for side in whole.shape[1:])
-    for first in product(*starts):
+    for first in product(*(range(0, len(along), core) for along in places)):
         taken, kept, inner = [], [], []
-        for start, side in zip(first, whole.shape[1:], strict=True):
-            low, high = max(start - halo, 0), min(start + core + halo, side)
+        for start, along, side in zip(first, places, (height, width), strict=True):
+            low, high = max(start - halo, 0), min(start + core + halo, len(along))
             stop = min(start + core, side)
-            taken.append(slice(low, high))
+            taken.append(along[low:high])
             kept.append(slice(start, stop))
             inner.append(slice(start - low, stop - low))
-        window = np.ascontiguousarray(whole[(np.newaxis, slice(None), *taken)])
+        window = np.empty((1, len(planes), *map(len, taken)), dtype=np.float32)
+        for plane, part in zip(planes, window[0], strict=True):
+            part[:] = plane[np.ix_(*taken)]
         drawn = function(window)[0]
         if result is None:
-            result = np.empty((len(drawn), *whole.shape[1:]), dtype=np.float32)
+            result = np.empty((len(drawn), height, width), dtype=np.float32)
         result[(slice(None), *kept)] = drawn[(slice(None), *inner)]
     assert result is not None
-    return result[:, :height, :width]
+    return result

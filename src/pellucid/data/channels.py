@@ -6,7 +6,7 @@ and the restorer make them by the same functions, on a whole image, never on a t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -52,6 +52,9 @@ class Known:
         worth the same.
     seed
         Of what a sampler draws.
+    guide
+        What all bands show, in units of the noise, shape (1, y, x), of `guide_of`; None where these
+        are all there are.
     """
 
     value: NDArray[np.float32]
@@ -60,7 +63,8 @@ class Known:
     blur: PSF | None
     stretch: Stretch
     weight: NDArray[np.float32] | None = None
-    seed: int = 0
+    seed: int | tuple[int, ...] = 0
+    guide: NDArray[np.float32] | None = None
 
     @cached_property
     def banks(self) -> NDArray[np.float32]:
@@ -104,6 +108,11 @@ def input_channels(inputs: Sequence[str], known: Known) -> NDArray[np.float32]:
     """The channels by name, shape (channel, y, x)."""
     made = [CHANNELS[name].make(known) for name in inputs]
     return made[0] if len(made) == 1 else np.concatenate(made)
+
+
+def channel_planes(inputs: Sequence[str], known: Known) -> list[NDArray[np.float32]]:
+    """The planes of the channels, each of shape (y, x); constant ones take no memory."""
+    return [plane for name in inputs for plane in CHANNELS[name].make(known)]
 
 
 def network_inputs(network: Mapping[str, Any]) -> tuple[str, ...]:
@@ -155,7 +164,7 @@ def _fwhm(known: Known) -> NDArray[np.float32]:
     """ln of the blur's FWHM in pixels, one plane."""
     blur = _known_blur(known)
     value = np.log(blur.fwhm / blur.pixel_scale)
-    return np.full((1, *known.value.shape[1:]), value, dtype=np.float32)
+    return np.broadcast_to(np.float32(value), (1, *known.value.shape[1:]))
 
 
 def _grain(known: Known) -> NDArray[np.float32]:
@@ -164,13 +173,13 @@ def _grain(known: Known) -> NDArray[np.float32]:
     A resampled image's noise is smooth, and a noisy sky that was blurred shows at the blur's scale.
     """
     sides = known.flux.shape[1:]
-    planes = []
+    values = []
     for plane in known.flux:
         for side in GRAINS:
             sigma = side * grain(block_mean(plane, side, side)) if min(sides) >= 4 * side else 0.0
             ratio = np.clip(sigma / known.sky.sigma, 0.05, 20.0) if sigma > 0 else 1.0
-            planes.append(np.full(sides, np.log(ratio), dtype=np.float32))
-    return np.stack(planes)
+            values.append(np.float32(np.log(ratio)))
+    return np.broadcast_to(np.array(values)[:, None, None], (len(values), *sides))
 
 
 def grain(plane: NDArray[np.floating]) -> float:
@@ -211,10 +220,34 @@ def _dice(known: Known) -> NDArray[np.float32]:
 
 def _guide(known: Known) -> NDArray[np.float32]:
     """The mean of all bands, each in the units of its noise and deconvolved, one plane."""
-    middle = known.banks[:, STRENGTHS.index(1.0)]
-    mean = middle.mean(axis=0, dtype=np.float32, keepdims=True)
+    mean = known.guide
+    if mean is None:
+        middle = known.banks[:, STRENGTHS.index(1.0)]
+        mean = middle.mean(axis=0, dtype=np.float32, keepdims=True)
     one = Background(np.zeros(1, dtype=np.float32), known.sky.sigma)
     return to_network(known.stretch.forward(mean, one))
+
+
+def guide_of(
+    bands: Iterable[NDArray[np.float32]], stamps: NDArray[np.floating], sigma: float
+) -> NDArray[np.float32]:
+    """What all bands show, shape (1, y, x), for an image that is worked on a band at a time.
+
+    Parameters
+    ----------
+    bands
+        Each of shape (1, y, x), above its sky.
+    stamps
+        The blur, shape (band, y, x).
+    sigma
+        The noise of each.
+    """
+    total, count = None, len(stamps)
+    for plane, stamp in zip(bands, stamps, strict=True):
+        found = wiener_bank(plane[0], stamp, sigma, (1.0,))
+        total = found if total is None else np.add(total, found, out=total)
+    assert total is not None
+    return total / np.float32(count)
 
 
 CHANNELS = {

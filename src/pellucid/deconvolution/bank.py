@@ -44,9 +44,8 @@ def wiener_bank(
     margin = min(max(stamp.shape) + 8, *plane.shape)
     sides = [fft.next_fast_len(side + 2 * margin, real=True) or 0 for side in plane.shape]
     widths = [(margin, full - side - margin) for full, side in zip(sides, plane.shape, strict=True)]
-    padded = np.pad(plane, widths, mode="symmetric")
-    image, transfer = _transforms(padded, stamp)
-    shape = padded.shape
+    shape = (int(sides[0]), int(sides[1]))
+    image, transfer = _transforms(np.pad(plane, widths, mode="symmetric"), stamp)
     frequency = np.hypot(fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])).astype(np.float32)
     prior = (1.0 + (frequency / KNEE) ** 2) ** -1.5
     power = max(float(np.var(plane)) - sigma**2, FAINTEST * sigma**2)
@@ -55,11 +54,12 @@ def wiener_bank(
     inner = tuple(
         slice(before, before + side) for (before, _), side in zip(widths, plane.shape, strict=True)
     )
-    found = []
-    for strength in strengths:
+    found = np.empty((len(strengths), *plane.shape), dtype=np.float32)
+    for k, strength in enumerate(strengths):
         response = transfer.conj() / (gain + np.float32(strength) * ratio)
-        found.append(np.asarray(fft.irfft2(image * response, s=shape))[inner])
-    return np.stack(found).astype(np.float32)
+        response *= image
+        found[k] = np.asarray(fft.irfft2(response, s=shape, overwrite_x=True))[inner]
+    return found
 
 
 def _transforms(

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.channels import band_channels, network_inputs, pixel_weights
+from pellucid.data.channels import (
+    Known,
+    band_channels,
+    channel_planes,
+    guide_of,
+    network_inputs,
+    pixel_weights,
+)
 from pellucid.errors import InputError
 from pellucid.optics.inpaint import whole
 from pellucid.restoration.change import with_change
-from pellucid.restoration.doubt import doubt_of, in_words
+from pellucid.restoration.doubt import Doubt, doubt_of, in_words
 from pellucid.restoration.engine import Network
 from pellucid.restoration.explained import explained
 from pellucid.restoration.grid import brought_back, on_grid, plan_of
 from pellucid.restoration.holes import finer, nearest, with_restored
-from pellucid.restoration.neural import NeuralRestorer, keep_totals
+from pellucid.restoration.neural import NeuralRestorer, Planes, keep_totals
 from pellucid.restoration.result import Restoration
 from pellucid.restoration.suited import ABOVE, BELOW
 from pellucid.sky import PSF, Background, SkyImage, background_of
@@ -59,54 +68,76 @@ class BandwiseRestorer(NeuralRestorer):
         notes += [*plan.blur.notes, *self._range_notes(plan.blur)]
         # A pixel of the work holds so much of the flux of one of the image.
         area = np.float32(plan.ratio**2) if per_pixel(image.unit) else np.float32(1.0)
-        share = weight if plan.ratio == 1.0 else nearest(weight, work.shape)
-        given = (work.flux / area - level) / sigma
-        unit = Background(np.zeros(len(level), dtype=np.float32), 1.0)
-        restored, spread = self._restore(given, unit, plan.blur, notes, share)
-        stamps = plan.blur.for_bands(len(given))
-        restored = explained(restored, given, stamps, share)
-        keep_totals(given, restored)
-        if spread is None:
-            spread = np.ones_like(restored)
-        doubted = doubt_of(restored, spread, given, stamps, share)
-        flux, deviation = restored * sigma + level, spread * sigma
-        layers = [deviation, doubted.doubt, doubted.chi2]
+
+        def in_noise(some: slice) -> NDArray[np.float32]:
+            return (work.flux[some] / area - level[some]) / sigma[some]
+
+        stamps = plan.blur.for_bands(len(level))
+        groups = _groups(len(level), work.flux[0].size)
+        guide = guide_of(map(in_noise, groups), stamps, 1.0) if len(groups) > 1 else None
+        made, reduced = [], []
+        for some in groups:
+            share = weight[some] if plan.ratio == 1.0 else nearest(weight[some], work.shape)
+            told = {"weight": share, "guide": guide, "seed": (self.seed, some.start)}
+            said: list[str] = []
+            given, kernel = in_noise(some), PSF(stamps[some], plan.blur.pixel_scale)
+            restored, spread, doubted = self._bands(given, kernel, told, said)
+            planes = [restored * sigma[some] + level[some], spread * sigma[some]]
+            planes += [doubted.doubt, doubted.chi2]
+            if plan.ratio > 1.0:
+                planes = _joined_back(planes, plan.ratio, image.shape)
+            elif plan.ratio < 1.0:
+                planes[:2] = [area * each for each in planes[:2]]
+            made.append(planes)
+            reduced += list(doubted.reduced)
+            where = f"{', '.join(image.bands[some])}: " if len(groups) > 1 else ""
+            notes += [where + note for note in said]
+        flux, deviation, doubt, chi2 = (_together(each) for each in zip(*made, strict=True))
         grid, full = image, complete
-        if plan.ratio > 1.0:
-            flux = brought_back(plan.ratio, flux, image.shape)
-            layers = [  # the spline overshoots
-                np.clip(brought_back(plan.ratio, each, image.shape), each.min(), each.max())
-                for each in layers
-            ]
-        elif plan.ratio < 1.0:
-            flux, layers[0] = area * flux, area * deviation
+        if plan.ratio < 1.0:
             grid = finer(image, work, float(area))
             # A spline through pixels has not quite their sum.
-            full = replace(work, flux=area * nearest(complete.flux, work.shape))
-            flux += (full.flux - flux).mean(axis=(1, 2), keepdims=True)
-        result = with_restored(grid, flux, full)
-        result = replace(result, psf=plan.target)
+            total = area * complete.flux.mean(axis=(1, 2), keepdims=True, dtype=np.float64)
+            flux += (total - flux.mean(axis=(1, 2), keepdims=True)).astype(np.float32)
+            if grid.mask is not None or image.holes.any():
+                full = replace(work, flux=area * nearest(complete.flux, work.shape))
+        result = replace(with_restored(grid, flux, full), psf=plan.target)
         provenance = {
             "model": self.card.name,
             "sha256": self.sha256,
             "engine": self.engine,
             "notes": notes,
             "blur_fwhm": round(plan.blur.fwhm, 4),
-            "chi2": [round(float(value), 3) for value in doubted.reduced],
-            "doubted": round(float((layers[1] > 0.5).mean()), 5),
+            "chi2": [round(float(value), 3) for value in reduced],
+            "doubted": round(float((doubt > 0.5).mean()), 5),
         }
-        provenance["trust"] = in_words(provenance["doubted"], doubted.reduced, image.bands)
+        provenance["trust"] = in_words(provenance["doubted"], reduced, image.bands)
         if plan.target is not None:
             provenance["target_fwhm"] = round(plan.target.fwhm, 4)
-        deviation, doubt, chi2 = layers
         restoration = Restoration(result, deviation, doubt, provenance, chi2=chi2)
         return with_change(image, restoration)
 
-    def _mapped(self, network: Network, channels: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _bands(
+        self, given: NDArray[np.float32], blur: PSF, told: dict[str, Any], notes: list[str]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Doubt]:
+        """Some bands in units of their noise, restored; their standard deviation and doubt."""
+        unit = Background(np.zeros(len(given), dtype=np.float32), 1.0)
+        restored, spread = self._restore(given, unit, blur, notes, told)
+        stamps, share = blur.for_bands(len(given)), told["weight"]
+        restored = explained(restored, given, stamps, share)
+        keep_totals(given, restored)
+        if spread is None:
+            spread = np.ones_like(restored)
+        return restored, spread, doubt_of(restored, spread, given, stamps, share)
+
+    def _told(self, known: Known) -> Planes:
+        return channel_planes(network_inputs(self.card.network), known)
+
+    def _mapped(self, network: Network, channels: Planes) -> NDArray[np.float32]:
         return map_windows(network, channels, CORE, self.card.reach, self.card.multiple)
 
     def _checked(
-        self, channels: NDArray[np.float32], stretch: Stretch, sky: Background, notes: list[str]
+        self, channels: Planes, stretch: Stretch, sky: Background, notes: list[str]
     ) -> Network:
         picked = band_channels(network_inputs(self.card.network), len(sky.sky))
 
@@ -137,6 +168,29 @@ class BandwiseRestorer(NeuralRestorer):
             f"a blur of {width:.1f} pixels is outside what the model was trained on "
             f"({low:g} to {high:g})"
         ]
+
+
+def _groups(bands: int, pixels: int) -> list[slice]:
+    """Which bands are worked on together: all of a small image, one at a time of a large one."""
+    if pixels <= SMALL**2:
+        return [slice(0, bands)]
+    return [slice(band, band + 1) for band in range(bands)]
+
+
+def _joined_back(
+    planes: list[NDArray[np.float32]], ratio: float, shape: tuple[int, ...]
+) -> list[NDArray[np.float32]]:
+    """Flux and what stands beside it, of joined pixels, on the image's own."""
+    flux, *others = (brought_back(ratio, each, shape) for each in planes)
+    # A spline overshoots.
+    for wide, each in zip(others, planes[1:], strict=True):
+        ends = (end(axis=(1, 2), keepdims=True) for end in (each.min, each.max))
+        np.clip(wide, *ends, out=wide)
+    return [flux, *others]
+
+
+def _together(groups: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return groups[0] if len(groups) == 1 else np.concatenate(groups)
 
 
 def _skies(image: SkyImage) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

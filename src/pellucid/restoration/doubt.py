@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.optics import convolve
+from pellucid.optics import Convolution, convolve
 
 #: Between these significances, in standard deviations, doubt rises from 0 to 1.
 MISFIT = (3.5, 5.5)
@@ -71,17 +71,20 @@ def doubt_of(
     weight
         Of `pellucid.data.channels.pixel_weights`; 0 where there is no data.
     """
-    again = convolve(restored, stamps, "reflect")
+    blur = Convolution(stamps, (given.shape[1], given.shape[2]))
+    again = blur(restored)
     data = (weight > 0).astype(np.float32)
     deviation = np.hypot(1.0 / np.maximum(weight, 1e-3), SYSTEMATIC * again)
     residual = (data * (given - again) / deviation).astype(np.float32)
     square = np.square(stamps)
     square_sum = square.sum(axis=(1, 2), keepdims=True)
-    reached = np.maximum(convolve(data, stamps, "reflect"), 1e-3)
-    noise = np.sqrt(np.maximum(convolve(data, square / square_sum, "reflect"), 1e-3) * square_sum)
-    significance = convolve(residual, stamps, "reflect") / noise
+    reached, noise = np.ones_like(square_sum), np.sqrt(square_sum)
+    if not data.all():
+        reached = np.maximum(blur(data), 1e-3)
+        noise = noise * np.sqrt(np.maximum(convolve(data, square / square_sum), 1e-3))
+    significance = blur(residual) / noise
     significance = (significance / np.maximum(_spread(significance), 1.0)).astype(np.float32)
-    chi2 = (convolve(np.square(residual), stamps, "reflect") / reached).astype(np.float32)
+    chi2 = (blur(np.square(residual)) / reached).astype(np.float32)
     # What is bright counts for more, but no star for all.
     light = data * np.clip(again - 1.0, 0.0, MOST_LIGHT)
     counted = np.where(light.sum(axis=(1, 2), keepdims=True) > 0, light, data)
@@ -89,7 +92,7 @@ def doubt_of(
         counted.sum(axis=(1, 2)), 1e-6
     )
     detail = restored - again
-    in_data = np.abs(convolve(convolve(detail, stamps, "reflect"), stamps, "reflect")) / noise
+    in_data = np.abs(blur(blur(detail))) / noise
     drawn = _ramp(np.abs(detail) / np.maximum(uncertainty, 1e-6), DRAWN)
     # Detail changes sign about its own edge, where none of it is seen.
     unseen = drawn * (1.0 - _ramp(_widened(in_data, stamps), SEEN))
@@ -98,7 +101,7 @@ def doubt_of(
     return Doubt(doubt.astype(np.float32), significance, chi2, reduced.astype(np.float32))
 
 
-def in_words(doubted: float, reduced: NDArray[np.floating], bands: Sequence[str]) -> str:
+def in_words(doubted: float, reduced: Sequence[float], bands: Sequence[str]) -> str:
     """A sentence for a person.
 
     Parameters
@@ -108,7 +111,8 @@ def in_words(doubted: float, reduced: NDArray[np.floating], bands: Sequence[str]
     reduced
         Of `Doubt`, shape (band,).
     """
-    text = f"{100 * doubted:.2g} % of the pixels are doubted (DOUBT)"
+    share = f"{100 * doubted:.0f}" if doubted > 0.1 else f"{100 * doubted:.2g}"
+    text = f"{share} % of the pixels are doubted (DOUBT)"
     amiss = [
         f"{band} (chi2 {value:.1f})"
         for band, value in zip(bands, reduced, strict=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,8 @@ from pellucid.sky.image import SkyImage, per_pixel
 from pellucid.stretch import Stretch, from_network, stretch_from_dict, to_network
 from pellucid.tiling import map_tiles, plan_tiles
 
+#: What a network is told, planes of shape (y, x).
+Planes = Sequence[NDArray[np.float32]] | NDArray[np.float32]
 #: Neighbouring tiles share this fraction of their side.
 OVERLAP = 0.25
 #: Pixels further than this below the sky pass by the network.
@@ -117,9 +121,12 @@ class NeuralRestorer:
         sky: Background,
         blur: PSF | None,
         notes: list[str],
-        weight: NDArray[np.float32] | None = None,
+        known: Mapping[str, Any] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """Flux restored, and its standard deviation where the network gives one."""
+        """Flux restored, and its standard deviation where the network gives one.
+
+        What else is ``known`` are fields of `Known`.
+        """
         stretch = stretch_from_dict(self.card.stretch)
         if not sky.sigma > 0:
             raise InputError("the image's sky is constant: without noise there is no scale")
@@ -143,10 +150,8 @@ class NeuralRestorer:
             notes.append(
                 f"{bright} pixels are brighter than any in training; their excess was left as it is"
             )
-        inputs = network_inputs(self.card.network)
-        known = Known(value, taken, sky, blur, stretch, weight, self.seed)
-        channels = input_channels(inputs, known)
-        del value, taken, known
+        channels = self._told(Known(value, taken, sky, blur, stretch, **(known or {})))
+        del value, taken
         network = self._checked(channels, stretch, sky, notes)
         found = self._mapped(network, channels)
         del channels
@@ -176,19 +181,25 @@ class NeuralRestorer:
         assert network is not None
         return replace(self, network=network, reference=reference)
 
-    def _mapped(self, network: Network, channels: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _told(self, known: Known) -> Planes:
+        """The channels, each of shape (y, x)."""
+        return input_channels(network_inputs(self.card.network), known)
+
+    def _mapped(self, network: Network, channels: Planes) -> NDArray[np.float32]:
         """What the network makes of channels of any sides."""
         size = self.card.tile
-        height, width = channels.shape[1:]
-        return map_tiles(network, channels, plan_tiles((height, width), size, int(OVERLAP * size)))
+        tiling = plan_tiles(channels[0].shape, size, int(OVERLAP * size))
+        return map_tiles(network, np.asarray(channels), tiling)
 
     def _checked(
-        self, channels: NDArray[np.float32], stretch: Stretch, sky: Background, notes: list[str]
+        self, channels: Planes, stretch: Stretch, sky: Background, notes: list[str]
     ) -> Network:
         """The fast network if it keeps the flux of the brightest tile, else the reference."""
         if self.reference is None:
             return self.network
-        tile = _brightest_tile(channels, len(sky.sky), self.card.tile)
+        any_side = self.card.scale_rule == "any"
+        size = 2 * self.card.multiple if any_side else self.card.tile
+        tile = _brightest_tile(channels, len(sky.sky), size)
         fluxes = [
             stretch.inverse(from_network(network(tile[None])[0, : len(sky.sky)]), sky)
             - sky.sky[:, None, None]
@@ -208,17 +219,16 @@ def keep_totals(flux: NDArray[np.float32], restored: NDArray[np.float32]) -> Non
     restored += (before - after)[:, None, None].astype(np.float32)
 
 
-def _brightest_tile(channels: NDArray[np.float32], bands: int, size: int) -> NDArray[np.float32]:
+def _brightest_tile(channels: Planes, bands: int, size: int) -> NDArray[np.float32]:
     """The square around the image's brightest pixel; its bands are the first channels."""
-    widths = [(0, max(0, size - side)) for side in channels.shape[1:]]
-    channels = np.pad(channels, [(0, 0), *widths], mode="symmetric")
-    shape = channels.shape[1:]
-    row, column = np.unravel_index(int(channels[:bands].sum(axis=0).argmax()), shape)
-    y, x = (
-        int(np.clip(centre - size // 2, 0, side - size))
-        for centre, side in zip((row, column), shape, strict=True)
-    )
-    return channels[:, y : y + size, x : x + size]
+    light = np.sum(channels[:bands], axis=0)
+    row, column = np.unravel_index(int(light.argmax()), light.shape)
+    places = []
+    for centre, side in zip((row, column), light.shape, strict=True):
+        whole = np.pad(np.arange(side), (0, max(0, size - side)), mode="symmetric")
+        start = int(np.clip(centre - size // 2, 0, len(whole) - size))
+        places.append(whole[start : start + size])
+    return np.stack([plane[np.ix_(*places)] for plane in channels])
 
 
 def _on_the_models_grid(image: SkyImage, card: Card) -> SkyImage:
