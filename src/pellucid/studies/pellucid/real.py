@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,12 +63,15 @@ class AtTarget:
         return replace(result, image=image.with_flux(flux))
 
 
-def measure_real(observed: Iterable[Observed], model: Restorer) -> list[dict[str, Any]]:
+def measure_real(
+    observed: Iterable[Observed], model: Restorer, others: Sequence[Restorer] = ()
+) -> list[dict[str, Any]]:
     """Numbers of each source and restorer: ``id``, ``kind``, ``restorer``, then `METRICS`.
 
-    SeeingGAN takes part where it has not learned from the field.
+    SeeingGAN takes part where it has not learned from the field, the ``others`` everywhere.
     """
-    methods = {name: load_restorer(method=name) for name in METHODS}
+    methods: dict[str, Restorer] = {name: load_restorer(method=name) for name in METHODS}
+    methods |= {each.name: each for each in others}
     other = load_restorer(OF_HSC, force=True)
     assert isinstance(other, NeuralRestorer)
     learned = other.card.training.get("trained_ids", "")
