@@ -53,19 +53,20 @@ class Starred:
     ) -> Restoration:
         """Restore each band of ``image``, whose blur is known, on its own grid."""
         assert isinstance(blur, PSF)
-        broadening = gaussian_psf(max(np.sqrt(self.target**2 - ITS_OWN**2), 0.1), 1.0).stamps
+        broadening = gaussian_psf(max(np.sqrt(self.target**2 - ITS_OWN**2), 0.1), 1.0)
+        width = broadening.stamps.shape[1]
         stamps = blur.for_bands(len(image.flux))
         planes = []
         for band, (plane, stamp) in enumerate(zip(image.flux, stamps, strict=True)):
             sky = background_of(image.of_bands([band]))
-            side = stamp.shape[0] + broadening.shape[1] - 1
+            side = stamp.shape[0] + width - 1
             wide = np.zeros((1, side, side), dtype=np.float32)
-            start = broadening.shape[1] // 2
+            start = width // 2
             wide[0, start : start + stamp.shape[0], start : start + stamp.shape[1]] = stamp
-            narrow = convolve(wide, broadening, "zero")[0]
+            narrow = convolve(wide, broadening.stamps, "zero")[0]
             found = self._fitted((plane - sky.sky[0]) / sky.sigma, narrow)
             planes.append(found * sky.sigma + sky.sky[0])
-        restored = convolve(np.stack(planes), broadening, "reflect")
+        restored = convolve(np.stack(planes), broadening.for_bands(len(planes)), "reflect")
         return Restoration(image.with_flux(restored))
 
     def _fitted(self, plane: np.ndarray, kernel: np.ndarray) -> np.ndarray:
