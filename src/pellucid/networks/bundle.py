@@ -58,6 +58,8 @@ class Card:
         How far from a pixel lies what it is made from, in pixels; 0 where nobody counted.
     description
         One line for people.
+    forms
+        What `pellucid.restoration.unlike` knows an unusual object by; empty where it does not.
     training
         Where it comes from: data, split, command, seed, steps, wall time, validation result.
     """
@@ -77,6 +79,7 @@ class Card:
     reach: int = 0
     scale_rule: str = "fixed"
     description: str = ""
+    forms: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 

@@ -48,10 +48,21 @@ def write_bundle(generator: torch.nn.Module, card: Card, path: str | Path) -> Pa
     any_side = card.multiple if card.scale_rule == "any" else None
     graph = _export(generator.eval().cpu(), channels, card.tile, any_side)
     _store_half(graph)
+    return _write(graph, card, path)
+
+
+def _write(graph: onnx.ModelProto, card: Card, path: str | Path) -> Path:
     for key, value in ((CARD_KEY, card.to_json()), (DIGEST_KEY, NO_DIGEST)):
         graph.metadata_props.add(key=key, value=value)
     content = graph.SerializeToString()
     return write_content(path, content[:-64] + digest_of(content).encode(), overwrite=True)
+
+
+def with_card(bundle: Bundle, card: Card, path: str | Path) -> Path:
+    """Write a bundle's network with another card; an older file of that name is replaced."""
+    graph = onnx.load_from_string(bundle.graph)
+    del graph.metadata_props[:]
+    return _write(graph, card, path)
 
 
 def read_generator(bundle: Bundle) -> torch.nn.Module:

@@ -28,6 +28,7 @@ from pellucid.restoration.holes import finer, nearest, with_restored
 from pellucid.restoration.neural import NeuralRestorer, Planes, keep_totals
 from pellucid.restoration.result import Restoration
 from pellucid.restoration.suited import ABOVE, BELOW
+from pellucid.restoration.unlike import UNUSUAL, UNUSUAL_FORM, unlikeness
 from pellucid.sky import PSF, Background, SkyImage, background_of
 from pellucid.sky.image import per_pixel
 from pellucid.stretch import Stretch
@@ -75,13 +76,15 @@ class BandwiseRestorer(NeuralRestorer):
         stamps = plan.blur.for_bands(len(level))
         groups = _groups(len(level), work.flux[0].size)
         guide = guide_of(map(in_noise, groups), stamps, 1.0) if len(groups) > 1 else None
-        made, reduced = [], []
+        made, reduced, unlike = [], [], None
         for some in groups:
             share = weight[some] if plan.ratio == 1.0 else nearest(weight[some], work.shape)
             told = {"weight": share, "guide": guide, "seed": (self.seed, some.start)}
             said: list[str] = []
             given, kernel = in_noise(some), PSF(stamps[some], plan.blur.pixel_scale)
             restored, spread, doubted = self._bands(given, kernel, told, said)
+            if len(groups) == 1:  # a large image shows many objects
+                unlike = unlikeness(restored, self.card.forms)
             planes = [restored * sigma[some] + level[some], spread * sigma[some]]
             planes += [doubted.doubt, doubted.chi2]
             if plan.ratio > 1.0:
@@ -112,6 +115,10 @@ class BandwiseRestorer(NeuralRestorer):
             "doubted": round(float((doubt > 0.5).mean()), 5),
         }
         provenance["trust"] = in_words(provenance["doubted"], reduced, image.bands)
+        if unlike is not None:
+            provenance["unlike"] = round(unlike, 4)
+            if unlike > UNUSUAL:
+                provenance["trust"] += f"; {UNUSUAL_FORM}"
         if plan.target is not None:
             provenance["target_fwhm"] = round(plan.target.fwhm, 4)
         restoration = Restoration(result, deviation, doubt, provenance, chi2=chi2)

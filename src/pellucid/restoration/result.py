@@ -77,6 +77,7 @@ def restoration_cards(restoration: Restoration) -> dict[str, tuple[str | float, 
         ("blur_fwhm", "PLCBLUR", "[arcsec] FWHM of the blur undone"),
         ("target_fwhm", "PLCTARG", "[arcsec] FWHM of a star in the result"),
         ("doubted", "PLCDOUBT", "fraction of the pixels that are doubted"),
+        ("unlike", "PLCUNLIK", "fraction of galaxies of more usual form"),
     ):
         if fact in facts:
             cards[keyword] = (float(facts[fact]), comment)

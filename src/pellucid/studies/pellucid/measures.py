@@ -13,10 +13,13 @@ from pydantic import BaseModel, Field
 from pellucid.data.splits import validation_mask
 from pellucid.data.truth import TruthStore
 from pellucid.files import write_content
+from pellucid.networks.bundle import open_bundle
 from pellucid.restoration import load_restorer
 from pellucid.studies.folder import do_once
 from pellucid.studies.pellucid.cells import cells_page, measure_cells
+from pellucid.studies.pellucid.forms import forms_page, measure_forms
 from pellucid.studies.pellucid.ghosts import ghosts_page, measure_ghosts
+from pellucid.studies.pellucid.mixture import held_back_mixture
 from pellucid.studies.pellucid.observed import euclid_sources, has_fields, hsc_galaxies
 from pellucid.studies.pellucid.pictures import draw_gallery
 from pellucid.studies.pellucid.real import measure_real, real_page
@@ -40,6 +43,9 @@ class Measures(BaseModel, extra="forbid", frozen=True):
         With false detail added to their restorations.
     blank
         Fields of each kind of noise.
+    ordinary, odd
+        Galaxies, and objects of each kind that is none, whose forms the model's card learns from;
+        a fifth of so many galaxies, and a quarter of so many others, are for the test.
     """
 
     composites: Annotated[int, Field(gt=0)] = 50
@@ -47,6 +53,8 @@ class Measures(BaseModel, extra="forbid", frozen=True):
     unseen: Annotated[int, Field(gt=0)] = 16
     planted: Annotated[int, Field(gt=0)] = 8
     blank: Annotated[int, Field(gt=0)] = 6
+    ordinary: Annotated[int, Field(gt=9)] = 2000
+    odd: Annotated[int, Field(gt=3)] = 160
 
 
 def measure_model(
@@ -83,11 +91,17 @@ def measure_model(
         chosen = watched(truth, measures.planted)
         return {"ghosts": measure_ghosts(truth, chosen, restorer, measures.blank)}
 
+    def forms() -> dict[str, Any]:
+        galaxies = held_back_mixture(truth, measures.ordinary // 5, 1).tolist()
+        known = open_bundle(model).card.forms
+        return {"forms": measure_forms(truth, galaxies, restorer, known, measures.odd // 4)}
+
     jobs: dict[str, Callable[[], dict[str, Any]]] = {
         "views": views,
         "real": real,
         "ghosts": ghosts,
         "unseen": unseen,
+        "forms": forms,
     }
     if has_composites(data):
         jobs = {"cells": cells, **jobs}
@@ -116,6 +130,8 @@ def measure_model(
         parts += ["## What is not there", ghosts_page(found["ghosts"])]
     if "unseen" in found:
         parts += ["## Kernels never seen in training", unseen_page(found["unseen"])]
+    if "forms" in found:
+        parts += ["## Objects of a form that training did not know", forms_page(found["forms"])]
     for figure in draw_gallery(truth, restorer, results):
         say(f"{figure}: to be looked at")
     page = results / "tables.md"

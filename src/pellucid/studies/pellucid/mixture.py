@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pellucid.data.splits import Split, validation_mask
 from pellucid.data.truth import TruthStore
@@ -21,12 +22,26 @@ def split_truth(store: TruthStore, seed: int) -> Split:
     Held back is a fold by the object's id, of every source.
     """
     held_back = validation_mask(store.ids)
-    sources = np.array([name.partition("/")[0] for name in store.ids])
     rng = np.random.default_rng(seed)
+    chosen = _mixed(store, ~held_back, EPOCH, rng)
+    structured = np.array([not name.startswith("sdss/") for name in store.ids])
+    watched = rng.permutation(np.flatnonzero(held_back & structured))[:WATCHED]
+    return Split(chosen, watched, "fold 0 of 10 by SHA-256 of the object's id")
+
+
+def held_back_mixture(store: TruthStore, count: int, seed: int) -> NDArray[np.integer]:
+    """About so many held-back objects in the shares of training, some of them several times."""
+    held_back = validation_mask(store.ids)
+    return _mixed(store, held_back, count, np.random.default_rng(seed))
+
+
+def _mixed(
+    store: TruthStore, of_them: NDArray[np.bool_], count: int, rng: np.random.Generator
+) -> NDArray[np.integer]:
+    sources = np.array([name.partition("/")[0] for name in store.ids])
     chosen = []
     for source, share in SHARES.items():
-        own = np.flatnonzero((sources == source) & ~held_back)
+        own = np.flatnonzero((sources == source) & of_them)
         if len(own):
-            chosen.append(rng.choice(own, round(share * EPOCH)))
-    watched = rng.permutation(np.flatnonzero(held_back & (sources != "sdss")))[:WATCHED]
-    return Split(np.concatenate(chosen), watched, "fold 0 of 10 by SHA-256 of the object's id")
+            chosen.append(rng.choice(own, round(share * count)))
+    return np.concatenate(chosen)

@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from pellucid.data.scenes import ScenePairs, SceneRecipe
-from pellucid.data.truth import open_truth, write_truth
+from pellucid.data.splits import Split
+from pellucid.data.truth import TruthStore, open_truth, write_truth
 from pellucid.errors import InputError
 from pellucid.files import make_folder
+from pellucid.networks.bundle import open_bundle
+from pellucid.restoration import load_restorer
 from pellucid.studies.folder import locked, prepared, require_training, train_network
-from pellucid.studies.pellucid.measures import measure_model
+from pellucid.studies.pellucid.forms import learn_forms
+from pellucid.studies.pellucid.measures import Measures, measure_model
 from pellucid.studies.pellucid.mixture import split_truth
 from pellucid.studies.pellucid.preset import Preset
 from pellucid.studies.pellucid.sources import kernels, truths
@@ -78,9 +85,26 @@ def run_study(
                 output, name, recipe, scenes, split, start, progress=True, workers=workers
             )
             join_processes()
+            if name == MEAN and rank == 0:
+                _know_forms(models[MEAN], truth, split, preset.measures, say)
             if dist.is_initialized():
                 dist.barrier()  # until the first of them has put the model where it belongs
         if rank == 0:
             page = measure_model(preset.measures, data, output, truth, models[MEAN], say)
             say(f"{page}: what was measured")
         return models
+
+
+def _know_forms(
+    model: Path, truth: TruthStore, split: Split, measures: Measures, say: Callable[[str], None]
+) -> None:
+    """Put into a model's card, once, what galaxies look like when it has restored them."""
+    from pellucid.networks.export import with_card
+
+    bundle = open_bundle(model)
+    if bundle.card.forms:
+        return
+    say("the forms of ordinary galaxies")
+    galaxies = np.random.default_rng(0).choice(split.training, measures.ordinary)
+    forms = learn_forms(truth, galaxies.tolist(), load_restorer(model), measures.odd)
+    with_card(bundle, replace(bundle.card, forms=forms), model)
