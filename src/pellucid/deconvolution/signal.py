@@ -15,6 +15,11 @@ from pellucid.sky.background import robust_background
 MOST_ITERATIONS = 50
 #: Above this |H|² a frequency passes the PSF; power may differ from the fit's by this factor.
 PASSED, SLACK = 0.1, 4.0
+#: What has no more say in a prior, by the width in pixels of a place: a mean square above this one,
+#: in units of the noise (a bright star, then a bright region), and above `LEAD` times the median
+#: place's. Larger bounds let more noise through beside stars, lower ones blunt galaxies.
+PLACES = {32: 3000.0, 128: 10.0}
+LEAD = 3.0
 #: Exponents further out than this say "none" or "all" as well as any.
 _EXTREME = 60.0
 
@@ -74,6 +79,31 @@ class PowerLaw:
 
 #: Of an image that is constant.
 NO_SIGNAL = PowerLaw(1.0, np.inf, 0.0)
+
+
+def modest(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A band whose few brightest places are dimmed, to measure what its signal is as a rule.
+
+    The mean power of a frame is that of its brightest star, and a filter that is made for the star
+    lets all noise through elsewhere. Where the mean square about a pixel is far above that about
+    the median pixel, it is brought down to a bound by a factor that varies smoothly, so that no
+    power comes where the PSF lets none through.
+
+    Parameters
+    ----------
+    plane
+        Shape (y, x), its sky at 0, in units of its noise; it is returned where nothing stands out.
+    """
+    from scipy.ndimage import uniform_filter
+
+    for width, least in PLACES.items():
+        power = np.square(plane)
+        for _ in range(2):
+            power = uniform_filter(power, width // 2)
+        bound = np.float32(max(LEAD * float(np.median(power)), least))
+        if power.max() > bound:
+            plane = plane * np.sqrt(bound / np.maximum(power, bound, out=power))
+    return plane
 
 
 def fitted_power(plane: NDArray[np.float32], rings: Rings) -> PowerLaw:

@@ -7,7 +7,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.deconvolution.signal import fitted_power, least_noise_to_signal, ring_means
+from pellucid.deconvolution.signal import (
+    fitted_power,
+    least_noise_to_signal,
+    modest,
+    ring_means,
+)
 from pellucid.deconvolution.spectrum import Response, Spectrum, Strip, check_shapes
 from pellucid.deconvolution.units import in_noise_units
 from pellucid.errors import InputError
@@ -24,7 +29,8 @@ def wiener(
 
     In Fourier space x̂ = ŷ · H* / (|H|² + N/S) with the PSF's transfer function H, the power N of
     white noise and the power S of the sharp image, both measured from the image itself by
-    `fitted_power`, and N/S is nowhere below `least_noise_to_signal`. Zero frequency passes
+    `fitted_power`, its few brightest places being dimmed first (`modest`), and N/S is nowhere below
+    `least_noise_to_signal`. Zero frequency passes
     unchanged, so total flux and sky stay.
 
     Parameters
@@ -50,11 +56,11 @@ def wiener(
     result = np.empty(flux.shape, dtype=np.float32)
     for seen, stamp, restored in zip(filled(flux), stamps, result, strict=True):
         plane, unit = in_noise_units(seen)
-        spectrum = Spectrum(plane, stamp, boundary)
         if noise_to_signal is None:
-            response = _fitted_filter(plane, spectrum)
+            response = _fitted_filter(modest(plane), stamp, boundary)
         else:
             response = _filter(np.float32(noise_to_signal))
+        spectrum = Spectrum(plane, stamp, boundary)
         del plane
         restored[:] = unit.restore(spectrum.filtered(response))
     result[~np.isfinite(flux)] = np.nan
@@ -65,8 +71,10 @@ def _filter(ratio: np.float32) -> Response:
     return lambda strip: strip.transfer.conj() / (strip.gain + ratio)
 
 
-def _fitted_filter(plane: NDArray[np.float32], spectrum: Spectrum) -> Response:
-    rings = ring_means(spectrum)
+def _fitted_filter(
+    plane: NDArray[np.float32], stamp: NDArray[np.floating], boundary: Literal["reflect", "wrap"]
+) -> Response:
+    rings = ring_means(Spectrum(plane, stamp, boundary))
     law = fitted_power(plane, rings)
     least = least_noise_to_signal(rings, law)
 

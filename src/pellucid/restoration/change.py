@@ -18,6 +18,11 @@ SOURCES, BRIGHT, REACH = 8, 20.0, 24
 SAMPLE = 2**18
 #: The noise may rise by this factor, and a ring be so deep in σ, before it is said.
 LOUD, DEEP = 2.0, 15.0
+#: Of a bright source's restored peak: how deep the rings are that a linear filter draws about it
+#: with its own PSF; and the σ from which on a source rules what such a filter does.
+RINGS, RULING = 0.12, 1000.0
+#: The noise of neighbours' differences, of what it is where the noise is white, that is smooth.
+SMOOTH = 0.7
 #: Of the PSF's FWHM: no source is narrower, but for what pixels and noise make of it.
 NARROWEST = 0.8
 
@@ -34,16 +39,20 @@ class Change:
         Of the sky after, over that before.
     widths
         FWHM in pixels of the sharpest of the bright sources, before and after; None without one.
-    brightest, deepest
-        Height of the brightest pixel before, and depth of the lowest after, where it is lower than
-        any before, above and below the sky in σ of the noise before.
+    brightest, peak, deepest
+        Height of the brightest pixel before and after, and depth of the lowest after, where it is
+        lower than any before, above and below the sky in σ of the noise before.
+    roughness
+        Of the noise before, from pixel to pixel: 1 where it is white.
     """
 
     band: str
     noise: float
     widths: tuple[float, float] | None
     brightest: float
+    peak: float
     deepest: float
+    roughness: float
 
 
 def with_change(
@@ -81,25 +90,48 @@ def _amiss(changes: list[Change], pixel_scale: float | None, fwhm: float) -> lis
             f'the PSF of {fwhm:.2f}" is broader than sources of the image ({min(narrow):.2f}"): '
             "what it cannot have let through was taken for noise; state a narrower one"
         )
-    deepest = max(change.deepest for change in changes)
-    if deepest > DEEP:
-        notes.append(
-            f"dark rings of up to {deepest:.0f} sigma lie around bright sources: the PSF is "
-            "broader than theirs, or has other wings"
+    # Noise that rose is deep, too, and no ring.
+    ringed = max(changes, key=lambda change: change.deepest / max(change.noise, 1.0))
+    if ringed.deepest > DEEP * max(ringed.noise, 1.0):
+        cause = (
+            "the PSF is broader than theirs, or has other wings, or they are saturated"
+            if ringed.deepest > RINGS * ringed.peak
+            else "a linear filter draws them even with the right PSF; richardson-lucy draws none"
         )
+        depth = plain(ringed.deepest)
+        notes.append(f"dark rings of up to {depth} sigma lie around bright sources: {cause}")
     loudest = max(changes, key=lambda change: change.noise)
     if loudest.noise > LOUD:
         where = f" in {loudest.band}" if len(changes) > 1 else ""
         notes.append(
-            f"the noise of the sky rose {loudest.noise:.1f}-fold{where}: a source of "
-            f"{loudest.brightest:.0f} sigma decides how far the method goes; mask it, or cut it out"
+            f"the noise of the sky rose to about {plain(loudest.noise)} times what it "
+            f"was{where}: {_why_loud(loudest)}"
         )
     return notes
 
 
+def _why_loud(change: Change) -> str:
+    if change.brightest > RULING:
+        return (
+            f"a source of {plain(change.brightest)} sigma makes the method take nearly all of the "
+            "image for signal, so that it hardly holds noise back; mask it, or cut it out"
+        )
+    if change.roughness < SMOOTH:
+        return (
+            "it is smooth, as where pixels were resampled, and counts as signal; restore the "
+            "image in the pixels of its camera"
+        )
+    return "what is this sharp lies below it; state a --target, or a PSF that is less broad"
+
+
+def plain(number: float) -> str:
+    """A number to two digits, in no exponential form: 118 is 120, and 1.234 is 1.2."""
+    return f"{float(f'{number:.2g}'):.15g}"
+
+
 def _sentence(changes: list[Change], pixel_scale: float | None) -> str:
     noise = float(np.median([change.noise for change in changes]))
-    text = f"the noise of the sky is {noise:.2g} times what it was"
+    text = f"the noise of the sky is {plain(noise)} times what it was"
     pairs = [change.widths for change in changes if change.widths]
     if not pairs:
         return f"{text}; no source is bright enough to tell the resolution"
@@ -136,16 +168,21 @@ def _change(band: str, before: NDArray[np.float32], after: NDArray[np.float32]) 
     skies = [robust_background(plane[None, ::step, ::step]) for plane in (before, after)]
     sigma = skies[0].sigma
     if not sigma > 0:
-        return Change(band, 1.0, None, 0.0, 0.0)
+        return Change(band, 1.0, None, 0.0, 0.0, 0.0, 1.0)
     levels = [float(sky.sky[0]) for sky in skies]
-    brightest = (float(np.nanmax(before)) - levels[0]) / sigma
+    brightest, peak = (
+        (float(np.nanmax(plane)) - level) / sigma
+        for plane, level in zip((before, after), levels, strict=True)
+    )
     depths = [
         (level - float(np.nanmin(plane))) / sigma
         for level, plane in zip(levels, (before, after), strict=True)
     ]
     deepest = depths[1] if depths[1] > 2.0 * depths[0] else 0.0
     widths = _widths(before, after, levels, sigma)
-    return Change(band, skies[1].sigma / sigma, widths, brightest, deepest)
+    steps = before[::step, 1::step] - before[::step, :-1:step][:, : before[0, 1::step].size]
+    roughness = robust_background(steps[None]).sigma / (np.sqrt(2.0) * sigma)
+    return Change(band, skies[1].sigma / sigma, widths, brightest, peak, deepest, float(roughness))
 
 
 def _widths(
