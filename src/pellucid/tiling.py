@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import product
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ def map_tiles(
     source = np.pad(image, widths, mode="symmetric")
     tiles = list(product(*(_ramps(tiling, axis).items() for axis in (0, 1))))
     total: NDArray[np.float32] | None = None
-    for first in range(0, len(tiles), batch):
+    for first in _counted(range(0, len(tiles), batch)):
         some = tiles[first : first + batch]
         windows = [np.s_[:, y : y + size, x : x + size] for (y, _), (x, _) in some]
         results = function(np.stack([source[window] for window in windows]))
@@ -140,7 +145,7 @@ def map_windows(
     ]
     halo = -(-reach // multiple) * multiple
     result: NDArray[np.float32] | None = None
-    for first in product(*(range(0, len(along), core) for along in places)):
+    for first in _counted(list(product(*(range(0, len(along), core) for along in places)))):
         taken, kept, inner = [], [], []
         for start, along, side in zip(first, places, (height, width), strict=True):
             low, high = max(start - halo, 0), min(start + core + halo, len(along))
@@ -157,3 +162,24 @@ def map_windows(
         result[(slice(None), *kept)] = drawn[(slice(None), *inner)]
     assert result is not None
     return result
+
+
+_LISTENER: ContextVar[Callable[[int, int], None] | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def listening(listener: Callable[[int, int], None]) -> Iterator[None]:
+    """Tell ``listener`` how many tiles of how many are done, while this lasts."""
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
+
+
+def _counted(items: Sequence[Item]) -> Iterator[Item]:
+    tell = _LISTENER.get() or (lambda done, total: None)
+    for done, item in enumerate(items):
+        tell(done, len(items))
+        yield item
+    tell(len(items), len(items))

@@ -1,5 +1,8 @@
 """What is compared shows one sky in one unit, and the numbers are those of any unit."""
 
+import json
+import re
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -9,7 +12,8 @@ from pellucid.cli import main
 from pellucid.errors import InputError
 from pellucid.evaluation.comparable import made_comparable
 from pellucid.metrics import measure, psnr
-from pellucid.sky import SkyImage
+from pellucid.optics import convolve
+from pellucid.sky import SkyImage, gaussian_psf
 from pellucid.sky.unit import factor_between
 
 
@@ -141,3 +145,63 @@ def test_evaluate_takes_a_restoration_in_halved_pixels(saved, capsys):
     aside = saved("s.fits", fine, **{**half, "CRPIX1": 44.5})
     assert main(["evaluate", "--truth", truth, "--restored", aside]) == 3
     assert "2.0 pixels apart" in capsys.readouterr().err
+
+
+def star_field(fwhm: float) -> np.ndarray:
+    sharp = np.zeros((1, 96, 96), np.float32)
+    sharp[0, 20::28, 20::28] = 1e3
+    return convolve(sharp, gaussian_psf(fwhm, 0.396).stamps)[0]
+
+
+@pytest.fixture
+def with_psf(tmp_path, sky_header):
+    def save(name: str, fwhm: float) -> str:
+        stamp = gaussian_psf(fwhm, 0.396).stamps[0]
+        planes = (
+            fits.ImageHDU(star_field(fwhm), sky_header(), name="SCI"),
+            fits.ImageHDU(stamp, fits.Header({"PIXSCALE": 0.396}), name="PSF"),
+        )
+        fits.HDUList([fits.PrimaryHDU(), *planes]).writeto(tmp_path / name)
+        return str(tmp_path / name)
+
+    return save
+
+
+@pytest.mark.parametrize(("restored", "truth", "sharper"), [(1.0, 1.6, True), (1.6, 1.0, False)])
+def test_unlike_sharpness_is_told_with_what_to_do(
+    with_psf, tmp_path, capsys, restored, truth, sharper
+):
+    files = {"restoration": with_psf("r.fits", restored), "truth": with_psf("t.fits", truth)}
+
+    def evaluated() -> tuple[float, str]:
+        words = ["--truth", files["truth"], "--restored", files["restoration"], "--json"]
+        assert main(["evaluate", *words]) == 0
+        out, err = capsys.readouterr()
+        return json.loads(out)["psnr_linear"], err
+
+    before, said = evaluated()
+    which, other = ("restoration", "truth") if sharper else ("truth", "restoration")
+    widths = re.search(rf'the {which} is sharper \(FWHM (\S+)"\) than the {other} \((\S+)"\)', said)
+    assert widths is not None
+    assert [float(width) for width in widths.groups()] == pytest.approx([1.0, 1.6], abs=0.03)
+    options = re.search(r"--fwhm (\S+) --noise 0", said)
+    assert options is not None
+    blurred = str(tmp_path / "blurred.fits")
+    words = ["--fwhm", options[1], "--noise", "0", "--output", blurred]
+    assert main(["degrade", files[which], *words]) == 0
+    files[which] = blurred
+    after, said = evaluated()
+    assert "sharper" not in said
+    assert after > before + 10.0
+
+
+def test_like_sharpness_and_unknown_psfs_are_not_complained_of(with_psf, saved, capsys):
+    pairs = [
+        (with_psf("a.fits", 1.6), with_psf("b.fits", 1.65)),
+        (saved("c.fits", noisy()[0]),) * 2,
+    ]
+    for truth, restored in pairs:
+        assert main(["evaluate", "--truth", truth, "--restored", restored]) == 0
+        said = capsys.readouterr().err
+        assert "sharper" not in said
+        assert "nothing states" not in said

@@ -220,10 +220,9 @@ def test_masked_pixels_stay_and_spread_and_count_no_further():
     )
 
 
-def test_what_the_blur_made_untrue_is_dropped_and_the_rest_is_kept():
+def test_what_the_blur_made_untrue_is_made_anew_and_the_rest_is_kept():
     image = galaxies(unit="adu", variance=np.ones((3, 128, 160)), psf=gaussian_psf(1.2, 0.396))
     blurred = Degradation()(image, rng()).blurred
-    assert blurred.variance is None
     assert blurred.psf.fwhm == pytest.approx(np.hypot(1.2, Degradation().fwhm), rel=0.02)
     assert blurred.bands == image.bands
     assert blurred.unit == image.unit

@@ -71,3 +71,43 @@ def test_the_noise_is_measured_beside_flagged_pixels():
     mask[:, :, 60:] = True
     result = degraded(noisy(mask=mask))[..., :60]
     assert robust_background(result).sigma == pytest.approx(2.0, rel=0.05)
+
+
+@pytest.mark.parametrize("factor", [1e-25, 1.0, 1e25])
+def test_the_variance_is_that_of_the_result(factor):
+    """Known pixel by pixel: the scatter of many degradations of nothing but noise."""
+    rng = np.random.default_rng(5)
+    deviation = np.ones((1, 40, 60), np.float32)
+    deviation[:, :, 30:] = 3.0
+    bad = np.zeros(deviation.shape, bool)
+    bad[0, 5:9, 5:9] = True
+    told = np.where(bad, 1e32, deviation.astype(float) ** 2) * factor**2
+    results = []
+    for _ in range(400):
+        flux = factor * deviation * rng.standard_normal(deviation.shape)
+        image = SkyImage(flux.astype("f4"), pixel_scale=SCALE, variance=told, mask=bad)
+        blurred = Degradation(1.2, 1.5)(image, rng).blurred
+        results.append(blurred.flux / np.float32(factor))
+    scatter = np.var(results, axis=0)
+    variance = blurred.variance / factor**2
+    assert_allclose(variance[bad], 1e32, rtol=1e-6)
+    near = np.zeros(bad.shape[1:], bool)
+    near[:14, :14] = True  # what was put into the hole has no noise of its own
+    ratio = (scatter / variance)[0][~near]
+    assert ratio.mean() == pytest.approx(1.0, abs=0.03)
+    assert np.abs(ratio - 1.0).max() < 0.45
+
+
+def test_the_planes_of_a_file_say_what_the_noise_became(tmp_path, capsys):
+    from pellucid.cli import main
+
+    sci = fits.ImageHDU(noisy().flux[0], fits.Header({"PIXSCALE": SCALE}), name="SCI")
+    weight = fits.ImageHDU(np.ones(sci.shape, "f4"), name="INVVAR")
+    fits.HDUList([fits.PrimaryHDU(), sci, weight]).writeto(tmp_path / "a.fits")
+    words = ["--fwhm", "1.8", "--noise", "2", "--output", str(tmp_path / "b.fits")]
+    assert main(["degrade", str(tmp_path / "a.fits"), *words]) == 0
+    assert "is that of the result now" in capsys.readouterr().err
+    with fits.open(tmp_path / "b.fits") as hdus:
+        noise = 1.0 / np.sqrt(hdus["INVVAR"].data)
+        assert noise == pytest.approx(2.0, rel=0.03)
+        assert robust_background(hdus["SCI"].data[None]).sigma == pytest.approx(2.0, rel=0.03)

@@ -58,7 +58,13 @@ def degrade(
     write_image(degraded, output, overwrite, history)
     if png is not None:
         write_png(degraded, png, overwrite)
-    options.say_notes(image.notes)
+    notes = list(image.notes)
+    if image.variance is not None:
+        notes.append(
+            "its error, variance or weight is that of the result now: what the blur leaves of it "
+            "and the added noise, in each pixel alone; neighbours are correlated"
+        )
+    options.say_notes(notes)
     report = {"output": str(output), **vars(degradation), "seed": seed, "bands": list(image.bands)}
     line = f'{output}: blurred by {fwhm:g}", noise at {noise:g} sigma'
     options.report_result(report, as_json, line)

@@ -106,7 +106,7 @@ def _evaluate_images(
     as_json: bool,
 ) -> None:
     from pellucid.api import read_image
-    from pellucid.evaluation.comparable import made_comparable
+    from pellucid.evaluation.comparable import made_comparable, sharpness_notes
     from pellucid.evaluation.tables import finite, unit_of
     from pellucid.metrics import measure
 
@@ -115,9 +115,10 @@ def _evaluate_images(
         for path in (truth, restored)
     )
     with options.naming(restored):
+        sharpness = sharpness_notes(found, wanted)
         found = made_comparable(found, wanted)
         numbers = measure(found, wanted)
-    options.say_notes([*wanted.notes, *found.notes])
+    options.say_notes([*wanted.notes, *found.notes, *sharpness])
     if as_json:
         options.print_json(finite(numbers))
         return

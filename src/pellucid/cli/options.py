@@ -193,6 +193,24 @@ def with_progress(items: Any, total: int, what: str) -> Any:
     return track(items, description=what, total=total, console=Console(stderr=True))
 
 
+@contextmanager
+def watched(what: str) -> Iterator[None]:
+    """A bar for the tiles of the work inside on stderr, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from pellucid.tiling import listening
+
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        with listening(lambda done, total: bar.update(task, completed=done, total=total)):
+            yield
+
+
 def command_line(context: typer.Context) -> str:
     """What was typed, so that it can be typed again."""
     return shlex.join(["pellucid", *context.obj])

@@ -70,17 +70,19 @@ def restore(
             for text, option in ((blur, "--blur"), (psf, "--psf"), (target, "--target"))
         ]
         image = options.with_checked_fwhm(image, stated[1])
-        result = restorer(image, *stated)
+        options.say_notes(image.notes)
+        with options.watched("restoring"):
+            result = restorer(image, *stated)
     write_image(result, output, overwrite, history=[options.command_line(context)])
     if png is not None:
         write_png(result.image, png, overwrite)
-    notes = [*image.notes, *result.provenance["notes"]]
+    found = result.provenance["notes"]
     told = [result.provenance.get(key) for key in ("change", "trust")]
-    options.say_notes([*notes, *filter(None, told)])
+    options.say_notes([*found, *filter(None, told)])
     report = {
         "output": str(output),
         **result.provenance,
-        "notes": notes,
+        "notes": [*image.notes, *found],
         "bands": list(image.bands),
         "shape": list(image.shape),
         "pellucid": __version__,

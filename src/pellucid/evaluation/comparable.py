@@ -8,11 +8,13 @@ import numpy as np
 
 from pellucid.errors import InputError
 from pellucid.fits import largest_shift
-from pellucid.optics import block_mean, scaled_wcs
+from pellucid.optics import block_mean, known_psf, scaled_wcs
 from pellucid.sky import SkyImage
 from pellucid.sky.image import per_pixel
 from pellucid.sky.unit import factor_between
 
+#: FWHM that differ by less than this fraction are the same sharpness.
+SAME_WIDTH = 0.1
 #: Pixels by which two grids may lie apart.
 SAME_PLACE = 0.1
 
@@ -53,6 +55,35 @@ def made_comparable(restored: SkyImage, truth: SkyImage) -> SkyImage:
     note = f"the restoration was converted from {restored.unit} to {truth.unit} (× {factor:.6g})"
     flux = restored.flux * np.float32(factor)
     return restored.with_flux(flux, unit=truth.unit, notes=(*restored.notes, note))
+
+
+def sharpness_notes(restored: SkyImage, truth: SkyImage) -> list[str]:
+    """What to know where the PSFs of both are known and differ: no number of pixels is fair then.
+
+    A restoration's is the target that its file states, another image's the one in its file or of
+    its header.
+    """
+    own, wanted = known_psf(restored), known_psf(truth)
+    if own is None:
+        return []
+    if wanted is None:
+        return [
+            f'nothing states the PSF of the truth; PSNR is fair only where it has {own.fwhm:.2f}", '
+            "as the restoration has"
+        ]
+    widths = [own.fwhm, wanted.fwhm]
+    narrow, wide = sorted(widths)
+    if wide <= (1.0 + SAME_WIDTH) * narrow:
+        return []
+    sharper, blunter = (
+        ("restoration", "truth") if widths[0] < widths[1] else ("truth", "restoration")
+    )
+    between = np.sqrt(wide**2 - narrow**2)
+    return [
+        f'the {sharper} is sharper (FWHM {narrow:.2f}") than the {blunter} ({wide:.2f}"): PSNR and '
+        f"SSIM tell of that and not of the restoration; compare them again with the {sharper} "
+        f"blurred to the {blunter}'s: `pellucid degrade` with --fwhm {between:.3g} --noise 0"
+    ]
 
 
 def _joined(restored: SkyImage, truth: SkyImage) -> SkyImage:

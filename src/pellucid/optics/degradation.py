@@ -70,8 +70,9 @@ class Degradation:
     def __call__(self, image: SkyImage, rng: np.random.Generator) -> Pair:
         """Degrade ``image``; pixels that are masked or not finite stay and spread no further.
 
-        The blur makes the image's variance that of another image: it is dropped. A PSF that is
-        known is blurred as the image is.
+        The variance becomes that of the result, h² ⊛ variance + that of the added noise, with the
+        kernel h; that neighbours are correlated now it cannot say. A PSF that is known is blurred
+        as the image is.
 
         Returns
         -------
@@ -83,6 +84,7 @@ class Degradation:
         bad = image.holes
         sharp = filled(image.flux, bad)
         flux, blur, psf = sharp, identity_kernel(image.pixel_scale), image.psf
+        sigma = 0.0
         if self.fwhm > 0:
             blur = gaussian_psf(self.fwhm, image.pixel_scale, self.truncate)
             psf = _blurred(known_psf(image), blur)
@@ -96,7 +98,10 @@ class Degradation:
             flux = flux + np.float32(sigma) * field
         if bad.any():
             flux = np.where(bad, image.flux, flux)
-        blurred = image.with_flux(flux, variance=None, psf=psf)
+        variance = None
+        if image.variance is not None:
+            variance = _degraded(image.variance, bad, blur.for_bands(len(sharp)), sigma)
+        blurred = image.with_flux(flux, variance=variance, psf=psf)
         return Pair(blurred, image, blur)
 
     def _added_noise(self, image: SkyImage, sharp: np.ndarray, blurred: np.ndarray) -> float:
@@ -117,6 +122,17 @@ def _blurred(psf: PSF | None, blur: PSF) -> PSF | None:
     wide = np.pad(psf.stamps, [(0, 0), *((side, side) for side in sides)])
     stamps = convolve(wide, blur.for_bands(len(wide)), "zero")
     return replace(psf, stamps=stamps, origin=DEGRADED, notes=())
+
+
+def _degraded(
+    variance: np.ndarray, bad: np.ndarray, stamps: np.ndarray, sigma: float
+) -> np.ndarray:
+    """The variance behind a kernel and under noise of this deviation; as it is where it is bad."""
+    given = np.where(bad, np.nan, variance)
+    unit = float(np.nanmedian(given)) or 1.0  # of flux of 1e-25 it is no float32
+    whole = filled((given / unit).astype(np.float32))
+    made = unit * convolve(whole, np.square(stamps), "nearest").astype(np.float64)
+    return np.where(bad, variance, made + sigma**2)
 
 
 def _without(bad: np.ndarray, flux: np.ndarray) -> np.ndarray:

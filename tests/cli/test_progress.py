@@ -1,0 +1,80 @@
+"""What a person sees while a restoration takes its time."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from pellucid.cli import main, options
+from pellucid.tiling import listening, map_tiles, map_windows, plan_tiles
+
+
+@pytest.fixture
+def frame(save):
+    data = np.random.default_rng(0).normal(100.0, 1.0, (96, 96)).astype("f4")
+    data[:, :30] = -9999.0
+    return save("in.fits", data, SEEING=1.2)
+
+
+def test_notes_of_what_was_read_come_before_the_work(frame, wiener, capsys, monkeypatch, pellucid):
+    from pellucid.restoration import ClassicalRestorer
+
+    restore, heard = ClassicalRestorer.__call__, []
+
+    def watched(*given):
+        heard.append(capsys.readouterr().err)
+        return restore(*given)
+
+    monkeypatch.setattr(ClassicalRestorer, "__call__", watched)
+    assert main(["restore", str(frame), *map(str, wiener)]) == 0
+    after = capsys.readouterr().err
+    assert "are not used and stay as they are" in heard[0]
+    assert "are not used" not in after
+    assert "the noise of the sky is" in after
+    assert "\x1b" not in heard[0] + after, "no bar where there is no terminal"
+
+
+def test_a_terminal_shows_a_bar(frame, wiener):
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-m", "pellucid", "restore", frame, *wiener]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    with subprocess.Popen(
+        [str(word) for word in words], stderr=theirs, stdout=subprocess.PIPE, env=environment
+    ) as process:
+        os.close(theirs)
+        said = b""
+        while True:
+            try:
+                said += os.read(ours, 4096)
+            except OSError:  # the terminal's other end is closed
+                break
+        assert process.wait() == 0
+        assert process.stdout is not None
+        assert process.stdout.read() == b""
+    os.close(ours)
+    text = said.decode()
+    assert text.index("are not used and stay") < text.index("restoring")
+    assert text.index("restoring") < text.index("restored by wiener")
+
+
+def test_without_a_terminal_rich_is_not_there(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich.progress", None)
+    with options.watched("restoring"):
+        pass
+
+
+def test_each_tile_is_told():
+    image, told = np.zeros((1, 70, 80), "f4"), []
+    with listening(lambda done, total: told.append((done, total))):
+        map_tiles(lambda tiles: tiles, image, plan_tiles((70, 80), 32, 8), batch=4)
+        map_windows(lambda window: window, image, 32, 4, 4)
+    counts = [total for done, total in told if done == 0]
+    assert counts == [3, 9]
+    assert told == [(done, total) for total in counts for done in range(total + 1)]
+    map_windows(lambda window: window, image, 32, 4, 4)
+    assert len(told) == 14, "nobody is told any more"
