@@ -117,4 +117,5 @@ def write_image(
         cards=restoration_cards(image),
         layers={name: layer for name, layer in layers.items() if layer is not None},
         psf=sky.psf if "target_fwhm" in image.provenance else None,
+        restored=True,
     )

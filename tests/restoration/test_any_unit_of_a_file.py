@@ -31,7 +31,7 @@ def restored(name: str, pixels: np.ndarray, factor: float, folder, header) -> np
     else:
         result = load_restorer(name)(image, psf=1.8)
     write_image(result, folder / "out.fits", overwrite=True)
-    assert_allclose(fits.getdata(folder / "out.fits", "ERR"), factor, rtol=1e-6)
+    assert_allclose(fits.getdata(folder / "out.fits", "INPUT_ERR"), factor, rtol=1e-6)
     return np.asarray(fits.getdata(folder / "out.fits", "SCI"), dtype=float) / factor
 
 

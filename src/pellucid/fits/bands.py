@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pellucid.fits.cards import BAND_CARDS, text_card
+from pellucid.fits.cards import BAND_CARDS, ascii_text, text_card
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -69,6 +70,20 @@ def band_names_of(header: Header, count: int) -> tuple[str, ...]:
     if names := cube_names(header, count):
         return names
     return tuple(filter(None, [filter_name(header)])) if count == 1 else ()
+
+
+def name_planes(header: Header, names: Sequence[str], depth: int) -> None:
+    """Let every card that named the ``depth`` planes of a cube name those that it has now."""
+    from astropy.io.fits import Header
+
+    first = 0 if "BAND0" in header and f"BAND{depth}" not in header else 1
+    for keyword in ("BANDS", "FILTERS"):
+        if cube_names(Header({keyword: text_card(header, keyword)}), depth):
+            header[keyword] = ascii_text(("" if max(map(len, names)) == 1 else ",").join(names))
+    for k in (*range(first), *range(first + len(names), first + depth)):
+        header.remove(f"BAND{k}", ignore_missing=True)
+    for k, name in enumerate(names):
+        header[f"BAND{first + k}"] = (ascii_text(name), "band of this plane")
 
 
 def is_colour(header: Header) -> bool:

@@ -122,3 +122,10 @@ def with_inherited(header: Header, primary: Header) -> Header:
         if card.keyword not in held and not _REPRESENTATION.match(card.keyword):
             merged.append(card, bottom=True)
     return merged
+
+
+def ascii_text(value: Any) -> Any:
+    """FITS headers hold printable ASCII only."""
+    if not isinstance(value, str):
+        return value
+    return "".join(c if " " <= c <= "~" else "?" for c in value.replace("\n", " "))

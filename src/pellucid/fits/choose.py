@@ -127,7 +127,7 @@ def _bands(file: FitsFile, told: list[Plane]) -> list[Plane]:
     must be told the bands.
     """
     images = [plane for plane in told if plane.role == "image"]
-    found = [plane for plane in images if plane.why] or images
+    found = _restored([plane for plane in images if plane.why] or images)
     if not found:
         for hdu in file.hdus:
             if hdu.kind == "image" and hdu.shape and not hdu.is_plane_or_cube:
@@ -151,11 +151,19 @@ def _bands(file: FitsFile, told: list[Plane]) -> list[Plane]:
     return alike
 
 
-def _goes_with(hdu: HDU, chosen: Sequence[HDU], others: Sequence[HDU]) -> tuple[int, ...]:
-    """Which of the ``chosen`` bands a companion belongs to, by EXTVER and by its name.
+def _restored(found: list[Plane]) -> list[Plane]:
+    """Of a file that was restored in finer pixels, not the bands that were left in the old ones."""
+    done = [p for p in found if text_card(p.hdu.header, "PLCTYPE") == "RESTORATION"]
+    sides = {plane.hdu.shape[-2:] for plane in found}
+    if not done or len(sides) == 1:
+        return found
+    return [replace(plane, why=plane.why or "PLCTYPE = RESTORATION") for plane in done]
 
-    A number that no image has, and a name that has no image's words, go with every band.
-    """
+
+def _goes_with(hdu: HDU, chosen: Sequence[HDU], others: Sequence[HDU]) -> tuple[int, ...]:
+    """Which of the ``chosen`` bands a companion belongs to, by EXTVER and by its name."""
+    if _spread(hdu, len(chosen)):
+        return tuple(range(len(chosen)))
     images = [*chosen, *others]
     versions = {image.version for image in images}
     names = {rest_of_name(image.name) for image in images} - {()}
@@ -178,8 +186,8 @@ def _used(planes: list[Plane], count: int) -> list[Plane]:
     bands = [plane for plane in planes if plane.use == "band"]
     shapes = [(1, *plane.hdu.shape)[-3:] for plane in bands]
     served: set[int] = set()
-    for _, k in sorted(
-        (_is_part(plane), k)
+    for *_, k in sorted(
+        (_is_part(plane), text_card(plane.hdu.header, "PLCROLE") != "UNCERT", k)
         for k, plane in enumerate(planes)
         if plane.role in COMPANIONS and plane.bands
     ):

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from pellucid.fits.cards import shared_cards, with_inherited, without_wcs
 from pellucid.fits.choose import Plane
-from pellucid.fits.coordinates import rescaled, scale_card
+from pellucid.fits.coordinates import scale_card
 from pellucid.fits.file import FitsFile
-from pellucid.fits.roles import UNCERTAINTIES
 from pellucid.sky.distortion import has_tables, without_tables
 
 if TYPE_CHECKING:
@@ -47,6 +46,8 @@ class Layout:
     #: As they were read: while an image carries these very arrays, HDUs are copied, not made anew.
     variance: NDArray[np.floating] | None = None
     mask: NDArray[np.bool_] | None = None
+    #: Whether what is written of them says again which pixels are not used.
+    told: bool = False
     #: Side of a pixel of the image in pixels of the file.
     ratio: float = 1.0
     #: Bands that were not chosen; parts count their planes after those of the image.
@@ -75,34 +76,6 @@ def layout_of(file: FitsFile, planes: Sequence[Plane]) -> Layout:
             read = plane.use == "read"
             parts.append(Part(plane.role, hdu.header, of_it, cube, file.raw(hdu), read))
     return Layout(tuple(parts))
-
-
-def on_other_pixels(layout: Layout, image: SkyImage) -> Layout:
-    """The file of an image that comes out in other pixels.
-
-    Its bands stay what and where they were, and so do errors, which are made anew. A mask or a
-    weight that was read had the old pixels and goes. Bands that were not chosen keep their own, and
-    whatever was not read has its own coordinates.
-    """
-    count = len(image.flux)
-    parts = []
-    for part in layout.parts:
-        if part.role == "bands" and min(part.planes) < count:
-            chosen = tuple(k for k in part.planes if k < count)
-            axes = (len(chosen) if side > 1 else 1 for side in part.stored[:-2])
-            stored = (*axes, *image.shape[1:])
-            header = placed(rescaled(part.header, layout.ratio), image)
-            parts.append(replace(part, header=header, planes=chosen, stored=stored))
-        elif not part.read or min(part.planes, default=0) >= count:
-            parts.append(replace(part, read=False))
-        elif (
-            part.role in UNCERTAINTIES
-            and image.variance is not None
-            and max(part.planes, default=0) < count
-        ):
-            header = placed(rescaled(part.header, layout.ratio), image)
-            parts.append(replace(part, header=header))
-    return Layout(tuple(parts), image.shape, rest=layout.rest)
 
 
 def placed(header: Header, image: SkyImage) -> Header:

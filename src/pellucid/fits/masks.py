@@ -194,6 +194,8 @@ def bad_pixels(
         The bits that are bad, by names or values ("SAT,CR", "1,4", "~4", "all", "none"), in place
         of the table's.
     """
+    if text_card(hdu.header, "PLCROLE") == "MASK":
+        return values != 0, "never restored"
     if text_card(hdu.header, "HDUCLAS3") == "MASKONE":  # 1 is good there
         values = np.asarray(values == 0)
     numbers = np.nan_to_num(values, nan=1).astype(np.int64)

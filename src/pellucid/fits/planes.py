@@ -45,6 +45,7 @@ class Planes:
     variance: NDArray[np.floating] | None
     mask: NDArray[np.bool_] | None
     unused: Mapping[str, int]  # pixels that have no data, by the first reason for it
+    told: bool  # whether flags, weights and NaN alone tell all of these
 
 
 def read_planes(
@@ -77,14 +78,16 @@ def read_planes(
         if not np.isfinite(plane).any():
             which = f"plane {k + 1} of " if len(flux) > 1 else ""
             raise file.refuse(f"{which}HDU {hdu} has no finite pixel", "give an image with data")
-    names: Sequence[str | None]
+    names: Sequence[str | None] | None = None
+    if len(hdu.shape) == 3:
+        names = cube_names(header, len(flux))
     if len(flux) > 1:
-        names = cube_names(header, len(flux)) or [None] * len(flux)
+        names = names or [None] * len(flux)
         if names == CAMERA:
             file.note(f"the planes of HDU {hdu} were taken as a camera's red, green and blue")
         elif None in names:
             file.note(f"nothing names the planes of HDU {hdu}; --bands does")
-    else:
+    elif names is None:
         # The primary header speaks for an only image.
         headers = [hdu.header, file.hdus[0].header] if len(chosen) == 1 else [hdu.header]
         names = [_band_name(headers, hdu.name, file.path, len(chosen) == 1)]
@@ -115,7 +118,14 @@ def read_planes(
     variance = None if form else variance  # of the pixels, which are no flux
     source = f"{file.path}[{hdu.number}]"
     wcs, unit = file.wcs(hdu), form.unit if form else text_card(header, "BUNIT")
-    return Planes(source, flux, names, header, wcs, unit, variance, mask, unused)
+    told = all(_is_told(reason) for reason, count in unused.items() if count)
+    return Planes(source, flux, names, header, wcs, unit, variance, mask, unused, told)
+
+
+def _is_told(reason: str) -> bool:
+    """Whether what a file keeps through a restoration says again that a pixel has no data."""
+    kept = reason.startswith(("flagged", "no weight", "not a finite"))
+    return kept and not reason.endswith("(--bad-bits)")
 
 
 def _band_name(headers: Sequence[Header], extension: str, path: Path, alone: bool) -> str | None:

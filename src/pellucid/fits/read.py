@@ -123,6 +123,7 @@ def read_image(
             shape=flux.shape,
             variance=None if beside else variance,
             mask=None if beside else mask,
+            told=all(planes.told for planes in hdus),
         ),
         notes=(*notes, *_unused(hdus, flux.size)),
     )

@@ -29,7 +29,8 @@ Role = Literal[
 #: What the words of a name say, the strongest first: FLUX_ERR is an error, PSF_IMAGE a psf.
 WORDS: dict[Role, str] = {
     "psf": "PSF PRF LSF OVERSAMP KERNEL",
-    "mask": "DQ DQMASK MASK MASKS MSK FLG FLAG FLAGS BADPIX BPM QUAL QUALITY BITMASK MASKBITS",
+    "mask": "DQ DQMASK MASK MASKS MSK FLG FLAG FLAGS BADPIX BPM QUAL QUALITY BITMASK MASKBITS "
+    "UNRESTORED",
     "error": "ERR ERROR ERRORS UNC UNCERT UNCERTAINTY SIGMA STD STDEV STDDEV RMS NOISE",
     "variance": "VAR VARIANCE",
     "inverse variance": "IVAR INVVAR INVVARIANCE WGT",
@@ -50,6 +51,8 @@ _ENDINGS = ("MAP", "MAPS", "IMAGE", "IMG", "IM", "ARRAY", "PLANE", "DATA")
 
 #: Cards whose whole value says it.
 VALUES: dict[str, dict[str, Role]] = {
+    # this program's restorations: what is of the input's pixels says nothing of the restored ones
+    "PLCROLE": {"INPUT": "other", "MASK": "mask", "SAMPLE": "other"},
     # astropy's CCDData
     "UTYPE": {
         "STDDEVUNCERTAINTY": "error",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,22 +12,26 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError
 from pellucid.files import write_atomically
-from pellucid.fits.bands import cube_names
+from pellucid.fits.bands import cube_names, name_planes
 from pellucid.fits.cards import (
     BAND_CARDS,
+    ascii_text,
     card_value,
     quiet,
     text_card,
-    wcs_cards,
     with_lasting_cards,
 )
 from pellucid.fits.coordinates import scale_card
 from pellucid.fits.foreign import check_written_name
-from pellucid.fits.hdu import BLOCK, as_extension
-from pellucid.fits.layout import Layout, Part, on_other_pixels, placed
+from pellucid.fits.hdu import as_extension
+from pellucid.fits.layers import layer_hdus, untold
+from pellucid.fits.layout import Layout, Part, placed
+from pellucid.fits.made import image_hdu, psf_hdu
 from pellucid.fits.nonlinear import asinh_form
+from pellucid.fits.other_pixels import on_other_pixels
 from pellucid.fits.packed import packed_as
-from pellucid.fits.roles import UNCERTAINTIES, role_of_name
+from pellucid.fits.restored import beside_restored
+from pellucid.fits.roles import UNCERTAINTIES
 from pellucid.fits.some import planes_of
 from pellucid.sky import PSF
 from pellucid.sky.image import SkyImage
@@ -47,6 +50,7 @@ def write_image(
     cards: Mapping[str, Card] | None = None,
     layers: Mapping[str, NDArray[Any]] | None = None,
     psf: PSF | None = None,
+    restored: bool = False,
 ) -> Path:
     """Write an image as FITS, float32, built as the file it was read from.
 
@@ -71,6 +75,9 @@ def write_image(
         Further image extensions by name, shape (y, x) or (band, y, x), on the same sky.
     psf
         What a star looks like now, for an extension PSF; it takes the place of one that was read.
+    restored
+        Whether the pixels are no longer what was measured: then planes of the input's noise become
+        ``INPUT_…``, and where flags and weights do not tell which pixels were not used, MASK does.
     """
     from astropy.io import fits
 
@@ -83,18 +90,26 @@ def write_image(
     layout = image.layout
     if not isinstance(layout, Layout):
         layout = _plain_layout(image)
-    elif layout.shape != image.shape:
-        layout = on_other_pixels(layout, image)
-    suffix = target.suffix.lower()
     with quiet():
-        hdus, bands = _assemble(image, layout, arrays, suffix == ".fz")
-        for hdu in bands:
+        given, finer = layout, layout.shape != image.shape
+        if restored:
+            layout = beside_restored(layout, len(image.flux), finer, psf is not None)
+        if finer:
+            layout = on_other_pixels(layout, image)
+        arrays |= untold(image, given if restored else layout, restored)
+        tiled = target.suffix.lower() == ".fz"
+        hdus, bands = _assemble(image, layout, arrays, tiled)
+        hdus += layer_hdus(image, layout, arrays, tiled, restored)
+        for hdu, part in bands:
+            if restored:
+                _say_which(hdu.header, image, part)
             for keyword, (value, comment) in (cards or {}).items():
-                hdu.header[keyword] = (_ascii(value), _ascii(comment))
+                hdu.header[keyword] = (ascii_text(value), ascii_text(comment))
             for line in [*(f"note: {note}" for note in image.notes), *history]:
-                hdu.header.add_history(_ascii(line))
+                hdu.header.add_history(ascii_text(line))
         if psf is not None:
-            hdus = [hdu for hdu in hdus if hdu.name != "PSF"] + [_psf_hdu(psf, image)]
+            whose = image.bands if layout.rest else ()
+            hdus = [hdu for hdu in hdus if hdu.name != "PSF"] + [psf_hdu(psf, whose)]
         hdulist = fits.HDUList(hdus)
         hdulist.update_extend()
         for hdu in hdus:
@@ -115,12 +130,12 @@ def write_image(
 
 def _assemble(
     image: SkyImage, layout: Layout, layers: Mapping[str, NDArray[Any]], tiled: bool
-) -> tuple[list[Any], list[Any]]:
-    """All HDUs, and those of them that hold the image itself."""
+) -> tuple[list[Any], list[tuple[Any, Part]]]:
+    """The file's HDUs, and those of them that hold the image itself."""
     from astropy.io import fits
 
     hdus: list[Any] = []
-    bands: list[Any] = []
+    bands: list[tuple[Any, Part]] = []
     for part in layout.parts:
         if part.role == "header":
             hdu = fits.PrimaryHDU()
@@ -134,86 +149,20 @@ def _assemble(
             planes = form.from_flux(planes) if form and form.from_flux else planes
             if len(part.stored) > 3:
                 planes = planes.reshape(*part.stored)
-            hdu = _image_hdu(planes, part.header, not hdus, tiled)
+            hdu = image_hdu(planes, part.header, not hdus, tiled)
             hdus.append(hdu)
             if min(part.planes) < len(image.flux):
                 _describe(hdu.header, image, part)
-                bands.append(hdu)
+                bands.append((hdu, part))
         else:
             hdus += _copied(part, image, layout, layers, not hdus)
-    return [*hdus, *_layer_hdus(image, layout, layers, tiled)], bands
-
-
-def _layer_hdus(
-    image: SkyImage, layout: Layout, layers: Mapping[str, NDArray[Any]], tiled: bool
-) -> list[Any]:
-    """The layers, and variance and mask where the file that was read had none."""
-    first = next(part for part in layout.parts if part.role == "bands")
-    read = {part.role for part in layout.parts if part.read}
-    extra = dict(layers)
-    if image.variance is not None and not read & UNCERTAINTIES.keys():
-        extra.setdefault("VARIANCE", image.variance)
-    # What reading found to be no data is found again; only what came after needs a plane.
-    if image.mask is not None and image.mask is not layout.mask and "mask" not in read:
-        extra.setdefault("MASK", image.mask)
-    hdus = []
-    for name, data in extra.items():
-        plane = data[0] if data.ndim == 3 and len(image.flux) == 1 and not first.cube else data
-        hdu = _image_hdu(plane, wcs_cards(first.header), False, tiled)
-        hdu.header["EXTNAME"] = name
-        uncertainty = UNCERTAINTIES.get(role_of_name(name) or "other")
-        if image.unit and uncertainty:
-            hdu.header["BUNIT"] = _ascii(uncertainty.unit.format(image.unit))
-        hdus.append(hdu)
-    return hdus
-
-
-def _psf_hdu(psf: PSF, image: SkyImage) -> Any:
-    """A stamp, or a cube of one a band."""
-    from astropy.io import fits
-
-    stamps = psf.stamps if len(psf.stamps) > 1 else psf.stamps[0]
-    hdu = fits.ImageHDU(stamps.astype(">f4"), name="PSF")
-    hdu.header["PLCTYPE"] = ("PSF", "what a star looks like in the image")
-    hdu.header["PIXSCALE"] = (psf.pixel_scale, "[arcsec] per pixel of the stamp")
-    hdu.header["FWHM"] = (round(psf.fwhm, 4), "[arcsec] of a star in the image")
-    return hdu
-
-
-def _image_hdu(data: NDArray[Any], header: Header, primary: bool, tiled: bool) -> Any:
-    """An HDU of these pixels with a header's lasting cards in their order, odd ones too."""
-    from astropy.io import fits
-
-    data = data.astype(np.uint8 if data.dtype == bool else ">f4")
-    if tiled:
-        return _tiled_hdu(data, header)
-    hdu: Any = fits.PrimaryHDU(data) if primary else fits.ImageHDU(data)
-    hdu.header = with_lasting_cards(hdu.header.cards, header)
-    return hdu
-
-
-def _tiled_hdu(data: NDArray[Any], header: Header) -> Any:
-    """A tile-compressed image without loss, as the table it is on disk.
-
-    astropy drops repeated cards from such headers and leaves the table without checksums; the
-    bare table takes both.
-    """
-    from astropy.io import fits
-
-    alone = io.BytesIO()
-    tiles = fits.CompImageHDU(data, compression_type="GZIP_2", quantize_level=0.0)
-    fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(alone)
-    raw = alone.getvalue()[BLOCK:]
-    bare = fits.BinTableHDU.fromstring(raw).header
-    structure = [card for card in bare.cards if card.keyword != "EXTNAME"]
-    whole = with_lasting_cards(structure, header).tostring().encode("ascii")
-    return fits.BinTableHDU.fromstring(whole + raw[len(bare.tostring()) :])
+    return hdus, bands
 
 
 def _describe(header: Header, image: SkyImage, part: Part) -> None:
     """Bring the cards up to what the image says of itself, touching only what differs."""
     if image.unit and text_card(header, "BUNIT") != image.unit:
-        header["BUNIT"] = _ascii(image.unit)
+        header["BUNIT"] = ascii_text(image.unit)
     if image.wcs is None and image.pixel_scale and scale_card(header) != image.pixel_scale:
         header["PIXSCALE"] = (image.pixel_scale, "[arcsec] per pixel")
     if max(part.planes) >= len(image.flux):
@@ -221,22 +170,18 @@ def _describe(header: Header, image: SkyImage, part: Part) -> None:
     names = tuple(image.bands[k] for k in part.planes)
     default = tuple(f"band{k + 1}" for k in part.planes)
     if part.cube and names not in (default, cube_names(header, len(names))):
-        _name_planes(header, names)
+        name_planes(header, names, len(names))
 
 
-def _name_planes(header: Header, names: Sequence[str]) -> None:
-    """Let every card that named the planes of a cube name them anew."""
-    from astropy.io.fits import Header
-
-    count = len(names)
-    first = 0 if "BAND0" in header and f"BAND{count}" not in header else 1
-    if first:
-        header.remove("BAND0", ignore_missing=True)
-    for k, name in enumerate(names):
-        header[f"BAND{first + k}"] = (_ascii(name), "band of this plane")
-    for keyword in ("BANDS", "FILTERS"):
-        if cube_names(Header({keyword: text_card(header, keyword)}), count):
-            header[keyword] = _ascii(("" if max(map(len, names)) == 1 else ",").join(names))
+def _say_which(header: Header, image: SkyImage, part: Part) -> None:
+    """Name the planes of a cube that were restored, now or before, where some were not."""
+    names = [image.bands[k] for k in part.planes if k < len(image.flux)]
+    before = text_card(header, "PLCBANDS")
+    if len(names) == len(part.planes):
+        header.remove("PLCBANDS", ignore_missing=True)
+    elif before or text_card(header, "PLCTYPE") != "RESTORATION":
+        names = list(dict.fromkeys([*filter(None, before.split(",")), *names]))
+        header["PLCBANDS"] = (ascii_text(",".join(names)), "the planes that were restored")
 
 
 def _copied(
@@ -254,7 +199,7 @@ def _copied(
         rest = layout.rest and layout.rest.variance
         with np.errstate(divide="ignore"):
             data = UNCERTAINTIES[part.role].from_variance(planes_of(part, image.variance, rest))
-        return [_image_hdu(data, part.header, False, False)]
+        return [image_hdu(data, part.header, False, False)]
     raw = part.raw
     if not first:
         if raw.startswith(b"SIMPLE"):
@@ -264,9 +209,12 @@ def _copied(
     hdu: Any = fits.HDUList.fromstring(raw, disable_image_compression=True)[-1]
     for keyword in ("CHECKSUM", "DATASUM"):  # they are made anew, which a broken card forbids
         hdu.header.remove(keyword, ignore_missing=True)
-    version = card_value(part.header, "EXTVER")
-    if version is not None and version != (card_value(hdu.header, "EXTVER") or 1):
-        hdu.header["EXTVER"] = version
+    for keyword, default in (("EXTNAME", None), ("EXTVER", 1), ("PLCROLE", None)):
+        value = card_value(part.header, keyword)
+        if value is not None and value != (card_value(hdu.header, keyword) or default):
+            hdu.header[keyword] = (value, part.header.comments[keyword])
+    if "PLCTYPE" not in part.header:
+        hdu.header.remove("PLCTYPE", ignore_missing=True)
     return [hdu]
 
 
@@ -281,12 +229,5 @@ def _plain_layout(image: SkyImage) -> Layout:
         header.remove(keyword, ignore_missing=True, remove_all=True)
     header = placed(header, image)
     if count == 1 and image.bands != ("band1",):
-        header["FILTER" if "FILTER" in header else "BAND"] = _ascii(image.bands[0])
+        header["FILTER" if "FILTER" in header else "BAND"] = ascii_text(image.bands[0])
     return Layout((Part("bands", header, tuple(range(count)), count > 1),), image.shape)
-
-
-def _ascii(value: Any) -> Any:
-    """FITS headers hold printable ASCII only."""
-    if not isinstance(value, str):
-        return value
-    return "".join(c if " " <= c <= "~" else "?" for c in value.replace("\n", " "))

@@ -44,10 +44,16 @@ def each_band(
         mask=_joined([result.image.mask for result in results]),
         psf=None,
         # All bands of the file, in the pixels in which each was restored.
-        layout=image.layout
-        and replace(image.layout, shape=there.layout.shape, ratio=there.layout.ratio),
+        layout=image.layout and replace(image.layout, shape=(0, 0, 0), ratio=_ratio(image, there)),
     )
     return Restoration(restored, provenance=provenance)
+
+
+def _ratio(image: SkyImage, restored: SkyImage) -> float:
+    """Side of a restored pixel in pixels of the image's file."""
+    assert image.pixel_scale
+    assert restored.pixel_scale
+    return image.layout.ratio * restored.pixel_scale / image.pixel_scale
 
 
 def _of_band(given: PSF | float | None, image: SkyImage, band: int) -> PSF | float | None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.sky.image import SkyImage
+from pellucid.sky.nearest import nearest
 
 #: Pixels from a hole from which light may have been carried into it.
 REACH = 8
@@ -56,15 +57,6 @@ def finer(image: SkyImage, work: SkyImage, area: float) -> SkyImage:
     flux = np.where(there, np.float32(area) * nearest(image.flux, work.shape), work.flux)
     mask = None if image.mask is None else nearest(image.mask, work.shape)
     return replace(work, flux=flux, mask=mask)
-
-
-def nearest(planes: NDArray[Any], shape: tuple[int, int, int]) -> NDArray[Any]:
-    """Planes on finer or coarser pixels, of which each takes the nearest one's value."""
-    rows, columns = (
-        np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(int)
-        for old, new in zip(planes.shape[1:], shape[1:], strict=True)
-    )
-    return np.ascontiguousarray(planes[:, rows][:, :, columns])
 
 
 def _bring_back(

@@ -101,6 +101,6 @@ def restoration_history(restoration: Restoration) -> list[str]:
     if "target_fwhm" in facts:
         lines.append(f"target fwhm {facts['target_fwhm']} arcsec")
     if restoration.image.variance is not None:
-        lines.append("the variance is the input's, not the restoration's")
+        lines.append("INPUT_ planes hold the noise of the input's pixels, not of these")
     lines += [facts[told] for told in ("change", "trust") if told in facts]
     return lines + [f"note: {note}" for note in facts.get("notes", [])]

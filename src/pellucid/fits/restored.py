@@ -1,0 +1,71 @@
+"""What a restoration's file says of planes that are not of the restored pixels, but of the input's.
+
+The input's noise is no noise of what was restored. It stays in the file as it is, under a name and
+a card (PLCROLE) by which nobody takes it for that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pellucid.fits.cards import card_value, text_card
+from pellucid.fits.layout import Layout, Part
+from pellucid.fits.roles import NAMELESS, UNCERTAINTIES
+
+#: Begins the name of a plane that is of the input's pixels.
+INPUT = "INPUT_"
+#: What an earlier restoration wrote beside its pixels.
+EARLIER = ("UNCERT", "DOUBT", "CHI2", "SAMPLE")
+#: The planes of a restoration: their PLCROLE and its comment, by the beginning of their name.
+PURPOSES = {
+    "UNCERT": "standard deviation of the pixels",
+    "DOUBT": "from 0 (sure) to 1",
+    "CHI2": "what the result misses, over the noise, squared",
+    "SAMPLE": "a sky that explains the image",
+    "MASK": "1 where a pixel was not used and stays as it was",
+    "INPUT": "of the input's pixels, not of the restored ones",
+}
+_SHORT = {"error": "ERR", "variance": "VAR", "inverse variance": "IVAR", "psf": "PSF"}
+
+
+def beside_restored(layout: Layout, count: int, finer: bool, with_psf: bool) -> Layout:
+    """The file of an image whose ``count`` bands were restored.
+
+    Parameters
+    ----------
+    finer
+        Whether they have other pixels now.
+    with_psf
+        Whether it is known what a star looks like in them.
+    """
+    parts: list[Part] = []
+    renamed: list[Part] = []
+    for part in layout.parts:
+        of_it = bool(part.planes) and min(part.planes) < count
+        earlier = text_card(part.header, "PLCROLE") in EARLIER
+        psf = text_card(part.header, "PLCTYPE") == "PSF"
+        psf |= with_psf and text_card(part.header, "EXTNAME").upper() == "PSF"
+        if (part.role in UNCERTAINTIES and of_it) or earlier or psf:
+            # In the old pixels it goes on to serve bands that keep these.
+            part = as_input(part, not finer or max(part.planes, default=0) < count)
+            renamed.append(part)
+        parts.append(part)
+    # What was the input's input makes room.
+    taken = {_called(part) for part in renamed}
+    kept = (part for part in parts if part in renamed or _called(part) not in taken)
+    return replace(layout, parts=tuple(kept))
+
+
+def as_input(part: Part, marked: bool = True) -> Part:
+    """A plane under a name, and with a card if ``marked``, that says that it is of the input."""
+    header = part.header.copy()
+    name = text_card(header, "EXTNAME").upper()
+    header["EXTNAME"] = INPUT + (_SHORT.get(part.role, "PLANE") if name in NAMELESS else name)
+    header.remove("PLCTYPE", ignore_missing=True)
+    if marked:
+        header["PLCROLE"] = ("INPUT", PURPOSES["INPUT"])
+    return replace(part, header=header, read=False)
+
+
+def _called(part: Part) -> tuple[str, object]:
+    return text_card(part.header, "EXTNAME").upper(), card_value(part.header, "EXTVER") or 1
