@@ -132,7 +132,7 @@ def test_the_psf_that_the_header_states(pellucid, tmp_path, sky_header):
         (("psf",), INPUT, "no star bright, alone and unsaturated enough, and 3 are needed"),
         (("restore", "--method", "wiener", "--psf", "stars"), INPUT, "take a wider cutout"),
         (("restore", "--method", "wiener"), INPUT, "FWHM = 1.1 in the header may be"),
-        (("restore", "--method", "wiener", "--psf", "noise.fits"), INPUT, "is the image itself"),
+        (("restore", "--method", "wiener", "--psf", "sky.fits"), INPUT, "is the image itself"),
         (("restore", "--method", "wiener", "--blur", "stars"), USAGE, "--psf stars"),
     ],
 )
@@ -141,9 +141,9 @@ def test_what_cannot_be_known_is_refused(
 ):
     monkeypatch.chdir(tmp_path)
     flux = np.random.default_rng(0).normal(0, 1, (80, 80)).astype("f4")
-    fits.writeto("noise.fits", flux, sky_header(FWHM=2.1))
+    fits.writeto("sky.fits", flux, sky_header(FWHM=2.1))
     verb, *options = words
-    assert main([verb, "noise.fits", *options, "--output", "out.fits"]) == code
+    assert main([verb, "sky.fits", *options, "--output", "out.fits"]) == code
     err = capsys.readouterr().err
     assert said.replace("1.1", "2.1") in err
     assert len(err.splitlines()) == 1
