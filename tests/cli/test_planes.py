@@ -103,3 +103,21 @@ def test_pixels_of_absurd_noise_are_left_and_their_values_go_nowhere(
             assert np.array_equal(hdus["INPUT_RMS"].data, rms)
         assert np.all(results[-1][rms > 1.0] == value)
     assert np.array_equal(results[0][rms == 1.0], results[1][rms == 1.0])
+
+
+def test_a_variance_in_parts_stays_the_sum_of_its_parts(save, sky_header, tmp_path):
+    """What degrade makes of it: the parts of a file add up to what one plane would hold."""
+    from pellucid.cli import main
+
+    image = fits.ImageHDU(GOOD, sky_header(), name="SCI")
+    parts = {"VAR_POISSON": 0.3, "VAR_RNOISE": 0.7}
+    planes = [fits.ImageHDU(np.full(GOOD.shape, v, "f4"), name=n) for n, v in parts.items()]
+    whole = fits.ImageHDU(np.ones(GOOD.shape, "f4"), name="VAR")
+    sums = {}
+    for name, beside in (("parts", planes), ("whole", [whole])):
+        source = save(f"{name}.fits", None, image, *beside)
+        target = tmp_path / f"{name}-blurred.fits"
+        assert main(["degrade", str(source), "--fwhm", "1", "--noise", "2", "-o", str(target)]) == 0
+        with fits.open(target) as hdus:
+            sums[name] = sum(hdu.data for hdu in hdus if hdu.name.startswith("VAR"))
+    np.testing.assert_allclose(sums["parts"], sums["whole"], rtol=1e-5)

@@ -197,8 +197,13 @@ def _copied(
         if image.variance is None:
             return []
         rest = layout.rest and layout.rest.variance
+        # A variance that was given in parts is their sum again.
+        parts = [each for each in layout.parts if each.read and each.role == part.role]
+        share = sum(each.planes == part.planes for each in parts)
         with np.errstate(divide="ignore"):
-            data = UNCERTAINTIES[part.role].from_variance(planes_of(part, image.variance, rest))
+            data = UNCERTAINTIES[part.role].from_variance(
+                planes_of(part, image.variance, rest) / share
+            )
         return [image_hdu(data, part.header, False, False)]
     raw = part.raw
     if not first:
