@@ -121,3 +121,21 @@ def test_a_variance_in_parts_stays_the_sum_of_its_parts(save, sky_header, tmp_pa
         with fits.open(target) as hdus:
             sums[name] = sum(hdu.data for hdu in hdus if hdu.name.startswith("VAR"))
     np.testing.assert_allclose(sums["parts"], sums["whole"], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "cards", "masked"), [("UNCERT", {"PLCROLE": "UNCERT"}, False), ("ERR", {}, True)]
+)
+def test_a_restorer_may_be_as_unsure_as_it_is(save, sky_header, name, cards, masked):
+    """Its core of a quasar is no pixel without data; an error of 1e16 times the others is one."""
+    from pellucid.fits import read_image
+
+    noise = np.full(GOOD.shape, 0.1, "f4")
+    noise[4, 5] = 1e5
+    planes = [
+        fits.ImageHDU(GOOD, sky_header(PLCTYPE="RESTORATION"), name="SCI"),
+        fits.ImageHDU(noise, fits.Header(cards), name=name),
+    ]
+    image = read_image(save("in.fits", None, *planes))
+    assert image.variance[0, 4, 5] == pytest.approx(1e10, rel=1e-3)
+    assert image.holes[0, 4, 5] == masked

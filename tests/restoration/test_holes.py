@@ -40,5 +40,8 @@ def test_a_model_leaves_them_on_any_grid_and_keeps_the_light_beside_them(image, 
     light = image.flux[seen].sum(dtype=float)
     assert there.flux[good].sum(dtype=float) == pytest.approx(light, rel=1e-3)
     assert np.isfinite(result.uncertainty).all()
+    assert result.provenance["doubted"] == pytest.approx(
+        (result.doubt[good] > 0.5).mean(), abs=1e-4
+    )
     assert result.uncertainty.min() > 0.0
     assert 0.0 <= result.doubt.min() <= result.doubt.max() <= 1.0

@@ -192,7 +192,9 @@ def _holes(
         elif variance is not None:
             none = ~((variance > 0) & np.isfinite(variance))
             found[f"no finite variance by {plane}"] = none
-            found[f"an absurd noise by {plane}"] = absurd_noise(variance) & ~none
+            # What a restorer is unsure of may be as wide as it is.
+            if text_card(plane.hdu.header, "PLCROLE") != "UNCERT":
+                found[f"an absurd noise by {plane}"] = absurd_noise(variance) & ~none
     for reason in [r for r, bad in found.items() if not r.startswith("flagged") and bad.all()]:
         # Nobody would keep an image of which nothing is of use.
         file.note(f"{reason} anywhere, which was passed over")

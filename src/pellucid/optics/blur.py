@@ -186,17 +186,23 @@ def _kernel(image: SkyImage, given: PSF | float | None) -> PSF | None:
                 f"the PSF was brought from pixels of {given.pixel_scale:.4g}\" to the image's "
                 f'{scale:.4g}"'
             )
-            return replace(resampled_psf(given, scale), notes=(*given.notes, note))
+            given = replace(resampled_psf(given, scale), notes=(*given.notes, note))
+        _check_width(given.fwhm, given.pixel_scale, image)
         return given
     if image.pixel_scale is None:
         raise InputError("the image has no pixel scale; --pixel-scale states it")
-    width, side = float(given) / image.pixel_scale, min(image.shape[1:])
+    _check_width(float(given), image.pixel_scale, image)
+    return gaussian_psf(float(given), image.pixel_scale)
+
+
+def _check_width(fwhm: float, pixel_scale: float, image: SkyImage) -> None:
+    """Refuse a kernel's FWHM, arcsec, of which an image is too small to show anything."""
+    width, side = fwhm / pixel_scale, min(image.shape[1:])
     if width > WIDEST * side:
         raise InputError(
-            f'a FWHM of {given:g}" is {width:.0f} pixels wide, the image {side}: nothing of it can '
-            "be undone; state the FWHM of a star in arcsec"
+            f'a FWHM of {fwhm:.4g}" is {width:.0f} pixels wide, the image {side}: nothing of it '
+            "can be undone; state what a star looks like, in arcsec or as a stamp"
         )
-    return gaussian_psf(float(given), image.pixel_scale)
 
 
 def _transfers(*psfs: PSF) -> tuple[int, list[NDArray[np.complex128]]]:

@@ -105,6 +105,7 @@ class BandwiseRestorer(NeuralRestorer):
             if grid.mask is not None or image.holes.any():
                 full = replace(work, flux=area * nearest(complete.flux, work.shape))
         result = replace(with_restored(grid, flux, full), psf=plan.target)
+        missing = result.holes
         provenance = {
             "model": self.card.name,
             "sha256": self.sha256,
@@ -112,7 +113,9 @@ class BandwiseRestorer(NeuralRestorer):
             "notes": notes,
             "blur_fwhm": round(plan.blur.fwhm, 4),
             "chi2": [round(float(value), 3) for value in reduced],
-            "doubted": round(float((doubt > 0.5).mean()), 5),
+            "doubted": round(
+                float((doubt[~missing] > 0.5).mean()) if not missing.all() else 1.0, 5
+            ),
         }
         provenance["trust"] = in_words(provenance["doubted"], reduced, image.bands)
         if unlike is not None:
@@ -122,7 +125,10 @@ class BandwiseRestorer(NeuralRestorer):
         if plan.target is not None:
             provenance["target_fwhm"] = round(plan.target.fwhm, 4)
         restoration = Restoration(result, deviation, doubt, provenance, chi2=chi2)
-        return with_change(image, restoration)
+        undone = None
+        if plan.target is not None:
+            undone = float(np.hypot(plan.blur.fwhm, plan.target.fwhm))
+        return with_change(image, restoration, undone)
 
     def _bands(
         self, given: NDArray[np.float32], blur: PSF, told: dict[str, Any], notes: list[str]
