@@ -24,13 +24,14 @@ from pellucid.restoration.doubt import Doubt, doubt_of, in_words
 from pellucid.restoration.engine import Network
 from pellucid.restoration.explained import explained
 from pellucid.restoration.grid import brought_back, on_grid, plan_of
-from pellucid.restoration.holes import finer, nearest, with_restored
+from pellucid.restoration.holes import finer, with_restored
 from pellucid.restoration.neural import NeuralRestorer, Planes, keep_totals
 from pellucid.restoration.result import Restoration
 from pellucid.restoration.suited import ABOVE, BELOW
 from pellucid.restoration.unlike import UNUSUAL, UNUSUAL_FORM, unlikeness
 from pellucid.sky import PSF, Background, SkyImage, background_of
 from pellucid.sky.image import per_pixel
+from pellucid.sky.nearest import nearest
 from pellucid.stretch import Stretch
 from pellucid.tiling import map_windows
 
@@ -102,10 +103,10 @@ class BandwiseRestorer(NeuralRestorer):
             # A spline through pixels has not quite their sum.
             total = area * complete.flux.mean(axis=(1, 2), keepdims=True, dtype=np.float64)
             flux += (total - flux.mean(axis=(1, 2), keepdims=True)).astype(np.float32)
-            if grid.mask is not None or image.holes.any():
+            if image.holes.any():
                 full = replace(work, flux=area * nearest(complete.flux, work.shape))
         result = replace(with_restored(grid, flux, full), psf=plan.target)
-        missing = result.holes
+        seen = doubt[~result.holes]  # where there is no data all is doubted
         provenance = {
             "model": self.card.name,
             "sha256": self.sha256,
@@ -113,9 +114,7 @@ class BandwiseRestorer(NeuralRestorer):
             "notes": notes,
             "blur_fwhm": round(plan.blur.fwhm, 4),
             "chi2": [round(float(value), 3) for value in reduced],
-            "doubted": round(
-                float((doubt[~missing] > 0.5).mean()) if not missing.all() else 1.0, 5
-            ),
+            "doubted": round(float((seen > 0.5).mean()) if seen.size else 1.0, 5),
         }
         provenance["trust"] = in_words(provenance["doubted"], reduced, image.bands)
         if unlike is not None:
