@@ -59,3 +59,15 @@ def save(tmp_path, sky_header):
         return tmp_path / name
 
     return write
+
+
+@pytest.fixture
+def restored(tmp_path, capsys):
+    """Restores files by some words; returns the path of the result."""
+
+    def run(*words, name="out.fits"):
+        code = main(["restore", *map(str, words), "--overwrite", "--output", str(tmp_path / name)])
+        assert code == 0, capsys.readouterr().err
+        return tmp_path / name
+
+    return run

@@ -7,7 +7,6 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from pellucid.cli import main
 from pellucid.fits import read_image
 
 SHAPE = (40, 44)
@@ -51,16 +50,6 @@ def extensions(flux, tmp_path, sky_header):
         hdus.append(fits.ImageHDU(error, sky_header(), name=f"{band}_RMS"))
     fits.HDUList(hdus).writeto(tmp_path / "extensions.fits")
     return tmp_path / "extensions.fits"
-
-
-@pytest.fixture
-def restored(tmp_path, capsys):
-    def run(*words, name="out.fits"):
-        code = main(["restore", *map(str, words), "--overwrite", "--output", str(tmp_path / name)])
-        assert code == 0, capsys.readouterr().err
-        return tmp_path / name
-
-    return run
 
 
 CHOICES = {"r": ["r"], "z,g": ["g", "z"], "g": ["g"]}  # as typed, and in the file's order
