@@ -11,7 +11,8 @@ from pellucid import display, fits
 from pellucid.errors import UsageError
 from pellucid.optics import INSTRUMENTS, Degradation
 from pellucid.optics.degradation import DEGRADED
-from pellucid.optics.psf_file import read_psf, with_own_psf
+from pellucid.optics.own_psf import psf_of_file, with_own_psf
+from pellucid.optics.psf_file import read_psf
 from pellucid.restoration import Restoration, Restorer, load_restorer
 from pellucid.restoration.result import restoration_cards, restoration_history
 from pellucid.sky import PSF, gaussian_psf, moffat_psf
@@ -105,7 +106,8 @@ def write_image(
         return display.write_png(sky, path, overwrite=overwrite)
     if isinstance(image, SkyImage):
         made = sky.psf if isinstance(sky.psf, PSF) and sky.psf.origin == DEGRADED else None
-        return fits.write_image(sky, path, overwrite=overwrite, history=history, psf=made)
+        psf = made and psf_of_file(sky, made)
+        return fits.write_image(sky, path, overwrite=overwrite, history=history, psf=psf)
     layers = {"UNCERT": image.uncertainty, "DOUBT": image.doubt, "CHI2": image.chi2}
     for number, sample in enumerate(() if image.samples is None else image.samples, 1):
         layers[f"SAMPLE{number}"] = sample
@@ -116,6 +118,6 @@ def write_image(
         history=[*history, *restoration_history(image)],
         cards=restoration_cards(image),
         layers={name: layer for name, layer in layers.items() if layer is not None},
-        psf=sky.psf if "target_fwhm" in image.provenance else None,
+        psf=psf_of_file(sky, sky.psf) if sky.psf and "target_fwhm" in image.provenance else None,
         restored=True,
     )

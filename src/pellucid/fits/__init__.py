@@ -9,6 +9,7 @@ from pellucid.fits.coordinates import rescaled, scale_card
 from pellucid.fits.file import FitsFile, open_fits
 from pellucid.fits.foreign import check_written_name
 from pellucid.fits.read import largest_shift, read_image
+from pellucid.fits.restored import restored_bands
 from pellucid.fits.some import all_bands
 from pellucid.fits.write import Card, write_image
 from pellucid.fits.write_psf import write_psf
@@ -29,6 +30,7 @@ __all__ = [
     "quiet",
     "read_image",
     "rescaled",
+    "restored_bands",
     "roles_together",
     "scale_card",
     "text_card",

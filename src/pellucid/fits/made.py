@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pellucid.fits.cards import ascii_text, with_lasting_cards
 from pellucid.fits.hdu import BLOCK
 from pellucid.sky import PSF
+from pellucid.sky.psf import stamp_fwhm
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -48,16 +49,20 @@ def _tiled_hdu(data: NDArray[Any], header: Header) -> Any:
 
 
 def psf_hdu(psf: PSF, bands: Sequence[str] = ()) -> Any:
-    """A stamp, or a cube of one a band; ``bands`` where not all of the file's have it."""
+    """A stamp, or a cube of one a band; ``bands`` names these where the file has several PSFs."""
     from astropy.io import fits
 
     stamps = psf.stamps if len(psf.stamps) > 1 else psf.stamps[0]
     hdu = fits.ImageHDU(stamps.astype(">f4"), name="PSF")
     hdu.header["PLCTYPE"] = ("PSF", "what a star looks like in the image")
     hdu.header["PIXSCALE"] = (psf.pixel_scale, "[arcsec] per pixel of the stamp")
-    hdu.header["FWHM"] = (round(psf.fwhm, 4), "[arcsec] of a star in the image")
-    for k, name in enumerate(bands, 1):
-        hdu.header[f"BAND{k}"] = (ascii_text(name), "band that has it")
+    if not bands:
+        hdu.header["FWHM"] = (round(psf.fwhm, 4), "[arcsec] of a star in the image")
+        return hdu
+    widths = [round(stamp_fwhm(stamp) * psf.pixel_scale, 4) for stamp in psf.stamps]
+    for k, (name, width) in enumerate(zip(bands, widths, strict=True), 1):
+        hdu.header[f"BAND{k}"] = (ascii_text(name), "band of this plane")
+        hdu.header[f"FWHM{k}"] = (width, "[arcsec] of a star in it")
     return hdu
 
 

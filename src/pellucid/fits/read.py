@@ -156,8 +156,13 @@ def _read_file(
         if named and told_role(chosen[0])[0] is None:
             says = f"{named[1]} says {named[0]}"
             file.note(f"taken as the image for want of another, though {says}")
-        if text_card(chosen[0].header, "PLCTYPE") == "RESTORATION":
-            file.note("its pixels were restored already, not measured (PLCTYPE)")
+        done = [hdu for hdu in chosen if text_card(hdu.header, "PLCTYPE") == "RESTORATION"]
+        if done:
+            some = text_card(done[0].header, "PLCBANDS")
+            if not some and len(done) < len(chosen):
+                some = ", ".join(map(str, done))
+            which = f"of {some} were" if some else "were"
+            file.note(f"its pixels {which} restored already, not measured (PLCTYPE)")
         for other in others:
             file.note(f"read {other.plane} as {other.plane.role} ({other.plane.why})")
         of_it = [*(plane for plane in planes if plane.use == "read"), *(o.plane for o in others)]

@@ -7,10 +7,17 @@ a card (PLCROLE) by which nobody takes it for that.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from pellucid.fits.bands import cube_names
 from pellucid.fits.cards import card_value, text_card
 from pellucid.fits.layout import Layout, Part
 from pellucid.fits.roles import NAMELESS, UNCERTAINTIES
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+    from pellucid.sky.image import SkyImage
 
 #: Begins the name of a plane that is of the input's pixels.
 INPUT = "INPUT_"
@@ -26,6 +33,27 @@ PURPOSES = {
     "INPUT": "of the input's pixels, not of the restored ones",
 }
 _SHORT = {"error": "ERR", "variance": "VAR", "inverse variance": "IVAR", "psf": "PSF"}
+
+
+def restored_bands(image: SkyImage) -> tuple[bool, ...]:
+    """Of which bands the pixels were restored by this program, by what their file says."""
+    found = [image.header is not None and _is_restored(image.header, name) for name in image.bands]
+    for part in getattr(image.layout, "parts", ()):
+        if part.role != "bands":
+            continue
+        names = cube_names(part.header, len(part.planes))
+        for place, k in enumerate(part.planes):
+            if k < len(found):
+                name = names[place] if names else f"band{place + 1}"
+                found[k] = _is_restored(part.header, name)
+    return tuple(found)
+
+
+def _is_restored(header: Header, band: str) -> bool:
+    """Whether the plane of this band was, under a header that may name the planes that were."""
+    some = text_card(header, "PLCBANDS")
+    said = text_card(header, "PLCTYPE") == "RESTORATION"
+    return said and (not some or band in some.split(","))
 
 
 def beside_restored(layout: Layout, count: int, finer: bool, with_psf: bool) -> Layout:
@@ -47,7 +75,8 @@ def beside_restored(layout: Layout, count: int, finer: bool, with_psf: bool) -> 
         psf |= with_psf and text_card(part.header, "EXTNAME").upper() == "PSF"
         if (part.role in UNCERTAINTIES and of_it) or earlier or psf:
             # In the old pixels it goes on to serve bands that keep these.
-            part = as_input(part, not finer or max(part.planes, default=0) < count)
+            serves = max(part.planes) >= count if part.planes else layout.rest is not None
+            part = as_input(part, not (finer and serves))
             renamed.append(part)
         parts.append(part)
     # What was the input's input makes room.

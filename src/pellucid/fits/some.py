@@ -29,11 +29,12 @@ def with_bands(image: SkyImage, places: Sequence[int]) -> SkyImage:
     assert isinstance(layout, Layout)
     left = [k for k in range(len(image.bands)) if k not in places]
     order = [*places, *left]
-    parts = tuple(
-        replace(part, planes=tuple(order.index(k) for k in part.planes)) for part in layout.parts
-    )
+    parts = _renumbered(layout, order)
     chosen = image.of_bands(places)
-    rest = image.of_bands(left) if left else None
+    rest = None
+    if left:
+        others = replace(layout, parts=_renumbered(layout, [*left, *places]))
+        rest = replace(image.of_bands(left), layout=others)
     return replace(
         chosen,
         layout=replace(
@@ -72,6 +73,13 @@ def planes_of(part: Part, planes: NDArray[Any], rest: NDArray[Any] | None) -> ND
         planes[k] if rest is None or k < len(planes) else rest[k - len(planes)] for k in part.planes
     ]
     return np.stack(found) if part.cube else found[0]
+
+
+def _renumbered(layout: Layout, order: Sequence[int]) -> tuple[Part, ...]:
+    """The parts of a file, of bands that stand in this order."""
+    return tuple(
+        replace(part, planes=tuple(order.index(k) for k in part.planes)) for part in layout.parts
+    )
 
 
 def _notes(chosen: SkyImage, rest: SkyImage | None) -> list[str]:

@@ -108,7 +108,7 @@ def write_image(
             for line in [*(f"note: {note}" for note in image.notes), *history]:
                 hdu.header.add_history(ascii_text(line))
         if psf is not None:
-            whose = image.bands if layout.rest else ()
+            whose = psf.bands if layout.rest else ()
             hdus = [hdu for hdu in hdus if hdu.name != "PSF"] + [psf_hdu(psf, whose)]
         hdulist = fits.HDUList(hdus)
         hdulist.update_extend()

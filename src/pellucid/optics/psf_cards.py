@@ -86,8 +86,6 @@ def unknown_unit(image: SkyImage) -> str:
 
 def card_fwhm(header: Header, pixel_scale: float) -> CardFWHM | None:
     """The FWHM in arcsec that a header states; None where it states none."""
-    if is_restored(header):
-        return None  # they tell of what it was restored from
     best = min(_candidates(header), key=lambda found: found[0], default=None)
     if best is None:
         return None
@@ -105,15 +103,13 @@ def card_fwhm(header: Header, pixel_scale: float) -> CardFWHM | None:
     return CardFWHM(fwhm, beta, note)
 
 
-def is_restored(header: Header | None) -> bool:
-    """Whether the pixels under this header were restored by this program."""
-    from pellucid.fits import text_card
-
-    return header is not None and text_card(header, "PLCTYPE") == "RESTORATION"
-
-
 def _of_bands(image: SkyImage) -> list[CardFWHM | None]:
-    """What the headers of each band say: its own, or that of the file."""
+    """What the headers of each band say: its own, or that of the file.
+
+    Those of a band that was restored tell of what it was restored from, and say nothing.
+    """
+    from pellucid.fits import restored_bands
+
     assert image.pixel_scale is not None
     parts = getattr(image.layout, "parts", ())
     primary = parts[0].header if parts else None
@@ -122,15 +118,15 @@ def _of_bands(image: SkyImage) -> list[CardFWHM | None]:
         if part.role == "bands":
             for plane in part.planes:
                 if plane < len(headers):
-                    own = [part.header] if is_restored(part.header) else [part.header, primary]
-                    headers[plane] = own
+                    headers[plane] = [part.header, primary]
+    told = zip(headers, restored_bands(image), strict=True)
     return [
         next(
-            (card for header in own if header is not None
+            (card for header in own if header is not None and not restored
              and (card := card_fwhm(header, image.pixel_scale)) is not None),
             None,
         )
-        for own in headers
+        for own, restored in told
     ]  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,14 +12,12 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError, UsageError, refusal
 from pellucid.fits import (
     FitsFile,
-    all_bands,
     band_names_of,
     card_value,
     open_fits,
     scale_card,
     text_card,
 )
-from pellucid.optics.psf_cards import is_restored
 from pellucid.optics.psf_models import Model, Place, psfex, sdss
 from pellucid.optics.stamps import check_is_star, to_pixels
 from pellucid.sky.band_names import short_name
@@ -50,7 +47,10 @@ class _Stamps(NamedTuple):
 
 
 def read_psf(
-    path: str | os.PathLike[str], image: SkyImage | float | None = None, kernel: bool = False
+    path: str | os.PathLike[str],
+    image: SkyImage | float | None = None,
+    kernel: bool = False,
+    ours: bool = True,
 ) -> PSF:
     """Read a PSF for an image: its bands, in its pixels, at its place, centred.
 
@@ -65,6 +65,8 @@ def read_psf(
         The image that it belongs to, or arcsec per pixel of it.
     kernel
         Whether it is a kernel of any form, not what a star looks like.
+    ours
+        Whether what this program wrote of restored pixels counts, before all else.
 
     Returns
     -------
@@ -75,7 +77,7 @@ def read_psf(
     wanted = image.bands if isinstance(image, SkyImage) else ()
     place = _place(image) if isinstance(image, SkyImage) else Place(0.0, 0.0, (0, 0))
     with open_fits(path) as file:
-        found = _model(file, wanted, place) or _stamps(file, scale, wanted)
+        found = _model(file, wanted, place) or _stamps(file, scale, wanted, ours)
         notes = list(file.notes)
     for stamps in found:
         if stamps.note:
@@ -105,29 +107,6 @@ def read_psf(
         raise
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-
-
-def with_own_psf(image: SkyImage, path: str | os.PathLike[str]) -> SkyImage:
-    """An image with the PSF that the file it was read from holds beside it, where it does.
-
-    One that is not of the image's bands, or no PSF, is left aside with a note.
-    """
-    parts = getattr(image.layout, "parts", ())
-    psfs = [part for part in parts if part.role == "psf"]
-    if is_restored(image.header):  # the others are those of what it was restored from
-        psfs = [part for part in psfs if _is_ours(part.header)]
-    if image.pixel_scale is None or not psfs:
-        return image
-    try:
-        whole = all_bands(image)
-        psf = read_psf(path, whole)
-        if whole.bands != image.bands:
-            psf = pick_bands(replace(psf, bands=psf.bands or whole.bands), image.bands)
-    except InputError as error:
-        reason = str(error).removeprefix(f"{path}: ")
-        return replace(image, notes=(*image.notes, f"the PSF in its file is not used: {reason}"))
-    note = f"the psf is the one in its file, {psf.origin}"
-    return replace(image, psf=replace(psf, notes=(note, *psf.notes)))
 
 
 def _place(image: SkyImage) -> Place:
@@ -177,12 +156,14 @@ def _of_model(file: FitsFile, model: Model, name: str, source: str) -> _Stamps:
     return _Stamps(model.stamp[None], [name], model.scale, source, model.step, model.note)
 
 
-def _stamps(file: FitsFile, scale: float | None, wanted: Sequence[str]) -> list[_Stamps]:
+def _stamps(file: FitsFile, scale: float | None, wanted: Sequence[str], own: bool) -> list[_Stamps]:
     """The stamps in a file's image HDUs."""
     images = [hdu for hdu in file.hdus if hdu.is_plane_or_cube]
     if not images:
         raise file.refuse("holds no PSF stamp", "a PSF has (y, x) or (band, y, x)")
-    ours = [hdu for hdu in images if _is_ours(hdu.header)]
+    ours = [hdu for hdu in images if is_ours(hdu.header)]
+    if not own:
+        images, ours = [hdu for hdu in images if hdu not in ours], []
     stpsf = [hdu for name in _STPSF for hdu in images if hdu.name == name]
     named = [hdu for hdu in images if "PSF" in hdu.name]
     if stpsf:
@@ -204,7 +185,7 @@ def _stamps(file: FitsFile, scale: float | None, wanted: Sequence[str]) -> list[
     return _of_bands(result, wanted)
 
 
-def _is_ours(header: Header) -> bool:
+def is_ours(header: Header) -> bool:
     """Whether this program says what a star looks like in the file's image."""
     return text_card(header, "PLCTYPE") == "PSF"
 

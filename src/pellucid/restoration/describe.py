@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.errors import InputError
+from pellucid.fits import restored_bands
 from pellucid.optics import known_psf, unknown_unit
-from pellucid.optics.psf_cards import is_restored
 from pellucid.restoration.choice import ANY, fitting_model
 from pellucid.restoration.grid import plan_of
 from pellucid.sky import PSF, SkyImage, background_of
@@ -146,7 +146,7 @@ def _widths(psf: PSF, image: SkyImage) -> dict[str, float | None]:
 
 def _sky(band: SkyImage) -> dict[str, float | None]:
     sky = background_of(band)
-    if is_restored(band.header) and band.variance is not None:
+    if restored_bands(band)[0] and band.variance is not None:
         # A restored sky is smoother than it is sure: the noise is what was written of it.
         sky = background_of(replace(band, sky=(float(sky.sky[0]),)))
     return {"level": _number(sky.sky[0]), "noise": _number(sky.sigma)}

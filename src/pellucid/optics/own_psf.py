@@ -1,0 +1,94 @@
+"""The PSF that an image's own file holds, and the one that is written beside a restoration.
+
+Of a file in which some bands were restored each has its own: its PSF says which bands it is of.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from pellucid.errors import InputError
+from pellucid.fits import all_bands, band_names_of, card_value, restored_bands
+from pellucid.optics.blur import known_psf
+from pellucid.optics.psf_file import is_ours, read_psf
+from pellucid.optics.resampling import resampled_psf
+from pellucid.sky.band_names import find_bands
+from pellucid.sky.image import SkyImage
+from pellucid.sky.psf import PSF, pick_bands, stacked
+
+
+def with_own_psf(image: SkyImage, path: str | os.PathLike[str]) -> SkyImage:
+    """An image with the PSF that the file it was read from holds beside it, where it does.
+
+    One that is not of the image's bands, or no PSF, is left aside with a note. So is, for bands
+    that were restored, that of what they were restored from.
+    """
+    layout = image.layout
+    if image.pixel_scale is None or not any(
+        part.role == "psf" for part in getattr(layout, "parts", ())
+    ):
+        return image
+    whole = all_bands(image)
+    if layout.rest is not None:
+        image = replace(image, layout=replace(layout, rest=_with_own(layout.rest, whole, path)))
+    return _with_own(image, whole, path)
+
+
+def psf_of_file(image: SkyImage, psf: PSF) -> PSF:
+    """What stars look like in each band that a file will hold in the pixels of an image.
+
+    Parameters
+    ----------
+    image
+        What is written, with bands that were not chosen or without.
+    psf
+        Its own.
+    """
+    rest = getattr(image.layout, "rest", None)
+    if rest is None:
+        return psf
+    stamps, bands = [*psf.for_bands(len(image.bands))], image.bands
+    others = known_psf(rest) if rest.shape[1:] == image.shape[1:] else None
+    if others is not None:
+        scale = others.pixel_scale
+        if abs(psf.pixel_scale / scale - 1.0) > 1e-3:
+            psf = resampled_psf(psf, scale)
+        stamps = [*psf.for_bands(len(image.bands)), *others.for_bands(len(rest.bands))]
+        bands = (*bands, *rest.bands)
+    return replace(psf, stamps=stacked(stamps), bands=bands)
+
+
+def _with_own(image: SkyImage, whole: SkyImage, path: str | os.PathLike[str]) -> SkyImage:
+    """Some bands of the ``whole`` image of a file with the PSF that it holds of them."""
+    psfs = [part.header for part in image.layout.parts if part.role == "psf"]
+    ours = [header for header in psfs if is_ours(header)]
+    named = [
+        name for header in ours for name in band_names_of(header, card_value(header, "NAXIS3") or 1)
+    ]
+    of_these = bool(ours) and (not named or find_bands(image.bands, named) is not None)
+    if not of_these:
+        restored = [
+            name for name, done in zip(image.bands, restored_bands(image), strict=True) if done
+        ]
+        if restored:
+            reason = f"of {', '.join(restored)}, which were restored, it is not known"
+            if named:
+                reason = f"it is of {', '.join(named)} alone; --bands chooses"
+            return _noted(image, f"the PSF in its file is not used: {reason}")
+        if len(ours) == len(psfs):
+            return image
+    try:
+        psf = read_psf(path, image if named and of_these else whole, ours=of_these)
+        if whole.bands != image.bands:
+            psf = pick_bands(replace(psf, bands=psf.bands or whole.bands), image.bands)
+    except InputError as error:
+        return _noted(
+            image, f"the PSF in its file is not used: {str(error).removeprefix(f'{path}: ')}"
+        )
+    note = f"the psf is the one in its file, {psf.origin}"
+    return replace(image, psf=replace(psf, notes=(note, *psf.notes)))
+
+
+def _noted(image: SkyImage, note: str) -> SkyImage:
+    return replace(image, notes=(*image.notes, note))
