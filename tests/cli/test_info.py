@@ -78,7 +78,7 @@ def test_it_can_be_read_by_a_person(pellucid, survey_file):
     printed = pellucid("info", survey_file)
     lines = printed.splitlines()
     assert lines[0] == str(survey_file)
-    assert printed.count("(each pixel has its own)") == 2
+    assert printed.count(", as measured; its plane states 0.") == 2
     assert '  image     G, R: 44 × 56 pixels of 0.396", nanomaggy' in lines
     assert "  no data   14 %" in lines
     assert any(line.startswith("  psf       FWHM G 1.2") for line in lines)

@@ -156,12 +156,12 @@ def _psf(psf: dict[str, Any]) -> str:
 
 
 def _noise(report: dict[str, Any]) -> Iterator[str]:
-    planes = " (each pixel has its own)" if report["variance"] else ""
     for band, sky in report["sky"].items():
-        level, noise = (
-            "?" if sky[key] is None else f"{sky[key]:.3g}" for key in ("level", "noise")
+        level, measured, plane = (
+            "?" if sky[key] is None else f"{sky[key]:.3g}" for key in ("level", "measured", "plane")
         )
-        yield f"{band} {noise} on a sky of {level}{planes}"
+        stated = f"; its plane states {plane} (median)" if report["variance"] else ""
+        yield f"{band} {measured} on a sky of {level}, as measured{stated}"
 
 
 def _planes(planes: list[dict[str, Any]]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import typer
@@ -58,6 +59,7 @@ def restore(
     """Restore one galaxy image."""
     from pellucid.api import load_restorer, write_image
     from pellucid.display import write_png
+    from pellucid.restoration.noise import noise_notes
 
     started = time.perf_counter()
     options.check_outputs([output, png], inputs, overwrite)
@@ -70,6 +72,7 @@ def restore(
             for text, option in ((blur, "--blur"), (psf, "--psf"), (target, "--target"))
         ]
         image = options.with_checked_fwhm(image, stated[1])
+        image = replace(image, notes=(*image.notes, *noise_notes(image)))
         options.say_notes(image.notes)
         with options.watched("restoring"):
             result = restorer(image, *stated)

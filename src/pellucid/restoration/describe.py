@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from pellucid.fits import restored_bands
 from pellucid.optics import known_psf, unknown_unit
 from pellucid.restoration.choice import ANY, fitting_model
 from pellucid.restoration.grid import plan_of
+from pellucid.restoration.noise import noise_notes, stated_noise
 from pellucid.sky import PSF, SkyImage, background_of
 from pellucid.sky.psf import pick_bands, stamp_fwhm
 from pellucid.sources import psf_from_stars
@@ -38,10 +38,11 @@ def describe_image(image: SkyImage, psf: PSF | float | None = None) -> dict[str,
     -------
     dict
         ``bands``, ``unit``, ``shape`` (band, y, x), ``pixel_scale`` (arcsec), ``wcs``, ``psf``,
-        ``sky`` (level and noise of each band, in the image's unit), ``variance`` (whether each
-        pixel has its own), ``no_data`` (fraction of the pixels), ``model`` (None where none fits),
-        ``target`` (FWHM in arcsec and output pixels, of a model that takes any), ``why`` and
-        ``notes``. What is not known is None.
+        ``sky`` (of each band, in the image's unit, its level; the noise that is ``measured``, the
+        median that its ``plane`` states, and ``noise``: the first, or the second where the band
+        was restored), ``variance`` (whether each pixel has its own), ``no_data`` (fraction of the
+        pixels), ``model`` (None where none fits), ``target`` (FWHM in arcsec and output pixels, of
+        a model that takes any), ``why`` and ``notes``. What is not known is None.
     """
     found, notes = _psf(image, psf)
     try:
@@ -56,13 +57,18 @@ def describe_image(image: SkyImage, psf: PSF | float | None = None) -> dict[str,
         "pixel_scale": _number(image.pixel_scale),
         "wcs": _wcs(image),
         "psf": found,
-        "sky": {band: _sky(image.of_bands([k])) for k, band in enumerate(image.bands)},
+        "sky": {
+            band: _sky(image.of_bands([k]), stated, restored)
+            for k, (band, stated, restored) in enumerate(
+                zip(image.bands, stated_noise(image), restored_bands(image), strict=True)
+            )
+        },
         "variance": image.variance is not None,
         "no_data": _number(image.holes.mean()),
         "model": model,
         "target": target,
         "why": why,
-        "notes": [*image.notes, *notes],
+        "notes": [*image.notes, *notes, *noise_notes(image)],
     }
 
 
@@ -144,12 +150,16 @@ def _widths(psf: PSF, image: SkyImage) -> dict[str, float | None]:
     }
 
 
-def _sky(band: SkyImage) -> dict[str, float | None]:
+def _sky(band: SkyImage, stated: float | None, restored: bool) -> dict[str, float | None]:
     sky = background_of(band)
-    if restored_bands(band)[0] and band.variance is not None:
-        # A restored sky is smoother than it is sure: the noise is what was written of it.
-        sky = background_of(replace(band, sky=(float(sky.sky[0]),)))
-    return {"level": _number(sky.sky[0]), "noise": _number(sky.sigma)}
+    # A restored sky is smoother than it is sure: the noise is what was written of it.
+    noise = stated if restored and stated else sky.sigma
+    return {
+        "level": _number(sky.sky[0]),
+        "noise": _number(noise),
+        "measured": _number(sky.sigma),
+        "plane": _number(stated),
+    }
 
 
 def _wcs(image: SkyImage) -> dict[str, Any] | None:

@@ -1,0 +1,93 @@
+"""The noise that an image's planes state beside the one that its pixels show.
+
+A restoration takes its scale from the scatter of the pixels, and from the planes only how the
+pixels of a band compare. Where pixels were resampled, neighbours share their noise: they scatter
+less than an error plane says, which is right of sums over many of them (Casertano et al. 2000,
+AJ 120, 2747, appendix A).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.fits import restored_bands
+from pellucid.restoration.change import SAMPLE, plain
+from pellucid.sky import SkyImage, robust_background
+
+#: By this factor both may differ before it is said.
+UNLIKE = 1.3
+#: The noise of neighbours' differences, of what it is where the noise is white: shared noise.
+SHARED = 0.9
+
+
+def stated_noise(image: SkyImage) -> list[float | None]:
+    """Of each band the median standard deviation that its plane states; None without one."""
+    if image.variance is None:
+        return [None] * len(image.flux)
+    found: list[float | None] = []
+    some = _some(image)
+    for plane, bad in zip(image.variance[some], image.holes[some], strict=True):
+        good = plane[~bad & np.isfinite(plane)].astype(np.float64)
+        found.append(float(np.sqrt(np.median(good))) if good.size else None)
+    return found
+
+
+def noise_notes(image: SkyImage) -> list[str]:
+    """Of which bands the pixels scatter otherwise than their planes say, and why.
+
+    Of restored bands nothing is said: their sky is smoother than it is sure.
+    """
+    if image.variance is None:
+        return []
+    less: dict[str, float] = {}
+    more: dict[str, float] = {}
+    smooth = False
+    some = _some(image)
+    bands = zip(image.bands, stated_noise(image), restored_bands(image), strict=True)
+    for k, (band, stated, restored) in enumerate(bands):
+        if restored or not stated:
+            continue
+        plane = image.of_bands([k])
+        ratio = robust_background(_seen(plane)[some]).sigma / stated
+        if ratio > UNLIKE:
+            more[band] = ratio
+        elif 0 < ratio < 1.0 / UNLIKE:
+            less[band] = ratio
+            smooth |= _roughness(_seen(plane), ratio * stated) < SHARED
+    notes = []
+    if less:
+        reason = "it is too large, or in another unit"
+        if smooth:
+            reason = "neighbours share theirs, as after resampling; sums of many have all of it"
+        notes.append(_said(less, reason))
+    if more:
+        notes.append(_said(more, "some of it is left out, or in another unit"))
+    return notes
+
+
+def _said(ratios: dict[str, float], reason: str) -> str:
+    low, high = plain(min(ratios.values())), plain(max(ratios.values()))
+    times = low if low == high else f"{low} to {high}"
+    return (
+        f"{', '.join(ratios)}: the pixels scatter by {times} times the noise that the planes state "
+        f"({reason}); that scatter is a restoration's scale, the planes weigh the pixels of a band"
+    )
+
+
+def _some(image: SkyImage) -> tuple[slice, slice, slice]:
+    """Enough pixels of a large frame."""
+    step = max(1, int(np.sqrt(image.flux[0].size / SAMPLE)))
+    return slice(None), slice(None, None, step), slice(None, None, step)
+
+
+def _seen(band: SkyImage) -> NDArray[np.float32]:
+    return np.where(band.holes, np.float32(np.nan), band.flux)
+
+
+def _roughness(flux: NDArray[np.float32], sigma: float) -> float:
+    """Of the noise from pixel to pixel: 1 where it is white."""
+    height = min(flux.shape[1], SAMPLE // flux.shape[2] + 1)
+    rows = flux[:, (flux.shape[1] - height) // 2 :][:, :height]
+    steps = rows[:, :, 1:] - rows[:, :, :-1]
+    return robust_background(steps).sigma / (float(np.sqrt(2.0)) * sigma)
