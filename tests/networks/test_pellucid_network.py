@@ -25,7 +25,7 @@ from pellucid.restoration import load_restorer  # noqa: E402
 from pellucid.sky import PSF, Background, SkyImage  # noqa: E402
 from pellucid.stretch import NoiseStretch  # noqa: E402
 from pellucid.studies.pellucid.preset import read_preset  # noqa: E402
-from pellucid.training.pellucid import flux_loss, spread_loss  # noqa: E402
+from pellucid.training.pellucid import faint_loss, flux_loss, spread_loss  # noqa: E402
 from pellucid.training.recipe import TrainingBatch  # noqa: E402
 from pellucid.training.run import train  # noqa: E402
 
@@ -134,11 +134,18 @@ def test_the_spread_is_learned_as_that_of_which_so_many_cases_lie_within():
 
 
 def test_flux_that_is_lost_costs_more_than_flux_that_is_moved():
-    stretch = NoiseStretch(10.0, -2000.0, 2000.0)
-    sharp = 0.3 * torch.rand(1, 1, 32, 32)
+    sharp = 20.0 * torch.rand(1, 1, 32, 32)
     moved = sharp.reshape(1, 1, 2, 16, 2, 16).flip(3, 5).reshape(1, 1, 32, 32)
-    assert float(flux_loss(moved, sharp, stretch)) == pytest.approx(0.0, abs=1e-4)
-    assert float(flux_loss(0.9 * sharp, sharp, stretch)) > 0.5
+    assert float(flux_loss(moved, sharp)) == pytest.approx(0.0, abs=1e-4)
+    assert float(flux_loss(0.9 * sharp, sharp)) > 0.5
+
+
+def test_outskirts_below_the_noise_count_beside_a_bright_core():
+    sharp = torch.full((1, 1, 32, 32), 0.5)
+    sharp[..., 16, 16] = 1000.0
+    without = torch.where(sharp > 1.0, sharp, 0.0)
+    dimmed = torch.where(sharp > 1.0, 0.9 * sharp, sharp)
+    assert float(faint_loss(without, sharp)) > 10.0 * float(faint_loss(dimmed, sharp))
 
 
 @pytest.mark.parametrize("levels", [2, 3])

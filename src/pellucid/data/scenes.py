@@ -52,6 +52,8 @@ class SceneRecipe:
         Truth is shrunk to at most this fraction.
     neighbours, stars
         Up to so many more galaxies, and stars.
+    native
+        Of truth that is hardly sharper than the target, the fraction that is its own target.
     real
         Fraction of the kernels that are those of real point sources.
     enlarged, correlated
@@ -75,6 +77,7 @@ class SceneRecipe:
     smallest: float = 0.2
     neighbours: int = 2
     stars: int = 4
+    native: float = 0.6
     real: float = 0.35
     enlarged: float = 0.3
     correlated: float = 0.15
@@ -115,7 +118,7 @@ class ScenePairs:
         own = float(self.truth.fwhm[index])
         # A frame no sharper than the target is its own target, with its noise.
         fwhm = rng.uniform(*recipe.target)
-        if rng.random() < 0.5 and own <= 1.5 * recipe.target[1]:
+        if rng.random() < recipe.native and own <= 1.5 * recipe.target[1]:
             zoom, target = 1.0, own
         else:
             target = fwhm
@@ -124,18 +127,21 @@ class ScenePairs:
         sharp = np.zeros((len(self.bands), recipe.size, recipe.size), dtype=np.float32)
         place = 0.5 * recipe.size + rng.uniform(-0.2, 0.2, 2) * recipe.size
         self._add(sharp, index, zoom, target, place, 1.0)
+        grain = float(self.truth.noise[index]) * zoom
         for _ in range(rng.integers(recipe.neighbours + 1)):
             other = int(rng.integers(len(self)))
             small = zoom * rng.uniform(0.3, 1.0) * own / float(self.truth.fwhm[other])
             place = rng.uniform(0.0, recipe.size, 2)
-            brightness = float(np.exp(rng.uniform(np.log(0.02), np.log(1.0))))
-            self._add(sharp, other, min(small, 1.0), target, place, brightness)
+            brightness = _log_uniform((0.02, 1.0), rng)
+            small = min(small, 1.0)
+            self._add(sharp, other, small, target, place, brightness)
+            grain = max(grain, brightness * float(self.truth.noise[other]) * small)
         for _ in range(rng.integers(recipe.stars + 1)):
             _add_star(sharp, target, rng)
         blur = self._kernel(rng)
         seen = convolve(sharp, blur.for_bands(len(sharp)), "reflect")
         # The truth's own noise must drown in that of the view, or it would be learned as structure.
-        clean = 1.0 / max(float(self.truth.noise[index]) * zoom, 1e-6)
+        clean = 1.0 / max(grain, 1e-6)
         peak = min(_log_uniform(recipe.peak, rng), max(clean, 2.0 * recipe.peak[0]))
         scale = peak / max(float(seen.max()), 1e-6)
         sharp, seen = sharp * np.float32(scale), seen * np.float32(scale)

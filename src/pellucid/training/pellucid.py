@@ -17,6 +17,8 @@ from pellucid.training.recipe import Recipe, TrainingBatch
 
 #: Differences below it (in the network's range) weigh as their square.
 LEAST = 1e-3
+#: Softening, in units of the noise, of the stretch in which faint light is compared.
+FAINT = 1.0
 #: Side in pixels of the squares whose flux is compared, and how well it is to be known.
 APERTURE, PRECISION = 16, 0.01
 
@@ -28,6 +30,8 @@ class PellucidRecipe(Recipe, frozen=True):
     ----------
     flux_weight, spread_weight
         Of the flux in squares and of the spread, beside the pixels' difference.
+    faint_weight
+        Of the pixels' difference in a stretch that shows what is fainter than the noise.
     steepest
         Longest gradient that is followed as it is; a network without norms would diverge.
     """
@@ -35,6 +39,7 @@ class PellucidRecipe(Recipe, frozen=True):
     model: Literal["pellucid"] = "pellucid"
     flux_weight: Annotated[float, Field(ge=0)] = 1e-3
     spread_weight: Annotated[float, Field(ge=0)] = 2e-3
+    faint_weight: Annotated[float, Field(ge=0)] = 0.0
     steepest: Annotated[float, Field(gt=0)] = 0.2
 
     def build_trainer(
@@ -62,9 +67,12 @@ class MeanTrainer(Learner[PellucidRecipe]):
         root = (square + LEAST**2).sqrt().mean()
         stretch = stretch_from_dict(self.recipe.stretch)
         assert isinstance(stretch, NoiseStretch)
-        flux = flux_loss(restored, sharp, stretch)
+        light, true_light = (_in_noise(value, stretch) for value in (restored, sharp))
+        flux = flux_loss(light, true_light)
         width = spread_loss(spread, (restored - sharp).detach())
         loss = root + self.recipe.flux_weight * flux + self.recipe.spread_weight * width
+        if self.recipe.faint_weight:
+            loss = loss + self.recipe.faint_weight * faint_loss(light, true_light)
         self.teach_generator(loss, step, self.recipe.steepest)
         wiener = (channels[:, 2:3] - sharp).square().mean(dim=(1, 2, 3))
         gain = 10.0 * torch.log10((wiener + 1e-9) / (square.detach() + 1e-9)).mean()
@@ -76,22 +84,31 @@ class MeanTrainer(Learner[PellucidRecipe]):
         }
 
 
-def flux_loss(restored: Tensor, sharp: Tensor, stretch: NoiseStretch) -> Tensor:
+def _in_noise(value: Tensor, stretch: NoiseStretch) -> Tensor:
+    """The network's range as flux in units of the noise."""
+    low, high = (np.arcsinh(end / stretch.softening) for end in (stretch.low, stretch.high))
+    depth = 0.5 * (value.clamp(-2.0, 2.0) + 1.0) * float(high - low) + float(low)
+    return stretch.softening * torch.sinh(depth)
+
+
+def flux_loss(restored: Tensor, sharp: Tensor) -> Tensor:
     """How far the flux in squares is off, in units of what can be known of it.
 
-    That is the noise of so many pixels, or a hundredth of the flux where this is more.
+    That is the noise of so many pixels, or a hundredth of the flux where this is more. Both images
+    are in units of the noise.
     """
-    span = np.arcsinh(stretch.high / stretch.softening) - np.arcsinh(
-        stretch.low / stretch.softening
-    )
-    bottom = float(np.arcsinh(stretch.low / stretch.softening))
-    fluxes = [
-        stretch.softening * torch.sinh(0.5 * (value.clamp(-2.0, 2.0) + 1.0) * float(span) + bottom)
-        for value in (restored, sharp)
-    ]
-    means = [torch.nn.functional.avg_pool2d(flux, APERTURE) for flux in fluxes]
+    means = [torch.nn.functional.avg_pool2d(flux, APERTURE) for flux in (restored, sharp)]
     off = (means[0] - means[1]) / (1.0 / APERTURE + PRECISION * means[1].abs())
     return ((off.square() + 1.0).sqrt() - 1.0).mean()
+
+
+def faint_loss(restored: Tensor, sharp: Tensor) -> Tensor:
+    """Each image's root mean square difference where a unit of the noise is a large step.
+
+    A galaxy's outskirts lie below the noise of a pixel; beside its core they would have no say.
+    """
+    faint = [torch.asinh(flux / FAINT) for flux in (restored, sharp)]
+    return ((faint[0] - faint[1]).square().mean(dim=(1, 2, 3)) + LEAST**2).sqrt().mean()
 
 
 def spread_loss(spread: Tensor, difference: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import copy
 import functools
 import math
@@ -191,7 +192,6 @@ def train(
         (run / INTERIM).unlink(missing_ok=True)
     if dist.is_initialized():
         dist.barrier()
-        dist.destroy_process_group()
     return bundle
 
 
@@ -218,6 +218,8 @@ def join_processes() -> tuple[int, int]:
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        # Once in a process's life: who left the group finds nobody when it joins again.
+        atexit.register(dist.destroy_process_group)
     return int(os.environ.get("RANK", "0")), world
 
 

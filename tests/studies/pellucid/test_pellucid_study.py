@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 import tarfile
 
 import numpy as np
@@ -62,12 +64,15 @@ def test_the_stretch_of_the_frames_is_undone(data, lights):
         assert_allclose(truth.flux, lights[truth.id.removeprefix("goods/")], atol=0.06)
 
 
-def test_an_interrupted_study_goes_on_and_ends_in_a_model(data, tmp_path, capsys):
+def test_a_study_of_two_processes_ends_in_models_and_what_they_can_do(data, tmp_path, capsys):
     words = ["study", "pellucid", "--preset", "smoke", "--data", str(data)]
     words += ["--output", str(tmp_path / "study"), "--json"]
-    assert main(words) == 0
+    two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    # Two networks, one after the other: the processes that trained the first train the second.
+    subprocess.run([*two, "-m", "pellucid", *words], check=True, timeout=240)
+    assert main([*words, "--resume"]) == 0
     models = json.loads(capsys.readouterr().out)["models"]
-    card = open_bundle(models["mean"]).card
+    card = open_bundle(models["refined"]).card
     assert open_bundle(models["sampler"]).card.network["mean"] == card.network
     assert card.training["pairs"] == "drawn"
     assert card.network["bandwise"]
@@ -80,7 +85,6 @@ def test_an_interrupted_study_goes_on_and_ends_in_a_model(data, tmp_path, capsys
         assert heading in page
     assert "nan" not in page.split("True pixels")[1]
     assert main(words) == 2  # it is there; --resume goes on
-    assert main([*words, "--resume"]) == 0
     store = open_truth(tmp_path / "study" / "truth.h5")
     assert len(store) == 40
     assert store.kernels == 1

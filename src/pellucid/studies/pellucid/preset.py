@@ -13,11 +13,16 @@ from pellucid.training.sampler import SamplerRecipe
 
 
 class Preset(BaseModel, extra="forbid", frozen=True):
-    """Everything that decides what the study computes: ``recipe`` is that of the mean."""
+    """Everything that decides what the study computes.
+
+    ``recipe`` is that of the mean, ``refined`` of what goes on with it, and ``sampler`` of what
+    draws samples about the latter.
+    """
 
     name: str
     description: str = ""
     recipe: PellucidRecipe
+    refined: PellucidRecipe
     sampler: SamplerRecipe
     measures: Measures = Measures()
 

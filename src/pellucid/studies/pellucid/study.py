@@ -24,7 +24,7 @@ from pellucid.studies.pellucid.mixture import split_truth
 from pellucid.studies.pellucid.preset import Preset
 from pellucid.studies.pellucid.sources import kernels, truths
 
-TRUTH, MEAN, SAMPLER = "truth.h5", "mean", "sampler"
+TRUTH, MEAN, REFINED, SAMPLER = "truth.h5", "mean", "refined", "sampler"
 
 
 def run_study(
@@ -74,23 +74,27 @@ def run_study(
         truth = open_truth(output / TRUTH)
         split = split_truth(truth, preset.recipe.seed)
         models: dict[str, Path] = {}
-        for name, recipe in ((MEAN, preset.recipe), (SAMPLER, preset.sampler)):
+        stages = {
+            MEAN: (preset.recipe, None),
+            REFINED: (preset.refined, MEAN),
+            SAMPLER: (preset.sampler, REFINED),
+        }
+        for name, (recipe, begin) in stages.items():
             if rank == 0:
                 say(f"the {name}: {recipe.steps} steps on scenes of {len(truth)} galaxies")
             scenes = ScenePairs(truth, SceneRecipe(recipe.size))
-            start = models.get(MEAN)
+            start = models[begin] if begin else None
             # To draw a scene takes half as long as to learn from it, for a GPU forty times as long.
             workers = max(1, (os.cpu_count() or 1) - 1) if torch.cuda.is_available() else 1
             models[name] = train_network(
                 output, name, recipe, scenes, split, start, progress=True, workers=workers
             )
-            join_processes()
-            if name == MEAN and rank == 0:
-                _know_forms(models[MEAN], truth, split, preset.measures, say)
+            if name == REFINED and rank == 0:
+                _know_forms(models[name], truth, split, preset.measures, say)
             if dist.is_initialized():
                 dist.barrier()  # until the first of them has put the model where it belongs
         if rank == 0:
-            page = measure_model(preset.measures, data, output, truth, models[MEAN], say)
+            page = measure_model(preset.measures, data, output, truth, models[REFINED], say)
             say(f"{page}: what was measured")
         return models
 
