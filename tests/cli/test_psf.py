@@ -83,7 +83,8 @@ def test_a_number_that_does_not_fit_the_stars_is_noted(pellucid, field, tmp_path
         assert len(said) == notes
         if said and verb == "restore":
             history = str(fits.getheader(tmp_path / "a.fits")["HISTORY"])
-            assert said[0] in history.replace("\n", "")
+            # Cards lose blanks at their ends.
+            assert "".join(said[0].split()) in "".join(history.split())
 
 
 @pytest.mark.parametrize(

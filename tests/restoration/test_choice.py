@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -94,6 +95,39 @@ def test_a_model_is_not_taken_for_a_psf_far_from_its_training(seen, monkeypatch)
     assert fitting_model(seen("r", 0.396), psf=2.0)[0] == "galaxygan-sdss"
     with pytest.raises(InputError, match="no shipped model fits"):
         fitting_model(seen("r", 0.396), psf=0.8)
+
+
+def star_field(fwhm: float, scale: float = 0.396) -> SkyImage:
+    """Stars of a FWHM in arcsec, with SDSS's header."""
+    stamp = gaussian_psf(fwhm, scale).stamps[0]
+    flux = np.random.default_rng(1).normal(0.0, 1.0, (200, 220)).astype(np.float32)
+    for y in range(30, 190, 40):
+        for x in range(30, 200, 40):
+            half = stamp.shape[0] // 2
+            flux[y - half : y + half + 1, x - half : x + half + 1] += 4000 * stamp
+    return SkyImage(flux, ("r",), pixel_scale=scale, header=Header({"TELESCOP": "2.5m"}))
+
+
+@pytest.mark.parametrize(
+    ("fwhm", "words"),
+    [
+        (1.3, r'its stars have 1\.[34].", those of the training 2\.2"; --psf stars'),
+        (2.2, r'\(its stars have 2\.[23]."\)$'),
+    ],
+)
+def test_the_width_of_the_stars_is_told_with_the_choice(fwhm, words):
+    name, reason = fitting_model(star_field(fwhm))
+    assert name == "galaxygan-sdss"
+    assert re.search(words, reason)
+
+
+def test_a_model_is_not_taken_for_stars_far_sharper_than_its_training_s():
+    sharp = star_field(0.85)
+    with pytest.raises(InputError, match=r"model galaxygan-sdss was trained on stars of 2\.2"):
+        fitting_model(sharp)
+    with pytest.raises(InputError, match=r"--psf stars states .* --model galaxygan-sdss insists"):
+        pellucid.load_restorer()(sharp)
+    assert fitting_model(sharp, psf=pellucid.psf_from_stars(sharp))[0] == choice.ANY
 
 
 def test_the_choice_is_told_with_the_result(galaxy):

@@ -15,13 +15,10 @@ from pellucid.restoration.grid import plan_of
 from pellucid.restoration.noise import noise_notes, stated_noise
 from pellucid.sky import PSF, SkyImage, background_of
 from pellucid.sky.psf import pick_bands, stamp_fwhm
-from pellucid.sources import psf_from_stars
+from pellucid.sources import psf_of_the_middle
 
 if TYPE_CHECKING:
     from pellucid.fits import Plane
-
-#: Stars are looked for in the middle of a larger frame.
-WINDOW = 2048
 
 
 def describe_image(image: SkyImage, psf: PSF | float | None = None) -> dict[str, Any]:
@@ -126,14 +123,8 @@ def _psf(image: SkyImage, stated: PSF | float | None) -> tuple[dict[str, Any], l
 def _psf_of_stars(image: SkyImage) -> dict[str, Any]:
     """What --psf stars would take; it is not known until it is asked for."""
     reason = unknown_unit(image)
-    rows, columns = (
-        slice(max(0, side // 2 - WINDOW // 2), side // 2 + WINDOW // 2) for side in image.shape[1:]
-    )
-    height, width = (len(range(side)[part]) for side, part in
-                     zip(image.shape[1:], (rows, columns), strict=True))  # fmt: skip
-    middle = image.cutout(rows.start, columns.start, height, width)
     try:
-        stars = psf_from_stars(middle)
+        stars = psf_of_the_middle(image)
     except InputError as error:
         origin = "; ".join(filter(None, [reason, str(error)]))
         return {"fwhm": None, "from": "unknown", "origin": origin}

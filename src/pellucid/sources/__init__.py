@@ -10,9 +10,10 @@ from pellucid.sources.photometry import (
     kron_radius,
 )
 from pellucid.sources.psf_check import fwhm_misfits, psf_misfits
-from pellucid.sources.star_psf import StarPSF, psf_from_stars
+from pellucid.sources.star_psf import ENOUGH, StarPSF, psf_from_stars, psf_of_the_middle
 
 __all__ = [
+    "ENOUGH",
     "Position",
     "Sources",
     "StarPSF",
@@ -26,6 +27,7 @@ __all__ = [
     "kron_radius",
     "psf_from_stars",
     "psf_misfits",
+    "psf_of_the_middle",
     "smoothed",
     "smoothed_sky",
 ]

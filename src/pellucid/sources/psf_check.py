@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pellucid.sky.image import SkyImage
 from pellucid.sky.psf import PSF, pick_bands, stamp_fwhm
-from pellucid.sources.star_psf import ENOUGH, MOST
+from pellucid.sources.star_psf import ENOUGH, MOST, middle_of
 from pellucid.sources.stars import Candidates, candidates, fitted_gaussian, stellar_locus
 
 #: FWHM that differ by more than this, and shares of light in the wings by more than that, are told.
@@ -60,18 +60,15 @@ def fwhm_misfits(image: SkyImage, fwhm: float) -> list[str]:
     if not unlike:
         return []
     what = f'a psf of {fwhm:g}" is {fwhm / scale:.1f} pixels wide'
-    said = f"{what}, the stars of the image have {', '.join(unlike)}"
+    said = f"{what}, the Gaussians that fit stars of the image have {', '.join(unlike)}"
     return [f"{said}: is it the FWHM in arcsec, and of this image?"]
 
 
 def _stars(image: SkyImage, side: int) -> Iterator[tuple[int, Candidates, NDArray[np.int64]]]:
     """Each band that shows enough stars in the middle of the frame, what it shows, and which."""
-    rows, columns = (
-        slice(max(0, whole // 2 - side // 2), whole // 2 + side // 2) for whole in image.shape[1:]
-    )
-    for band, plane in enumerate(image.flux):
-        near = None if image.mask is None else image.mask[band, rows, columns]
-        found = candidates(plane[rows, columns], near)
+    middle = middle_of(image, side)
+    for band, plane in enumerate(middle.flux):
+        found = candidates(plane, None if middle.mask is None else middle.mask[band])
         stars = stellar_locus(found)[:MOST]
         if len(stars) >= ENOUGH:
             yield band, found, stars

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ OVERSAMPLING = ((3.0, 8, 2), (1.8, 25, 3))
 FAINT = 3.0
 #: FWHM that differ by this over the frame are worth a note.
 VARIES = 0.05
+#: Sides of the window in the middle of a large frame in which stars are looked for unasked, and of
+#: the one that is tried where it shows too few.
+WINDOWS = (1024, 2048)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +102,24 @@ def psf_from_stars(image: SkyImage) -> StarPSF:
         notes=tuple(notes),
         stars=tuple(places),
     )
+
+
+def psf_of_the_middle(image: SkyImage) -> StarPSF:
+    """What `psf_from_stars` finds, in much less time, in the middle of a large frame."""
+    small, large = (middle_of(image, side) for side in WINDOWS)
+    try:
+        return psf_from_stars(small)
+    except InputError:
+        if small.shape == large.shape:
+            raise
+    return psf_from_stars(large)
+
+
+def middle_of(image: SkyImage, side: int) -> SkyImage:
+    """The square of so many pixels, or what there is of it; where it lies on the sky is dropped."""
+    starts = [max(0, whole // 2 - side // 2) for whole in image.shape[1:]]
+    sides = [min(whole, side) for whole in image.shape[1:]]
+    return replace(image, wcs=None).cutout(starts[0], starts[1], sides[0], sides[1])
 
 
 def _stars(found: Candidates, band: str, notes: list[str]) -> NDArray[np.int64]:
