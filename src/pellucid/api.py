@@ -108,7 +108,8 @@ def write_image(
         made = sky.psf if isinstance(sky.psf, PSF) and sky.psf.origin == DEGRADED else None
         psf = made and psf_of_file(sky, made)
         return fits.write_image(sky, path, overwrite=overwrite, history=history, psf=psf)
-    layers = {"UNCERT": image.uncertainty, "DOUBT": image.doubt, "CHI2": image.chi2}
+    layers = {"UNCERT": image.uncertainty, "RANGE95": image.range_95}
+    layers |= {"DOUBT": image.doubt, "CHI2": image.chi2}
     for number, sample in enumerate(() if image.samples is None else image.samples, 1):
         layers[f"SAMPLE{number}"] = sample
     return fits.write_image(

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 #: Begins the name of a plane that is of the input's pixels.
 INPUT = "INPUT_"
 #: What an earlier restoration wrote beside its pixels.
-EARLIER = ("UNCERT", "DOUBT", "CHI2", "SAMPLE")
+EARLIER = ("UNCERT", "RANGE95", "DOUBT", "CHI2", "SAMPLE")
 #: The planes of a restoration: their PLCROLE and its comment, by the beginning of their name.
 PURPOSES = {
     "UNCERT": "standard deviation of the pixels",
+    "RANGE95": "half of the range that holds 95 % of true pixels",
     "DOUBT": "from 0 (sure) to 1",
     "CHI2": "what the result misses, over the noise, squared",
     "SAMPLE": "a sky that explains the image",

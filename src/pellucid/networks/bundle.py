@@ -60,6 +60,8 @@ class Card:
         One line for people.
     forms
         What `pellucid.restoration.unlike` knows an unusual object by; empty where it does not.
+    calibration
+        By how much its spread is to be widened; see `pellucid.restoration.calibration`.
     training
         Where it comes from: data, split, command, seed, steps, wall time, validation result.
     """
@@ -80,6 +82,7 @@ class Card:
     scale_rule: str = "fixed"
     description: str = ""
     forms: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 

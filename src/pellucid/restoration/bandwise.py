@@ -19,6 +19,7 @@ from pellucid.data.channels import (
 )
 from pellucid.errors import InputError
 from pellucid.optics.inpaint import whole
+from pellucid.restoration.calibration import calibrated
 from pellucid.restoration.change import with_change
 from pellucid.restoration.doubt import Doubt, doubt_of, in_words
 from pellucid.restoration.engine import Network
@@ -83,20 +84,22 @@ class BandwiseRestorer(NeuralRestorer):
             told = {"weight": share, "guide": guide, "seed": (self.seed, some.start)}
             said: list[str] = []
             given, kernel = in_noise(some), PSF(stamps[some], plan.blur.pixel_scale)
-            restored, spread, doubted = self._bands(given, kernel, told, said)
+            restored, widths, doubted = self._bands(given, kernel, told, said)
             if len(groups) == 1:  # a large image shows many objects
                 unlike = unlikeness(restored, self.card.forms)
-            planes = [restored * sigma[some] + level[some], spread * sigma[some]]
+            planes = [restored * sigma[some] + level[some], *(w * sigma[some] for w in widths)]
             planes += [doubted.doubt, doubted.chi2]
             if plan.ratio > 1.0:
                 planes = _joined_back(planes, plan.ratio, image.shape)
             elif plan.ratio < 1.0:
-                planes[:2] = [area * each for each in planes[:2]]
+                planes[:3] = [area * each for each in planes[:3]]
             made.append(planes)
             reduced += list(doubted.reduced)
             where = f"{', '.join(image.bands[some])}: " if len(groups) > 1 else ""
             notes += [where + note for note in said]
-        flux, deviation, doubt, chi2 = (_together(each) for each in zip(*made, strict=True))
+        flux, deviation, range_95, doubt, chi2 = (
+            _together(each) for each in zip(*made, strict=True)
+        )
         grid, full = image, complete
         if plan.ratio < 1.0:
             grid = finer(image, work, float(area))
@@ -123,7 +126,7 @@ class BandwiseRestorer(NeuralRestorer):
                 provenance["trust"] += f"; {UNUSUAL_FORM}"
         if plan.target is not None:
             provenance["target_fwhm"] = round(plan.target.fwhm, 4)
-        restoration = Restoration(result, deviation, doubt, provenance, chi2=chi2)
+        restoration = Restoration(result, deviation, doubt, provenance, None, chi2, range_95)
         undone = None
         if plan.target is not None:
             undone = float(np.hypot(plan.blur.fwhm, plan.target.fwhm))
@@ -131,8 +134,8 @@ class BandwiseRestorer(NeuralRestorer):
 
     def _bands(
         self, given: NDArray[np.float32], blur: PSF, told: dict[str, Any], notes: list[str]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Doubt]:
-        """Some bands in units of their noise, restored; their standard deviation and doubt."""
+    ) -> tuple[NDArray[np.float32], tuple[NDArray[np.float32], NDArray[np.float32]], Doubt]:
+        """Some bands in units of their noise, restored; how sure that is, and their doubt."""
         unit = Background(np.zeros(len(given), dtype=np.float32), 1.0)
         restored, spread = self._restore(given, unit, blur, notes, told)
         stamps, share = blur.for_bands(len(given)), told["weight"]
@@ -140,7 +143,8 @@ class BandwiseRestorer(NeuralRestorer):
         keep_totals(given, restored)
         if spread is None:
             spread = np.ones_like(restored)
-        return restored, spread, doubt_of(restored, spread, given, stamps, share)
+        widths = calibrated(spread, restored, self.card.calibration)
+        return restored, widths, doubt_of(restored, widths[0], given, stamps, share)
 
     def _told(self, known: Known) -> Planes:
         return channel_planes(network_inputs(self.card.network), known)

@@ -23,7 +23,8 @@ class Restoration:
         Same unit, bands and sky as the input, and its pixels; or finer ones, where a model works in
         these and the input's could not hold what it restores.
     uncertainty
-        Standard deviation of each pixel in the image's unit, or None where the restorer has none.
+        Standard deviation of each pixel in the image's unit, half of the range that holds 68 % of
+        true pixels, or None where the restorer has none.
     doubt
         From 0 (sure) to 1 for each pixel, or None where the restorer has none.
     chi2
@@ -32,6 +33,9 @@ class Restoration:
     samples
         Skies that all explain the image, shape (sample, band, y, x), or None where none were
         drawn.
+    range_95
+        Half of the range that holds 95 %, which is more than twice the uncertainty where detail
+        may be missed; None where there is no uncertainty.
     provenance
         What made it: method or model, checksum, PSF, version; ``change`` says what became of
         noise and resolution, ``trust`` what is doubted, ``notes`` lists what to know.
@@ -43,6 +47,7 @@ class Restoration:
     provenance: dict[str, Any] = field(default_factory=dict)
     samples: NDArray[np.float32] | None = None
     chi2: NDArray[np.float32] | None = None
+    range_95: NDArray[np.float32] | None = None
 
 
 class Restorer(Protocol):

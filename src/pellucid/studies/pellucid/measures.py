@@ -30,6 +30,10 @@ from pellucid.studies.pellucid.views import intervals_page, measure_views, views
 RESULTS = "results"
 
 
+#: Noise of truth that is measured on, as a fraction of its brightest pixel.
+CLEANEST = 0.002
+
+
 class Measures(BaseModel, extra="forbid", frozen=True):
     """On how many held-back objects it is measured, and on how many skies without any.
 
@@ -38,7 +42,8 @@ class Measures(BaseModel, extra="forbid", frozen=True):
     composites
         In each of GalaxyGAN's cells.
     galaxies
-        In each view; ``unseen`` of them behind each kernel that training never drew.
+        In each view, while all others calibrate the uncertainty; ``unseen`` of them behind each
+        kernel that training never drew.
     planted
         With false detail added to their restorations.
     blank
@@ -49,7 +54,7 @@ class Measures(BaseModel, extra="forbid", frozen=True):
     """
 
     composites: Annotated[int, Field(gt=0)] = 50
-    galaxies: Annotated[int, Field(gt=0)] = 40
+    galaxies: Annotated[int, Field(gt=0)] = 22
     unseen: Annotated[int, Field(gt=0)] = 16
     planted: Annotated[int, Field(gt=0)] = 8
     blank: Annotated[int, Field(gt=0)] = 6
@@ -140,8 +145,20 @@ def measure_model(
 
 
 def watched(truth: TruthStore, count: int) -> list[int]:
-    """Held-back objects with structure, of every source but the noisy composites."""
+    """Held-back objects with structure, whose own noise drowns at every depth.
+
+    The composites are none of them.
+    """
+    return _clean(truth)[:count]
+
+
+def calibrating(truth: TruthStore, measured: int) -> list[int]:
+    """All other objects of that kind, where so many of them are measured on."""
+    return _clean(truth)[measured:]
+
+
+def _clean(truth: TruthStore) -> list[int]:
     sources = np.array([name.partition("/")[0] for name in truth.ids])
-    held_back = np.flatnonzero(validation_mask(truth.ids) & (sources != "sdss"))
-    chosen = np.random.default_rng(0).permutation(held_back)[:count]
-    return [int(index) for index in chosen]
+    clean = (sources != "sdss") & (truth.noise < CLEANEST)
+    held_back = np.flatnonzero(validation_mask(truth.ids) & clean)
+    return [int(index) for index in np.random.default_rng(0).permutation(held_back)]

@@ -18,8 +18,9 @@ from pellucid.files import make_folder
 from pellucid.networks.bundle import open_bundle
 from pellucid.restoration import load_restorer
 from pellucid.studies.folder import locked, prepared, require_training, train_network
+from pellucid.studies.pellucid.calibration import learn_calibration
 from pellucid.studies.pellucid.forms import learn_forms
-from pellucid.studies.pellucid.measures import Measures, measure_model
+from pellucid.studies.pellucid.measures import Measures, calibrating, measure_model
 from pellucid.studies.pellucid.mixture import split_truth
 from pellucid.studies.pellucid.preset import Preset
 from pellucid.studies.pellucid.sources import kernels, truths
@@ -90,7 +91,7 @@ def run_study(
                 output, name, recipe, scenes, split, start, progress=True, workers=workers
             )
             if name == REFINED and rank == 0:
-                _know_forms(models[name], truth, split, preset.measures, say)
+                _know_itself(models[name], truth, split, preset.measures, say)
             if dist.is_initialized():
                 dist.barrier()  # until the first of them has put the model where it belongs
         if rank == 0:
@@ -99,16 +100,22 @@ def run_study(
         return models
 
 
-def _know_forms(
+def _know_itself(
     model: Path, truth: TruthStore, split: Split, measures: Measures, say: Callable[[str], None]
 ) -> None:
-    """Put into a model's card, once, what galaxies look like when it has restored them."""
+    """Put into a model's card, once, how true its uncertainty is and what galaxies look like."""
     from pellucid.networks.export import with_card
 
     bundle = open_bundle(model)
-    if bundle.card.forms:
-        return
-    say("the forms of ordinary galaxies")
-    galaxies = np.random.default_rng(0).choice(split.training, measures.ordinary)
-    forms = learn_forms(truth, galaxies.tolist(), load_restorer(model), measures.odd)
-    with_card(bundle, replace(bundle.card, forms=forms), model)
+    card = bundle.card
+    if not card.calibration:
+        say("how true the uncertainty is")
+        unseen = calibrating(truth, measures.galaxies)
+        card = replace(card, calibration=learn_calibration(truth, unseen, load_restorer(model)))
+    if not card.forms:
+        say("the forms of ordinary galaxies")
+        galaxies = np.random.default_rng(0).choice(split.training, measures.ordinary)
+        forms = learn_forms(truth, galaxies.tolist(), load_restorer(model), measures.odd)
+        card = replace(card, forms=forms)
+    if card is not bundle.card:
+        with_card(bundle, card, model)

@@ -68,6 +68,7 @@ def view(store: TruthStore, index: int, peak: float, blur: float) -> Pair:
         peak=(peak, peak),
         neighbours=1,
         stars=1,
+        native=0.0,
         damaged=0.0,
         dazzling=0.0,
     )
@@ -75,21 +76,26 @@ def view(store: TruthStore, index: int, peak: float, blur: float) -> Pair:
 
 
 def covered(pair: Pair, restored: Restoration) -> dict[str, dict[str, int]]:
-    """How many true pixels lie within one and within 1.96 standard deviations, by place."""
+    """How many true pixels lie within what should hold 68 and 95 %, by place."""
     assert restored.uncertainty is not None
+    assert restored.range_95 is not None
     truth = pair.sharp.flux
-    off = np.abs(restored.image.flux - truth) / restored.uncertainty
-    core = truth > CORE * truth.max(axis=(1, 2), keepdims=True)
-    sky = truth < SKY
+    off = np.abs(restored.image.flux - truth)
     counts = {}
-    for name, where in zip(PLACES, (sky, ~sky & ~core, core & ~sky), strict=True):
-        inside = off[where]
+    for name, where in places(truth).items():
         counts[name] = {
-            "pixels": int(inside.size),
-            "within_68": int((inside < 1.0).sum()),
-            "within_95": int((inside < 1.96).sum()),
+            "pixels": int(where.sum()),
+            "within_68": int((off < restored.uncertainty)[where].sum()),
+            "within_95": int((off < restored.range_95)[where].sum()),
         }
     return counts
+
+
+def places(truth: NDArray[np.floating]) -> dict[str, NDArray[np.bool_]]:
+    """Which pixels of a scene in units of the noise, shape (band, y, x), are sky, disc and core."""
+    core = truth > CORE * truth.max(axis=(1, 2), keepdims=True)
+    sky = truth < SKY
+    return dict(zip(PLACES, (sky, ~sky & ~core, core & ~sky), strict=True))
 
 
 def intervals_page(intervals: list[dict[str, Any]]) -> str:
