@@ -15,8 +15,11 @@ from pellucid.data.truth import TruthStore
 from pellucid.files import write_content
 from pellucid.networks.bundle import open_bundle
 from pellucid.restoration import load_restorer
+from pellucid.restoration.bandwise import BandwiseRestorer
+from pellucid.restoration.samples import SamplingRestorer
 from pellucid.studies.folder import do_once
 from pellucid.studies.pellucid.cells import cells_page, measure_cells
+from pellucid.studies.pellucid.drawn import drawn_page, measure_drawn
 from pellucid.studies.pellucid.forms import forms_page, measure_forms
 from pellucid.studies.pellucid.ghosts import ghosts_page, measure_ghosts
 from pellucid.studies.pellucid.mixture import held_back_mixture
@@ -30,10 +33,6 @@ from pellucid.studies.pellucid.views import intervals_page, measure_views, views
 RESULTS = "results"
 
 
-#: Noise of truth that is measured on, as a fraction of its brightest pixel.
-CLEANEST = 0.002
-
-
 class Measures(BaseModel, extra="forbid", frozen=True):
     """On how many held-back objects it is measured, and on how many skies without any.
 
@@ -44,6 +43,8 @@ class Measures(BaseModel, extra="forbid", frozen=True):
     galaxies
         In each view, while all others calibrate the uncertainty; ``unseen`` of them behind each
         kernel that training never drew.
+    samples
+        Drawn of each of these galaxies.
     planted
         With false detail added to their restorations.
     blank
@@ -54,7 +55,8 @@ class Measures(BaseModel, extra="forbid", frozen=True):
     """
 
     composites: Annotated[int, Field(gt=0)] = 50
-    galaxies: Annotated[int, Field(gt=0)] = 22
+    galaxies: Annotated[int, Field(gt=0)] = 25
+    samples: Annotated[int, Field(gt=1)] = 8
     unseen: Annotated[int, Field(gt=0)] = 16
     planted: Annotated[int, Field(gt=0)] = 8
     blank: Annotated[int, Field(gt=0)] = 6
@@ -68,10 +70,12 @@ def measure_model(
     output: Path,
     truth: TruthStore,
     model: Path,
+    sampler: Path | None,
     say: Callable[[str], None],
 ) -> Path:
     """Measure what is not measured yet; returns the page, ``OUTPUT/results/tables.md``."""
     restorer = load_restorer(model)
+    drawing = load_restorer(sampler) if sampler else None
     results = output / RESULTS
 
     def cells() -> dict[str, Any]:
@@ -101,6 +105,11 @@ def measure_model(
         known = open_bundle(model).card.forms
         return {"forms": measure_forms(truth, galaxies, restorer, known, measures.odd // 4)}
 
+    def drawn() -> dict[str, Any]:
+        assert isinstance(drawing, BandwiseRestorer)
+        both = SamplingRestorer(restorer, drawing, measures.samples)
+        return {"drawn": measure_drawn(truth, watched(truth, measures.galaxies), both)}
+
     jobs: dict[str, Callable[[], dict[str, Any]]] = {
         "views": views,
         "real": real,
@@ -110,6 +119,8 @@ def measure_model(
     }
     if has_composites(data):
         jobs = {"cells": cells, **jobs}
+    if drawing is not None:
+        jobs["drawn"] = drawn
     found: dict[str, Any] = {}
     for name, do in jobs.items():
         done = results / f"{name}.json"
@@ -129,6 +140,9 @@ def measure_model(
         parts.append(views_page(found["views"]))
         parts.append("## True pixels within the uncertainty, per cent")
         parts.append(intervals_page(found["intervals"]))
+    if "drawn" in found:
+        parts.append(f"## {measures.samples} samples of each")
+        parts.append(drawn_page(found["drawn"], measures.samples))
     if found.get("real"):
         parts += ["## Skies that were seen twice", real_page(found["real"])]
     if "ghosts" in found:
@@ -145,7 +159,7 @@ def measure_model(
 
 
 def watched(truth: TruthStore, count: int) -> list[int]:
-    """Held-back objects with structure, whose own noise drowns at every depth.
+    """Held-back objects with structure, the cleaner half, whose own noise drowns at every depth.
 
     The composites are none of them.
     """
@@ -158,7 +172,7 @@ def calibrating(truth: TruthStore, measured: int) -> list[int]:
 
 
 def _clean(truth: TruthStore) -> list[int]:
-    sources = np.array([name.partition("/")[0] for name in truth.ids])
-    clean = (sources != "sdss") & (truth.noise < CLEANEST)
-    held_back = np.flatnonzero(validation_mask(truth.ids) & clean)
-    return [int(index) for index in np.random.default_rng(0).permutation(held_back)]
+    structured = np.array([not name.startswith("sdss/") for name in truth.ids])
+    held_back = np.flatnonzero(validation_mask(truth.ids) & structured)
+    clean = held_back[np.argsort(truth.noise[held_back])][: -(-len(held_back) // 2)]
+    return [int(index) for index in np.random.default_rng(0).permutation(np.sort(clean))]

@@ -95,7 +95,8 @@ def run_study(
             if dist.is_initialized():
                 dist.barrier()  # until the first of them has put the model where it belongs
         if rank == 0:
-            page = measure_model(preset.measures, data, output, truth, models[REFINED], say)
+            networks = models[REFINED], models[SAMPLER]
+            page = measure_model(preset.measures, data, output, truth, *networks, say)
             say(f"{page}: what was measured")
         return models
 
