@@ -39,9 +39,12 @@ def test_a_model_leaves_them_on_any_grid_and_keeps_the_light_beside_them(image, 
     good, seen = ~mask & np.isfinite(big), ~image.mask & np.isfinite(image.flux)
     light = image.flux[seen].sum(dtype=float)
     assert there.flux[good].sum(dtype=float) == pytest.approx(light, rel=1e-3)
-    assert np.isfinite(result.uncertainty).all()
+    holes = mask | np.isnan(big)
+    for plane in (result.uncertainty, result.range_95, result.chi2):
+        np.testing.assert_array_equal(np.isnan(plane), holes)
+    np.testing.assert_array_equal(result.doubt[holes], 1.0)
     assert result.provenance["doubted"] == pytest.approx(
         (result.doubt[good] > 0.5).mean(), abs=1e-4
     )
-    assert result.uncertainty.min() > 0.0
+    assert np.nanmin(result.uncertainty) > 0.0
     assert 0.0 <= result.doubt.min() <= result.doubt.max() <= 1.0

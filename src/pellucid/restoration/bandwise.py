@@ -109,7 +109,11 @@ class BandwiseRestorer(NeuralRestorer):
             if image.holes.any():
                 full = replace(work, flux=area * nearest(complete.flux, work.shape))
         result = replace(with_restored(grid, flux, full), psf=plan.target)
-        seen = doubt[~result.holes]  # where there is no data all is doubted
+        holes = result.holes
+        seen = doubt[~holes]
+        # Where there is no data nothing was restored: no deviation is of it, and all is doubted.
+        deviation[holes] = range_95[holes] = chi2[holes] = np.nan
+        doubt[holes] = 1.0
         provenance = {
             "model": self.card.name,
             "sha256": self.sha256,

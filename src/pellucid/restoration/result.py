@@ -24,18 +24,20 @@ class Restoration:
         these and the input's could not hold what it restores.
     uncertainty
         Standard deviation of each pixel in the image's unit, half of the range that holds 68 % of
-        true pixels, or None where the restorer has none.
+        true pixels, NaN where there is no data; or None where the restorer has none.
     doubt
-        From 0 (sure) to 1 for each pixel, or None where the restorer has none.
+        From 0 (sure) to 1 for each pixel, 1 where there is no data; or None where the restorer has
+        none.
     chi2
         At each pixel, mean square of what the result, blurred again, misses of the image, over its
-        variance at the psf's scale; 1 is expected. None where the restorer has none.
+        variance at the psf's scale; 1 is expected, NaN where there is no data. None where the
+        restorer has none.
     samples
         Skies that all explain the image, shape (sample, band, y, x), or None where none were
         drawn.
     range_95
         Half of the range that holds 95 %, which is more than twice the uncertainty where detail
-        may be missed; None where there is no uncertainty.
+        may be missed; NaN and None where the uncertainty is.
     provenance
         What made it: method or model, checksum, PSF, version; ``change`` says what became of
         noise and resolution, ``trust`` what is doubted, ``notes`` lists what to know.
