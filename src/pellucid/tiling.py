@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import TypeVar
 
@@ -175,6 +176,26 @@ def listening(listener: Callable[[int, int], None]) -> Iterator[None]:
         yield
     finally:
         _LISTENER.reset(token)
+
+
+def passes(items: Sequence[Item]) -> Iterator[Item]:
+    """The items, such as bands, for each of which all tiles are gone through once.
+
+    Who listens is told of the tiles of all of them.
+    """
+    tell = _LISTENER.get()
+    if tell is None:
+        yield from items
+        return
+    for k, item in enumerate(items):
+        with listening(partial(_one_of_many, tell, k, len(items))):
+            yield item
+
+
+def _one_of_many(
+    tell: Callable[[int, int], None], number: int, count: int, done: int, total: int
+) -> None:
+    tell(number * total + done, count * total)
 
 
 def _counted(items: Sequence[Item]) -> Iterator[Item]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pellucid.cli import main, options
-from pellucid.tiling import listening, map_tiles, map_windows, plan_tiles
+from pellucid.tiling import listening, map_tiles, map_windows, passes, plan_tiles
 
 
 @pytest.fixture
@@ -60,6 +60,31 @@ def test_a_terminal_shows_a_bar(frame, wiener):
     text = said.decode()
     assert text.index("are not used and stay") < text.index("restoring")
     assert text.index("restoring") < text.index("restored by wiener")
+
+
+def test_the_model_that_was_taken_is_told_before_the_work(save, tmp_path, capsys, monkeypatch):
+    from pellucid.restoration.bandwise import BandwiseRestorer
+
+    restore, heard = BandwiseRestorer.__call__, []
+
+    def watched(*given):
+        heard.append(capsys.readouterr().err)
+        return restore(*given)
+
+    monkeypatch.setattr(BandwiseRestorer, "__call__", watched)
+    frame = save("in.fits", SEEING=1.2)
+    assert main(["restore", str(frame), "-o", str(tmp_path / "out.fits")]) == 0
+    assert heard[0].count("model pellucid was taken") == 1
+    assert "was taken" not in capsys.readouterr().err
+
+
+def test_a_bar_fills_once_for_all_bands():
+    image, told = np.zeros((1, 70, 80), "f4"), []
+    with listening(lambda done, total: told.append((done, total))):
+        for _ in passes(range(2)):
+            map_windows(lambda window: window, image, 32, 4, 4)
+    assert {total for _, total in told} == {18}
+    assert [done for done, _ in told] == [*range(10), *range(9, 19)]
 
 
 def test_without_a_terminal_rich_is_not_there(monkeypatch):

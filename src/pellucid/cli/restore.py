@@ -60,12 +60,21 @@ def restore(
     from pellucid.api import load_restorer, write_image
     from pellucid.display import write_png
     from pellucid.restoration.noise import noise_notes
+    from pellucid.restoration.restorer import FittingRestorer
 
     started = time.perf_counter()
     options.check_outputs([output, png], inputs, overwrite)
     options.check_pictures(output, png)
     image = options.read(inputs, hdu, bands, pixel_scale, bad_bits)
     restorer = load_restorer(model, method, engine, precision, samples, force)
+    said: list[str] = []
+
+    def tell(note: str) -> None:
+        said.append(note)
+        options.say_notes([note])
+
+    if isinstance(restorer, FittingRestorer):
+        restorer = replace(restorer, tell=tell)
     with options.naming(inputs[0]):
         stated = [
             options.psf_choice(text, image, option)
@@ -81,7 +90,7 @@ def restore(
         write_png(result.image, png, overwrite)
     found = result.provenance["notes"]
     told = [result.provenance.get(key) for key in ("change", "trust")]
-    options.say_notes([*found, *filter(None, told)])
+    options.say_notes(note for note in [*found, *filter(None, told)] if note not in said)
     report = {
         "output": str(output),
         **result.provenance,

@@ -34,7 +34,7 @@ from pellucid.sky import PSF, Background, SkyImage, background_of
 from pellucid.sky.image import per_pixel
 from pellucid.sky.nearest import nearest
 from pellucid.stretch import Stretch
-from pellucid.tiling import map_windows
+from pellucid.tiling import map_windows, passes
 
 #: Side of what a larger image is worked on at a time.
 CORE = 1024
@@ -79,7 +79,7 @@ class BandwiseRestorer(NeuralRestorer):
         groups = _groups(len(level), work.flux[0].size)
         guide = guide_of(map(in_noise, groups), stamps, 1.0) if len(groups) > 1 else None
         made, reduced, unlike = [], [], None
-        for some in groups:
+        for some in passes(groups):
             share = weight[some] if plan.ratio == 1.0 else nearest(weight[some], work.shape)
             told = {"weight": share, "guide": guide, "seed": (self.seed, some.start)}
             said: list[str] = []

@@ -12,6 +12,7 @@ from pellucid.restoration.change import with_change
 from pellucid.restoration.result import Restoration, Restorer
 from pellucid.sky import PSF, SkyImage
 from pellucid.sky.psf import pick_bands
+from pellucid.tiling import passes
 
 
 def each_band(
@@ -26,7 +27,7 @@ def each_band(
         psf = known_psf(image)  # while it is known which band's header says what
     results = [
         restorer(image.of_bands([k]), *(_of_band(each, image, k) for each in (blur, psf, target)))
-        for k in range(len(image.bands))
+        for k in passes(range(len(image.bands)))
     ]
     provenance = {**results[0].provenance, "notes": _notes(image.bands, results)}
     provenance.pop("change", None)

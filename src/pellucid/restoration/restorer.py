@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -91,6 +92,8 @@ class FittingRestorer:
     precision: Precision = "fp32"
     force: bool = False
     name: str = "the model that fits"
+    #: Is told which model was taken, and why, before the work.
+    tell: Callable[[str], None] | None = None
 
     def __call__(
         self,
@@ -101,9 +104,12 @@ class FittingRestorer:
     ) -> Restoration:
         """Restore ``image``; see `Restorer`, and `fitting_model` for what it raises."""
         name, reason = fitting_model(image, blur, psf)
+        taken = f"model {name} was taken: {reason}"
+        if self.tell is not None:
+            self.tell(taken)
         restorer = _shipped(name, self.engine, self.precision, self.force)
         result = restorer(image, blur, psf, target)
-        notes = [f"model {name} was taken: {reason}", *result.provenance["notes"]]
+        notes = [taken, *result.provenance["notes"]]
         return replace(result, provenance={**result.provenance, "notes": notes})
 
 
