@@ -124,10 +124,34 @@ def test_finer_pixels_are_joined(side, unit, factor):
     assert ("added up" if factor else "averaged") in found.notes[0]
 
 
-@pytest.mark.parametrize("shape", [(1, 128, 216), (1, 96, 108), (2, 128, 144), (1, 32, 36)])
+@pytest.mark.parametrize("shape", [(1, 128, 216), (1, 96, 108), (1, 32, 36)])
 def test_pixels_that_do_not_fill_each_other_are_refused(shape):
     with pytest.raises(InputError, match=r"1×64×72.*one grid.*reproject"):
         made_comparable(SkyImage(np.zeros(shape, "f4")), SkyImage(noisy()))
+
+
+@pytest.mark.parametrize("side", [1, 2])
+def test_other_bands_are_told_as_such(side):
+    restored = SkyImage(np.zeros((2, 64 * side, 72 * side), "f4"), bands=("g", "r"))
+    with pytest.raises(InputError, match=r"other bands \(g, r\) than the truth \(r\).*--bands"):
+        made_comparable(restored, SkyImage(noisy(), bands=("r",)))
+
+
+def test_evaluate_takes_bad_bits_of_the_image_that_has_a_mask(saved, tmp_path, capsys):
+    plane = noisy()[0]
+    spoilt, flags = plane.copy(), np.zeros(plane.shape, "i2")
+    spoilt[10:20, 10:20], flags[10:20, 10:20] = 1e4, 4
+    hdus = [fits.PrimaryHDU(), fits.ImageHDU(spoilt, name="SCI"), fits.ImageHDU(flags, name="DQ")]
+    fits.HDUList(hdus).writeto(tmp_path / "r.fits")
+    words = ["evaluate", "--truth", saved("t.fits", plane), "--restored", str(tmp_path / "r.fits")]
+    found = {}
+    for bits in ("4", "none"):
+        assert main([*words, "--json", "--bad-bits", bits]) == 0
+        found[bits] = json.loads(capsys.readouterr().out)["psnr"]
+    assert found["4"] is None, "infinite: all else is equal"
+    assert found["none"] < 40
+    assert main([*words[:3], "--restored", words[2], "--bad-bits", "4"]) == 2
+    assert "neither image has a mask" in capsys.readouterr().err
 
 
 def test_evaluate_takes_a_restoration_in_halved_pixels(saved, capsys):

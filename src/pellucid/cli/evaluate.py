@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from pellucid.cli import options
 from pellucid.errors import UsageError
+
+if TYPE_CHECKING:
+    from pellucid.sky import SkyImage
 
 #: Objects whose pictures stand in a report.
 SHOWN = 6
@@ -40,6 +43,7 @@ def evaluate(
     pixel_scale: options.PixelScale = None,
     bands: options.Bands = None,
     hdu: options.Hdu = None,
+    bad_bits: options.BadBits = None,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -48,11 +52,15 @@ def evaluate(
         raise UsageError("give --truth and --restored, or --data with --model and --method")
     if truth is not None and report is not None:
         raise UsageError("--report is for --data; use --json for one image")
-    if truth is None and hdu is not None:
-        raise UsageError("--hdu is for --truth and --restored; a pair store has none")
+    if truth is None and (hdu is not None or bad_bits is not None):
+        option = "--bad-bits" if hdu is None else "--hdu"
+        raise UsageError(f"{option} is for --truth and --restored; a pair store has none")
     if truth is not None and restored is not None:
-        names, extension = options.band_names(bands), options.hdu_choice(hdu)
-        _evaluate_images(truth, restored, names, extension, pixel_scale, as_json)
+        pair = [
+            options.read([path], hdu, bands, pixel_scale, bits)
+            for path, bits in _with_bits([truth, restored], hdu, bad_bits)
+        ]
+        _evaluate_images(pair[0], pair[1], restored, as_json)
         return
     assert data is not None
     from pellucid.data.pairs import open_pairs
@@ -97,23 +105,32 @@ def evaluate(
     print_table(summaries, title, COLUMNS)
 
 
-def _evaluate_images(
-    truth: Path,
-    restored: Path,
-    bands: tuple[str, ...] | None,
-    hdu: int | str | None,
-    pixel_scale: float | None,
-    as_json: bool,
-) -> None:
-    from pellucid.api import read_image
+def _with_bits(
+    paths: list[Path], hdu: str | None, bad_bits: str | None
+) -> list[tuple[Path, str | None]]:
+    """The files, and which flags are bad of those that have a mask; refused where none has one."""
+    if bad_bits is None:
+        return [(path, None) for path in paths]
+    from pellucid.display import is_composite
+    from pellucid.fits import file_roles
+
+    choice = options.hdu_choice(hdu)
+    masked = [
+        path
+        for path in paths
+        if not is_composite(path)
+        and any(plane.role == "mask" and plane.use == "read" for plane in file_roles(path, choice))
+    ]
+    if not masked:
+        raise UsageError(f"{paths[0]}: --bad-bits {bad_bits}, but neither image has a mask")
+    return [(path, bad_bits if path in masked else None) for path in paths]
+
+
+def _evaluate_images(wanted: SkyImage, found: SkyImage, restored: Path, as_json: bool) -> None:
     from pellucid.evaluation.comparable import made_comparable, sharpness_notes
     from pellucid.evaluation.tables import finite, unit_of
     from pellucid.metrics import measure
 
-    wanted, found = (
-        read_image(path, hdu=hdu, bands=bands, pixel_scale=pixel_scale)
-        for path in (truth, restored)
-    )
     with options.naming(restored):
         sharpness = sharpness_notes(found, wanted)
         found = made_comparable(found, wanted)

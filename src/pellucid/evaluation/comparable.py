@@ -95,6 +95,12 @@ def _joined(restored: SkyImage, truth: SkyImage) -> SkyImage:
         return restored
     side = restored.shape[1] // truth.shape[1]
     bands, *sides = truth.shape
+    if restored.shape[0] != bands:
+        names = ", ".join(restored.bands), ", ".join(truth.bands)
+        raise InputError(
+            f"has other bands ({names[0]}) than the truth ({names[1]}); choose the same with "
+            "--bands, or give files of these"
+        )
     if side < 2 or restored.shape != (bands, *(side * length for length in sides)):
         shapes = " and ".join("×".join(map(str, image.shape)) for image in (truth, restored))
         raise InputError(
