@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -172,3 +174,32 @@ def test_a_model_of_one_band_brings_each_to_finer_pixels(cube, flux, restored):
         assert plane.sum(dtype=float) == pytest.approx(before.sum(dtype=float), rel=5e-3)
     rest = read_image(out, hdu="OTHER_BANDS")
     np.testing.assert_array_equal(rest.flux[0], flux[2])
+
+
+def test_each_band_s_chi2_stands_in_the_order_of_the_file(cube, restored):
+    found = {}
+    for typed in ("g,z", "z,g"):
+        header = fits.getheader(restored(cube, "--bands", typed, *KEPT), "COADD")
+        found[typed] = [header["PLCCHI1"], header["PLCCHI2"]]
+        assert [header.comments[f"PLCCHI{k}"][-2:] for k in (1, 2)] == [" g", " z"]
+    assert found["g,z"] == found["z,g"]
+
+
+def test_bands_that_were_left_are_called_so(cube, restored, pellucid):
+    out = restored(cube, "--bands", "r", *HALVED)
+    planes = json.loads(pellucid("info", out, "--json"))[0]["planes"]
+    (left,) = [plane for plane in planes if plane["name"] == "OTHER_BANDS"]
+    assert (left["use"], left["why"]) == ("copied", "bands that were not restored")
+
+
+def test_what_has_no_data_is_counted_in_the_chosen_bands(cube, tmp_path):
+    with fits.open(cube) as hdus:
+        hdus["COADD"].data[2, :20] = np.nan
+        hdus.writeto(tmp_path / "holes.fits")
+    for typed, count, size in (("r", 2, 1760), ("z,r", 2 + 880 + 0, 3520)):
+        (note,) = [
+            note
+            for note in read_image(tmp_path / "holes.fits", bands=typed.split(",")).notes
+            if "are not used" in note
+        ]
+        assert note.startswith(f"{count} of {size} pixels")

@@ -93,6 +93,17 @@ def test_numbers_are_plain(number, text):
     assert plain(number) == text
 
 
+def test_a_bright_source_that_tells_no_width_is_not_called_faint():
+    """One that the frame cuts: its light is there, its width is not."""
+    flux = np.random.default_rng(0).normal(0.0, 1.0, (1, 40, 40)).astype(np.float32)
+    faint = SkyImage(flux.copy(), pixel_scale=0.4)
+    flux[0, :, 0] += 3000.0
+    cut = SkyImage(flux, pixel_scale=0.4)
+    said = [with_change(i, Restoration(i)).provenance["change"] for i in (faint, cut)]
+    assert said[0].endswith("no source is bright enough to tell the resolution")
+    assert said[1].endswith("no bright source is whole and alone enough to tell the resolution")
+
+
 def test_an_absurd_psf_is_refused(tmp_path, capsys):
     with pytest.raises(InputError, match="pixels wide"):
         ClassicalRestorer("wiener")(stars(), 100.0)

@@ -72,6 +72,7 @@ def planes_of(file: FitsFile, wanted: int | str | None) -> tuple[Plane, ...]:
     bands = _bands(file, told) if wanted is None else [_wanted(file, told, wanted)]
     chosen = [plane.hdu for plane in bands]
     others = [plane.hdu for plane in images if plane.hdu not in chosen]
+    some = any(text_card(hdu.header, "PLCTYPE") == "RESTORATION" for hdu in chosen)
     planes = []
     for plane in told:
         if plane.hdu in chosen:
@@ -80,7 +81,8 @@ def planes_of(file: FitsFile, wanted: int | str | None) -> tuple[Plane, ...]:
         elif plane.role in COMPANIONS:
             plane = replace(plane, bands=_goes_with(plane.hdu, chosen, others))
         elif plane.role == "image" and not plane.why:
-            plane = replace(plane, role="other", why="nothing says that it is a band")
+            why = "bands that were not restored" if some else "nothing says that it is a band"
+            plane = replace(plane, role="other", why=why)
         planes.append(plane)
     return tuple(_used(planes, len(chosen)))
 

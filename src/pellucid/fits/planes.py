@@ -44,7 +44,8 @@ class Planes:
     unit: str
     variance: NDArray[np.floating] | None
     mask: NDArray[np.bool_] | None
-    unused: Mapping[str, int]  # pixels that have no data, by the first reason for it
+    #: Pixels of each plane that have no data, by the first reason for it.
+    unused: Mapping[str, NDArray[np.int64]]
     told: bool  # whether flags, weights and NaN alone tell all of these
 
 
@@ -105,11 +106,11 @@ def read_planes(
     variance = _variance(beside, flux.shape)
     called = names if any(names) or len(given) != len(flux) else given
     holes = _holes(file, flux, called, variance, beside, bad_bits)
-    mask, unused = None, {"not a finite number": int(flux.size - np.isfinite(flux).sum())}
+    mask, unused = None, {"not a finite number": (~np.isfinite(flux)).sum(axis=(1, 2))}
     if holes or any(each.plane.role == "mask" for each in beside):
         mask = np.zeros(flux.shape, dtype=bool)
         for reason, bad in holes.items():
-            unused[reason] = int((bad & ~mask & np.isfinite(flux)).sum())
+            unused[reason] = (bad & ~mask & np.isfinite(flux)).sum(axis=(1, 2))
             mask |= bad
         for k in np.flatnonzero((mask | ~np.isfinite(flux)).all(axis=(1, 2))):
             which = f"of plane {k + 1} " if len(flux) > 1 else ""
@@ -118,7 +119,7 @@ def read_planes(
     variance = None if form else variance  # of the pixels, which are no flux
     source = f"{file.path}[{hdu.number}]"
     wcs, unit = file.wcs(hdu), form.unit if form else text_card(header, "BUNIT")
-    told = all(_is_told(reason) for reason, count in unused.items() if count)
+    told = all(_is_told(reason) for reason, counts in unused.items() if counts.any())
     return Planes(source, flux, names, header, wcs, unit, variance, mask, unused, told)
 
 

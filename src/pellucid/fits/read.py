@@ -125,7 +125,7 @@ def read_image(
             mask=None if beside else mask,
             told=all(planes.told for planes in hdus),
         ),
-        notes=(*notes, *_unused(hdus, flux.size)),
+        notes=(*notes, *_unused(hdus, chosen)),
     )
     return _with_light(image if chosen is None else with_bands(image, chosen), paths)
 
@@ -200,15 +200,18 @@ def _told_scale(hdus: Sequence[Planes], wcs: WCS | None) -> Scale | None:
     return next(filter(None, (stated_scale(planes.header) for planes in hdus)), None)
 
 
-def _unused(hdus: Sequence[Planes], size: int) -> list[str]:
-    """How much of the image has no data, and why, as a note; none where all of it has."""
+def _unused(hdus: Sequence[Planes], chosen: Sequence[int] | None) -> list[str]:
+    """How much of the chosen bands has no data, and why, as a note; none where all of it has."""
+    depths = [len(planes.flux) for planes in hdus]
+    places = [(planes, k) for planes, depth in zip(hdus, depths, strict=True) for k in range(depth)]
     reasons: dict[str, int] = {}
-    left = 0
-    for planes in hdus:
-        for reason, count in planes.unused.items():
-            reasons[reason] = reasons.get(reason, 0) + count
-        holes = ~np.isfinite(planes.flux)
-        left += int((holes if planes.mask is None else holes | planes.mask).sum())
+    left = size = 0
+    for planes, k in places if chosen is None else [places[place] for place in chosen]:
+        for reason, counts in planes.unused.items():
+            reasons[reason] = reasons.get(reason, 0) + int(counts[k])
+        holes = ~np.isfinite(planes.flux[k])
+        left += int((holes if planes.mask is None else holes | planes.mask[k]).sum())
+        size += holes.size
     if not left:
         return []
     shares = ", ".join(f"{count / size:.2%} {reason}" for reason, count in reasons.items() if count)

@@ -134,11 +134,13 @@ def _sentence(changes: list[Change], pixel_scale: float | None) -> str:
     text = f"the noise of the sky is {plain(noise)} times what it was"
     pairs = [change.widths for change in changes if change.widths]
     if not pairs:
-        return f"{text}; no source is bright enough to tell the resolution"
+        lone = max(change.brightest for change in changes) > BRIGHT
+        what = "bright source is whole and alone" if lone else "source is bright"
+        return f"{text}; no {what} enough to tell the resolution"
     before, after = np.median(pairs, axis=0) * (pixel_scale or 1.0)
     unit = '"' if pixel_scale else " pixels"
     sharper = f"the FWHM of the sharpest bright source {after:.2f}{unit} where it was {before:.2f}"
-    return f"{text}, and {sharper}"
+    return f"{text}, and, at half of its highest pixel, {sharper}"
 
 
 def _in_its_pixels(restored: SkyImage, image: SkyImage) -> NDArray[np.float32] | None:

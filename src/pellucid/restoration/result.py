@@ -88,9 +88,19 @@ def restoration_cards(restoration: Restoration) -> dict[str, tuple[str | float, 
     ):
         if fact in facts:
             cards[keyword] = (float(facts[fact]), comment)
-    for band, chi2 in enumerate(facts.get("chi2", ())):
-        cards[f"PLCCHI{band + 1}"] = (float(chi2), "reduced chi2 of the result blurred again")
+    names, found = restoration.image.bands, facts.get("chi2", ())
+    for number, band in enumerate(_in_the_file(restoration.image) if found else (), 1):
+        comment = f"reduced chi2 of the result blurred again, {names[band]}"
+        cards[f"PLCCHI{number}"] = (float(found[band]), comment)
     return cards
+
+
+def _in_the_file(image: SkyImage) -> list[int]:
+    """The places of an image's bands in the order in which its file holds them."""
+    count = len(image.bands)
+    parts = [part for part in getattr(image.layout, "parts", ()) if part.role == "bands"]
+    order = [k for part in parts for k in part.planes if k < count]
+    return order if len(order) == count else list(range(count))
 
 
 def restoration_history(restoration: Restoration) -> list[str]:
