@@ -10,6 +10,23 @@ from astropy.io import fits
 from typed import GOOD
 
 from pellucid.cli import main
+from pellucid.restoration import restorer
+from pellucid.restoration.engine import load_network
+
+_NETWORKS: dict[tuple[str, ...], object] = {}
+
+
+@pytest.fixture(autouse=True)
+def networks_loaded_once(monkeypatch):
+    """One engine for all commands that restore with one bundle, as in a survey's run."""
+
+    def load(bundle, engine="onnx", precision="fp32"):
+        key = bundle.sha256, engine, precision
+        if key not in _NETWORKS:
+            _NETWORKS[key] = load_network(bundle, engine, precision)
+        return _NETWORKS[key]
+
+    monkeypatch.setattr(restorer, "load_network", load)
 
 
 @pytest.fixture

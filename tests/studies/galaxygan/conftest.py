@@ -8,13 +8,13 @@ import pytest
 from astropy.io import fits
 
 SCALE = 0.396
-#: One cell on two folds: four jobs, two of them networks.
+#: One cell on two folds: three jobs, one of them a network.
 TINY = """\
 name: tiny
 fwhm: [1.8]
 noise: [2]
 folds: 2
-gan_folds: 2
+gan_folds: 1
 learning_curve: null
 tuning_objects: 2
 recipe:
