@@ -52,7 +52,7 @@ def make_card(
             "version": __version__,
             "command": f"pellucid train {recipe.name} --data {store.path.name} --output RUN",
             "recipe": recipe.model_dump(mode="json"),
-            "objects": len(split.training),
+            "objects": len(set(split.training)),
             "held_back_objects": len(split.validation),
             "held_back": split.rule,
             "trained_ids": trained,
