@@ -82,7 +82,8 @@ def test_other_dice_give_another_sky_about_the_same_mean(store, bundles):
     again = replace(sampler, seed=2)(pair.blurred, pair.blur).image.flux
     np.testing.assert_array_equal(again, result.samples[2])
     off = np.abs(result.samples.mean(axis=0) - result.image.flux)
-    assert np.median(off) < 2.0 * np.median(result.uncertainty)
+    # A scene may have pixels without data, of which nothing is known.
+    assert np.median(off) < 2.0 * np.nanmedian(result.uncertainty)
 
 
 def test_the_network_below_is_the_one_it_began_with(bundles):
