@@ -48,11 +48,13 @@ def quiet() -> Iterator[None]:
 
 def card_value(header: Header, keyword: str) -> Any:
     """A card's value; None where the card is absent or nothing can be made of it."""
+    if keyword not in header:  # as most are that are asked for: to be quiet costs more than to look
+        return None
     from astropy.io.fits import VerifyError
 
     with quiet():
         try:
-            return header.get(keyword)
+            return header[keyword]
         except VerifyError:
             return None
 
