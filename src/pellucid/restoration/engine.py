@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
@@ -36,6 +37,7 @@ def _onnx(bundle: Bundle, precision: Precision) -> Network:
     # that spin while they wait take the cores from whatever else runs.
     options.enable_cpu_mem_arena = False
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.intra_op_num_threads = _threads()
     try:
         session = onnxruntime.InferenceSession(
             bundle.graph, options, providers=["CPUExecutionProvider"]
@@ -46,6 +48,12 @@ def _onnx(bundle: Bundle, precision: Precision) -> Network:
     return lambda tiles: np.asarray(session.run(None, {name: tiles})[0])
 
 
+def _threads() -> int:
+    """How many threads a network takes: what OMP_NUM_THREADS says, or 0 for one a core."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return int(said) if said.isdecimal() else 0
+
+
 def _openvino(bundle: Bundle, precision: Precision) -> Network:
     try:
         import openvino
@@ -53,7 +61,10 @@ def _openvino(bundle: Bundle, precision: Precision) -> Network:
         fault = "--engine openvino is not installed: pip install 'pellucid[fast]'"
         raise UsageError(fault) from None
     core = openvino.Core()
-    hints = {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32"}
+    hints: dict[str, str | int] = {
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+        "INFERENCE_NUM_THREADS": _threads(),
+    }
     compiled = core.compile_model(core.read_model(bundle.graph), "CPU", hints)
     return lambda tiles: np.asarray(compiled([tiles])[0], dtype=np.float32)
 
