@@ -4,10 +4,12 @@
 >>> image = pellucid.read_image("g.fits", "r.fits", "i.fits")
 >>> result = pellucid.load_restorer("galaxygan-sdss")(image)
 >>> pellucid.write_image(result, "restored.fits")
+>>> pellucid.restore_all(["cutouts/"], "restored/", pellucid.Request(method="wiener", psf=1.2))
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pellucid.version import __version__
@@ -27,10 +29,13 @@ if TYPE_CHECKING:
         read_psf,
         write_image,
     )
+    from pellucid.batch.request import Request
+    from pellucid.batch.survey import restore_all
 
 __all__ = [
     "PSF",
     "Degradation",
+    "Request",
     "Restoration",
     "Restorer",
     "SkyImage",
@@ -41,16 +46,19 @@ __all__ = [
     "psf_from_stars",
     "read_image",
     "read_psf",
+    "restore_all",
     "write_image",
 ]
+
+
+#: Where what many images need lies; all else is in `pellucid.api`.
+_OF_MANY = {"Request": "pellucid.batch.request", "restore_all": "pellucid.batch.survey"}
 
 
 def __getattr__(name: str) -> Any:
     # Loaded at first use: a submodule's import must not pay for all of the others.
     if name in __all__:
-        from pellucid import api
-
-        return getattr(api, name)
+        return getattr(import_module(_OF_MANY.get(name, "pellucid.api")), name)
     raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
 
 

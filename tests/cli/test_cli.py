@@ -227,25 +227,25 @@ def test_the_module_is_the_command(run_python):
 
 
 def test_an_interrupt_leaves_quietly(monkeypatch, bands_of, tmp_path, capsys, files_in):
-    from pellucid import api
+    from pellucid.batch import request
 
     def interrupt(*paths: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     before = files_in(tmp_path)
-    monkeypatch.setattr(api, "read_image", interrupt)
+    monkeypatch.setattr(request, "read_image", interrupt)
     command = ["restore", bands_of[0], "--method", "wiener", "--output", tmp_path / "out.fits"]
     assert main([*map(str, command)]) == 130
     assert files_in(tmp_path) == before
 
 
 def test_too_little_memory_is_worth_another_try(monkeypatch, bands_of, tmp_path, capsys):
-    from pellucid import api
+    from pellucid.batch import request
 
     def exhaust(*paths: object, **options: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(api, "read_image", exhaust)
+    monkeypatch.setattr(request, "read_image", exhaust)
     command = ["restore", bands_of[0], "--method", "wiener", "--output", tmp_path / "out.fits"]
     assert main([*map(str, command)]) == 75
     assert "not enough memory" in capsys.readouterr().err

@@ -38,7 +38,8 @@ def test_an_output_folder_that_is_missing(refused, save, tmp_path):
     target = tmp_path / "none" / "out.fits"
     command = ["restore", save("galaxy.fits"), "--method", "wiener", "--psf", "1.2"]
     assert "does not exist" in refused(USAGE, *command, "--output", target, naming=target)
-    assert "is a folder" in refused(USAGE, *command, "--output", tmp_path, naming=tmp_path)
+    degrade = ["degrade", tmp_path / "galaxy.fits", "--fwhm", 1, "--noise", 1, "-o", tmp_path]
+    assert "is a folder" in refused(USAGE, *degrade, naming=tmp_path)
 
 
 def test_an_output_that_is_the_input(refused, save, tmp_path, monkeypatch):

@@ -103,3 +103,48 @@ def test_each_tile_is_told():
     assert told == [(done, total) for total in counts for done in range(total + 1)]
     map_windows(lambda window: window, image, 32, 4, 4)
     assert len(told) == 14, "nobody is told any more"
+
+
+def test_many_images_are_counted_with_rate_and_time_left(capsys, monkeypatch):
+    from pellucid.batch.schedule import Failure
+    from pellucid.cli import progress
+    from pellucid.errors import InputError
+
+    clock = iter(range(0, 1000, 4))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    ended = [None, Failure("b", InputError("b.fits: is bad")), *[None] * 48]
+    assert list(progress.followed(ended, 50)) == ended
+    assert capsys.readouterr().err.splitlines() == [
+        "pellucid: failed: b.fits: is bad",
+        "pellucid: 3 of 50, 4 s each, 3.1 min left, 1 failed",
+        "pellucid: 18 of 50, 4 s each, 2.1 min left, 1 failed",
+        "pellucid: 33 of 50, 4 s each, 68 s left, 1 failed",
+        "pellucid: 48 of 50, 4 s each, 8 s left, 1 failed",
+    ]
+    assert [progress.duration(value) for value in (90, 600, 9000, 200_000)] == [
+        "90 s",
+        "10.0 min",
+        "2.5 h",
+        "2.3 days",
+    ]
+
+
+def test_a_terminal_shows_a_bar_of_many(frame, tmp_path):
+    ours, theirs = pty.openpty()
+    words = ["restore", frame, "--method", "wiener", "--psf", "1.2", "-o", tmp_path / "out"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "pellucid", *map(str, words)],
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
+    ) as process:
+        os.close(theirs)
+        said = b""
+        while True:
+            try:
+                said += os.read(ours, 4096)
+            except OSError:
+                break
+        assert process.wait() == 0
+    os.close(ours)
+    assert b"1/1" in said
+    assert b"1 of 1 restored" in said

@@ -1,1 +1,1 @@
-"""Many jobs: on cores, on a cluster, as a job array."""
+"""Many jobs: on cores, on a cluster, as a job array; many images into a folder."""

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pellucid.cli import options
+from pellucid.errors import naming
 
 
 def degrade(
@@ -52,7 +53,7 @@ def degrade(
     image = read_image(*inputs, hdu=choice, bands=names, pixel_scale=pixel_scale, bad_bits=bad_bits)
     recipe = f"fwhm={fwhm} noise={noise} truncate={truncate} noise-estimate={noise_estimate}"
     degradation = parse_degradation(recipe + (" shared-noise" if shared_noise else ""))
-    with options.naming(inputs[0]):
+    with naming(inputs[0]):
         degraded = degradation(image, np.random.default_rng(seed)).blurred
     history = [options.command_line(context), f"degraded: {recipe} seed={seed}"]
     write_image(degraded, output, overwrite, history)

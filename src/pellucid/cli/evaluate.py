@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pellucid.cli import options
-from pellucid.errors import UsageError
+from pellucid.errors import UsageError, naming
 
 if TYPE_CHECKING:
     from pellucid.sky import SkyImage
@@ -131,7 +131,7 @@ def _evaluate_images(wanted: SkyImage, found: SkyImage, restored: Path, as_json:
     from pellucid.evaluation.tables import finite, unit_of
     from pellucid.metrics import measure
 
-    with options.naming(restored):
+    with naming(restored):
         sharpness = sharpness_notes(found, wanted)
         found = made_comparable(found, wanted)
         numbers = measure(found, wanted)

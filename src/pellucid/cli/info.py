@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli import options
-from pellucid.errors import InputError, PellucidError, TemporaryError
+from pellucid.errors import InputError, PellucidError, TemporaryError, naming
 
 if TYPE_CHECKING:
     from pellucid.sky import SkyImage
@@ -33,15 +33,16 @@ def info(
 ) -> None:
     """Tell what would be read of each file, and which model would restore it."""
     from pellucid.restoration.describe import describe_image
+    from pellucid.sources.stated import stated_psf, with_checked_fwhm
 
     told, errors = [], []
     groups = [inputs] if together else [[path] for path in inputs]
     for paths in groups:
         try:
             image = options.read(paths, hdu, bands, pixel_scale, bad_bits)
-            with options.naming(paths[0]):
-                stated = options.psf_choice(psf, image)
-                image = options.with_checked_fwhm(image, stated)
+            with naming(paths[0]):
+                stated = stated_psf(psf, image)
+                image = with_checked_fwhm(image, stated)
                 found = describe_image(image, stated)
             # A picture has no layout.
             planes = _told_planes(image, paths, hdu) if image.layout else []

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
-import re
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pellucid.errors import PellucidError, UsageError
+from pellucid.errors import UsageError
 
 if TYPE_CHECKING:
-    from pellucid.sky import PSF, SkyImage
+    from pellucid.sky import SkyImage
 
 Inputs = Annotated[
     list[Path],
@@ -55,18 +52,7 @@ Where = Annotated[
     list[str] | None,
     typer.Option("--where", help='Which of its rows, e.g. "redshift < 0.02"; may be repeated.'),
 ]
-#: Ends of names that only a file has.
-_PSF_FILES = (".fits", ".fit", ".fts", ".fz", ".gz", ".bz2", ".xz", ".zip", ".psf", ".tif", ".tiff")
 Png = Annotated[Path | None, typer.Option("--png", help="Also draw the result as a picture.")]
-
-
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """What goes wrong inside is told of this file."""
-    try:
-        yield
-    except PellucidError as error:
-        raise type(error)(f"{path}: {error}") from error
 
 
 def print_json(value: Any) -> None:
@@ -128,59 +114,6 @@ def band_names(text: str | None) -> tuple[str, ...] | None:
     if not all(names):
         raise UsageError(f"--bands {text!r}: write it as g,r,i")
     return names
-
-
-def psf_choice(text: str | None, image: SkyImage | float | None, option: str = "--psf") -> Any:
-    """A FWHM in arcsec, the PSF in a file for an image (or its pixels), or that of its stars."""
-    if text is None:
-        return None
-    try:
-        fwhm = float(text)
-    except ValueError:
-        return _psf_of(text, image, option)
-    if not (math.isfinite(fwhm) and fwhm > 0):
-        raise UsageError(f"{option} {text}: a FWHM in arcsec is above 0")
-    return fwhm
-
-
-def _psf_of(text: str, image: SkyImage | float | None, option: str) -> PSF:
-    from pellucid.optics.psf_file import read_psf
-    from pellucid.sky import SkyImage
-    from pellucid.sources import psf_from_stars, psf_misfits
-
-    seen = image if isinstance(image, SkyImage) and option == "--psf" else None
-    if text == "stars" and not Path(text).exists():
-        if seen is None:
-            raise UsageError(f"{option} stars: the stars of an image show its psf: --psf stars")
-        return psf_from_stars(seen)
-    if not Path(text).exists() and Path(text).suffix.lower() not in _PSF_FILES:
-        raise UsageError(f"{option} {text}: {_no_psf(text, image)}")
-    psf = read_psf(text, image, kernel=option == "--blur")
-    return psf if seen is None else replace(psf, notes=(*psf.notes, *psf_misfits(seen, psf)))
-
-
-def _no_psf(text: str, image: SkyImage | float | None) -> str:
-    """What somebody may have meant who named neither a number, nor a file, nor ``stars``."""
-    from pellucid.sky import SkyImage
-
-    said = "is no file and no number; it is a FWHM in arcsec, a FITS file, or stars"
-    number = re.fullmatch(r"(\d*\.?\d+)\s*([a-z\"']+)", text.strip().lower())
-    scale = image.pixel_scale if isinstance(image, SkyImage) else image
-    if number and number[2] in ("px", "pix", "pixel", "pixels"):
-        in_arcsec = f"here {float(number[1]) * scale:.4g}" if scale else "pixels × arcsec a pixel"
-        return f"{said} ({in_arcsec})"
-    if number and number[2] in ("arcsec", "arcsecs", "as", "asec", "arcseconds", '"', "''"):
-        return f"{said} (here {number[1]})"
-    return said
-
-
-def with_checked_fwhm(image: SkyImage, psf: Any) -> SkyImage:
-    """The image, with a note where its stars are of another width than ``--psf`` says in arcsec."""
-    from pellucid.sources import fwhm_misfits
-
-    if not isinstance(psf, float):
-        return image
-    return replace(image, notes=(*image.notes, *fwhm_misfits(image, psf)))
 
 
 def with_progress(items: Any, total: int, what: str) -> Any:

@@ -113,7 +113,8 @@ def _opened(
     paths: list[Path], hdu: str | None, zero_point: float | None, psf: str | None
 ) -> Mosaic:
     from pellucid.data.mosaics.mosaic import open_mosaic
+    from pellucid.sources.stated import stated_psf
 
     mosaic = open_mosaic(paths, options.hdu_choice(hdu), zero_point=zero_point)
-    known = options.psf_choice(psf, mosaic.pixel_scale)
+    known = stated_psf(psf, mosaic.pixel_scale)
     return mosaic if known is None else mosaic.with_psf(known)

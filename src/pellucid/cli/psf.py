@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pellucid.cli import options
+from pellucid.errors import naming
 from pellucid.version import __version__
 
 
@@ -34,7 +35,7 @@ def psf(
     options.check_outputs([output, png], inputs, overwrite)
     options.check_pictures(output, png)
     image = options.read(inputs, hdu, bands, pixel_scale)
-    with options.naming(inputs[0]):
+    with naming(inputs[0]):
         found = psf_from_stars(image)
     history = [options.command_line(context), *(f"note: {note}" for note in found.notes)]
     write_psf(found, output, overwrite, history)

@@ -1,21 +1,39 @@
-"""restore: one image in, the restored image out."""
+"""restore: one image in, the restored image out; or many into a folder."""
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from pellucid.cli import options
+from pellucid.errors import UsageError, naming
 from pellucid.version import __version__
+
+if TYPE_CHECKING:
+    from pellucid.batch.request import Request
+    from pellucid.batch.survey import Existing, Spread
+
+#: The end of a name that promises a kind of file; all else is a folder's.
+_SUFFIX = re.compile(r"\.[a-z]\w{0,7}", re.IGNORECASE)
 
 
 def restore(
     context: typer.Context,
-    inputs: options.Inputs,
-    output: options.Output,
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            help="FITS, TIFF, XISF (one file a band, a cube …) or one PNG/JPEG composite; "
+            "for a folder of results also folders, and lists of files."
+        ),
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="File to write, or a folder for many images.")
+    ],
     model: Annotated[
         str | None, typer.Option("--model", help="A shipped model's name or a bundle's path.")
     ] = None,
@@ -52,22 +70,99 @@ def restore(
         bool,
         typer.Option("--force", help="Take the model though the image is far from its training."),
     ] = False,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            "--group",
+            help="Which files are one image: names (differ by the band only), folder, none, or a "
+            "pattern: '{id}-{band}.fits'.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes; by default one a core.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help="Dask scheduler, e.g. tcp://HOST:8786.")
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option("--shard", help="Do the i-th of N shares of the images: i/N.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Do what is left of a folder's run, and what failed.")
+    ] = False,
     png: options.Png = None,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Restore one galaxy image."""
-    from pellucid.api import load_restorer, write_image
+    """Restore one galaxy image, or many into a folder."""
+    from pellucid.batch.request import Request
+
+    request = Request(
+        model=model,
+        method=method,
+        psf=psf,
+        target=target,
+        blur=blur,
+        pixel_scale=pixel_scale,
+        bands=options.band_names(bands),
+        hdu=options.hdu_choice(hdu),
+        bad_bits=bad_bits,
+        samples=samples,
+        engine=engine,
+        precision=precision,
+        force=force,
+    )
+    of_many = {"--group": group, "--workers": workers, "--scheduler": scheduler, "--shard": shard}
+    if _is_folder(output):
+        from pellucid.batch.survey import Spread
+
+        if png is not None:
+            raise UsageError(f"--png {png}: draws one image; a folder gets FITS files and a table")
+        if resume and overwrite:
+            raise UsageError("--resume and --overwrite: name one of them")
+        if scheduler is not None and (workers is not None or shard is not None):
+            raise UsageError("--scheduler has its own workers; leave out --workers and --shard")
+        existing = "resume" if resume else "overwrite" if overwrite else "refuse"
+        spread = Spread(workers, scheduler, shard)
+        _restore_many(inputs, Path(output), request, group, existing, spread, as_json)
+        return
+    asked = [option for option, value in {**of_many, "--resume": resume or None}.items() if value]
+    if asked:
+        raise UsageError(f"{asked[0]} is for many images: --output {output} is a file, no folder")
+    folders = [path for path in inputs if path.is_dir()]
+    if folders:
+        raise UsageError(
+            f"{folders[0]}: is a folder; --output names a folder, too, for what it holds"
+        )
+    command = options.command_line(context)
+    _restore_one(inputs, [Path(output), png], request, command, overwrite, as_json)
+
+
+def _is_folder(output: str) -> bool:
+    path = Path(output)
+    return path.is_dir() or output.endswith(("/", "\\")) or not _SUFFIX.fullmatch(path.suffix)
+
+
+def _restore_one(
+    inputs: list[Path],
+    outputs: list[Path | None],
+    request: Request,
+    command: str,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    from pellucid.api import write_image
+    from pellucid.batch.request import load, opened
     from pellucid.display import write_png
-    from pellucid.restoration.noise import noise_notes
     from pellucid.restoration.restorer import FittingRestorer
 
     started = time.perf_counter()
-    options.check_outputs([output, png], inputs, overwrite)
+    output, png = outputs
+    assert output is not None
+    options.check_outputs(outputs, inputs, overwrite)
     options.check_pictures(output, png)
-    image = options.read(inputs, hdu, bands, pixel_scale, bad_bits)
-    restorer = load_restorer(model, method, engine, precision, samples, force)
-    said: list[str] = []
+    image, stated = opened(inputs, request)
+    restorer, said = load(request), list[str]()
 
     def tell(note: str) -> None:
         said.append(note)
@@ -75,17 +170,10 @@ def restore(
 
     if isinstance(restorer, FittingRestorer):
         restorer = replace(restorer, tell=tell)
-    with options.naming(inputs[0]):
-        stated = [
-            options.psf_choice(text, image, option)
-            for text, option in ((blur, "--blur"), (psf, "--psf"), (target, "--target"))
-        ]
-        image = options.with_checked_fwhm(image, stated[1])
-        image = replace(image, notes=(*image.notes, *noise_notes(image)))
-        options.say_notes(image.notes)
-        with options.watched("restoring"):
-            result = restorer(image, *stated)
-    write_image(result, output, overwrite, history=[options.command_line(context)])
+    options.say_notes(image.notes)
+    with naming(inputs[0]), options.watched("restoring"):
+        result = restorer(image, *stated)
+    write_image(result, output, overwrite, history=[command])
     if png is not None:
         write_png(result.image, png, overwrite)
     found = result.provenance["notes"]
@@ -102,3 +190,37 @@ def restore(
     }
     by = result.provenance.get("model") or restorer.name
     options.report_result(report, as_json, f"{output}: restored by {by}")
+
+
+def _restore_many(
+    inputs: list[Path],
+    folder: Path,
+    request: Request,
+    group: str | None,
+    existing: Existing,
+    spread: Spread,
+    as_json: bool,
+) -> None:
+    from dataclasses import asdict
+
+    from pellucid.batch.survey import restore_all
+    from pellucid.cli.progress import duration, followed
+
+    started = time.perf_counter()
+    outcome = restore_all(
+        inputs, folder, request, group, existing, spread, followed, lambda text: options.say(text)
+    )
+    seconds = time.perf_counter() - started
+    report = {
+        "output": str(folder),
+        **asdict(outcome),
+        "table": str(outcome.table),
+        "pellucid": __version__,
+        "seconds": round(seconds, 3),
+    }
+    line = f"{outcome.table}: {outcome.done} of {outcome.images} restored in {duration(seconds)}"
+    if outcome.failed:
+        line += f", {outcome.failed} failed; --resume tries these again"
+    options.report_result(report, as_json, line)
+    if outcome.failed:
+        raise typer.Exit(1)

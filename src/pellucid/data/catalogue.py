@@ -129,10 +129,27 @@ def read_catalogue(path: str | Path, text: str | None = None) -> Table:
     try:
         if path.suffix == ".csv":
             return Table.read(path, format="ascii.csv", converters={text: str} if text else {})
+        if path.suffix == ".parquet":
+            return Table(_parquet_columns(path))
         return Table.read(path)
     except Exception as error:  # each of the readers has errors of its own
         why = str(error).partition("\n")[0].partition(". ")[0]
         raise InputError(f"{path}: cannot be read as a table ({why})") from error
+
+
+def _parquet_columns(path: Path) -> dict[str, Any]:
+    """What astropy would ask pandas for."""
+    try:
+        from pyarrow.parquet import read_table
+    except ImportError:
+        raise InputError("pyarrow is not installed: pip install 'pellucid[parquet]'") from None
+    found: dict[str, Any] = {}
+    for name, values in read_table(path).to_pydict().items():
+        missing = [value is None for value in values]
+        blank = "" if any(isinstance(value, str) for value in values) else 0
+        filled = [blank if value is None else value for value in values]
+        found[name] = np.ma.array(filled, mask=missing)
+    return found
 
 
 def write_catalogue(path: Path, table: Table, overwrite: bool = False) -> None:

@@ -8,21 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.data.made import write_pairs
+from pellucid.data.names import is_image_name, stem_of
 from pellucid.data.rejection import Rejection
-from pellucid.display import COMPOSITE_SUFFIXES, is_composite, read_composite
+from pellucid.display import is_composite, read_composite
 from pellucid.errors import InputError, PellucidError
 from pellucid.fits import read_image
 from pellucid.optics import Degradation, block_mean
 from pellucid.sky.image import SkyImage
 from pellucid.stretch import GalaxyGANStretch
-
-FITS_SUFFIXES = tuple(
-    kind + packed
-    for kind in (".fits", ".fit", ".fts")
-    for packed in ("", ".gz", ".bz2", ".xz", ".fz")
-)
-#: Of what becomes FITS on reading, too.
-IMAGE_SUFFIXES = (*FITS_SUFFIXES, ".tif", ".tiff", ".xisf")
 
 
 @dataclass(frozen=True)
@@ -61,11 +54,11 @@ def find_objects(folder: str | Path) -> dict[str, list[Path]]:
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            files = sorted(file for file in entry.iterdir() if _is_fits(file))
+            files = sorted(file for file in entry.iterdir() if is_image_name(file))
             if files:
                 objects.setdefault(entry.name, []).extend(files)
-        elif _is_fits(entry) or is_composite(entry):
-            objects.setdefault(_stem(entry), []).append(entry)
+        elif is_image_name(entry) or is_composite(entry):
+            objects.setdefault(stem_of(entry), []).append(entry)
     if not objects:
         raise InputError(f"{folder}: holds no FITS file, PNG or JPEG")
     return objects
@@ -171,20 +164,9 @@ def _in_band_order(files: Sequence[Path], bands: Sequence[str] | None) -> list[P
     ordered = []
     for band in bands:
         ends = tuple(f"{mark}{band}" for mark in "-_.")
-        match = [file for file in files if f"-{_stem(file)}".endswith(ends)]
+        match = [file for file in files if f"-{stem_of(file)}".endswith(ends)]
         if len(match) != 1:
             fault = "there twice" if match else "missing"
             raise InputError(f"{files[0].parent}: band {band} is {fault}")
         ordered.append(match[0])
     return ordered
-
-
-def _stem(path: Path) -> str:
-    """A file's name without the suffix that tells its format."""
-    name = path.name.lower()
-    suffix = next(s for s in (*IMAGE_SUFFIXES, *COMPOSITE_SUFFIXES) if name.endswith(s))
-    return path.name[: -len(suffix)]
-
-
-def _is_fits(path: Path) -> bool:
-    return path.name.lower().endswith(IMAGE_SUFFIXES)

@@ -1,7 +1,7 @@
 """FITS in and out, keeping what a file says of its sky."""
 
 from pellucid.fits.bands import band_names_of
-from pellucid.fits.beside import roles_together
+from pellucid.fits.beside import role_of_file, roles_together
 from pellucid.fits.cards import card_value, quiet, text_card, wcs_cards
 from pellucid.fits.checksum import check_sums
 from pellucid.fits.choose import Plane, chosen_hdus, file_roles
@@ -10,11 +10,13 @@ from pellucid.fits.file import FitsFile, open_fits
 from pellucid.fits.foreign import check_written_name
 from pellucid.fits.read import largest_shift, read_image
 from pellucid.fits.restored import restored_bands
+from pellucid.fits.roles import COMPANIONS, is_band_word, rest_of_name
 from pellucid.fits.some import all_bands
 from pellucid.fits.write import Card, write_image
 from pellucid.fits.write_psf import write_psf
 
 __all__ = [
+    "COMPANIONS",
     "Card",
     "FitsFile",
     "Plane",
@@ -25,12 +27,15 @@ __all__ = [
     "check_written_name",
     "chosen_hdus",
     "file_roles",
+    "is_band_word",
     "largest_shift",
     "open_fits",
     "quiet",
     "read_image",
     "rescaled",
+    "rest_of_name",
     "restored_bands",
+    "role_of_file",
     "roles_together",
     "scale_card",
     "text_card",

@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.fits.bands import filter_name
 from pellucid.fits.cards import text_card
 from pellucid.fits.hdu import HDU
+from pellucid.sky.band_names import short_name
 
 Role = Literal[
     "image",
@@ -161,6 +162,11 @@ def says_band(hdu: HDU) -> bool:
     if filter_name(hdu.header):
         return True
     return any(_BAND_WORD.fullmatch(word) for word in rest_of_name(hdu.name))
+
+
+def is_band_word(word: str) -> bool:
+    """Whether a word, in capitals or not, is one that names a band: ``g``, ``F814W``, ``Ks``."""
+    return bool(_BAND_WORD.fullmatch(word.upper())) or short_name(word) != word.lower()
 
 
 def _stem(word: str) -> str:

@@ -36,7 +36,7 @@ class Busy(TemporaryError):
 def require_training(*more: str) -> None:
     """Say before anything is done what would stop it: ``more`` is of the extra ``sources``."""
     extra = "train,sources" if more else "train"
-    for name in ("torch", "filelock", *more):
+    for name in ("torch", *more):
         if importlib.util.find_spec(name) is None:
             raise UsageError(
                 f"a study needs {name}, which is not installed: pip install 'pellucid[{extra}]'"

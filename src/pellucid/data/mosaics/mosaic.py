@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.data.folder import FITS_SUFFIXES
 from pellucid.data.mosaics.geometry import square
 from pellucid.data.mosaics.tile import Tile, open_tile
+from pellucid.data.names import FITS_SUFFIXES
 from pellucid.errors import InputError, UsageError
 from pellucid.sky import PSF, gaussian_psf
 from pellucid.sky.image import pixel_scale_of

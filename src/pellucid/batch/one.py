@@ -1,0 +1,124 @@
+"""One of many images: restored, written, and told of in a row of the run's table."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.batch.item import Item
+from pellucid.batch.journal import note_row
+from pellucid.batch.request import Request, Stated, opened, restorer_of
+from pellucid.errors import InputError, PellucidError, TemporaryError, naming, reason_of
+from pellucid.files import make_folder
+from pellucid.optics import known_psf
+from pellucid.restoration.files import write_image
+from pellucid.restoration.result import Restoration
+from pellucid.sky import PSF, SkyImage, background_of, robust_background
+
+
+def restore_item(folder: Path, request: Request, item: Item) -> None:
+    """Restore an image into the run's folder and write its row into the journal.
+
+    Raises
+    ------
+    PellucidError
+        When it failed: its row says so, and no other image suffers.
+    TemporaryError
+        When its file cannot be written, which the others' could not either.
+    """
+    started = time.perf_counter()
+    row: dict[str, Any] = {"id": item.name, "input": list(item.files)}
+    failed = None
+    try:
+        restored, facts = _restored(item, request)
+        row |= {**_written(restored, folder, item, request), **facts}
+    except PellucidError as error:
+        if isinstance(error, TemporaryError):
+            raise
+        failed = error
+    except Exception as error:  # of writing: the machine's doing is raised, the rest is this one's
+        failed = PellucidError(f"{item.files[0]}: {reason_of(error)}")
+    row["seconds"] = round(time.perf_counter() - started, 4)
+    row |= {"state": "failed" if failed else "done", "reason": str(failed or "")}
+    note_row(folder, row)
+    if failed:
+        raise failed
+
+
+def _restored(item: Item, request: Request) -> tuple[Restoration, dict[str, Any]]:
+    """The restoration and what the table tells of it; whatever goes wrong is of this image."""
+    try:
+        if item.fault:
+            raise InputError(f"{item.files[0]}: {item.fault}")
+        image, stated = opened(item.files, request)
+        with naming(item.files[0]):
+            result = restorer_of(request)(image, *stated)
+        return result, _facts(image, stated, result)
+    except Exception as error:  # a fault of ours or of a library, too: the others go on
+        raise _failure(item, error) from error
+
+
+def _written(
+    restored: Restoration, folder: Path, item: Item, request: Request
+) -> dict[str, str | None]:
+    target = folder / item.output
+    make_folder(target.parent)
+    write_image(restored, target, overwrite=True, history=[_command(item, request)])
+    return {"output": item.output, "sha256": hashlib.sha256(target.read_bytes()).hexdigest()}
+
+
+def _facts(image: SkyImage, stated: Stated, result: Restoration) -> dict[str, Any]:
+    """What the table tells of a restoration; noise and flux a band, in the image's unit."""
+    told = result.provenance
+    noise = [background_of(image.of_bands([k])).sigma for k in range(len(image.bands))]
+    flux = np.where(result.image.holes, np.nan, result.image.flux)
+    above = flux - robust_background(flux).sky[:, None, None]
+    total = [float(np.nansum(plane, dtype=np.float64)) for plane in above]
+    return {
+        "model": told.get("model") or told.get("method"),
+        "bands": list(image.bands),
+        "psf_fwhm": _psf_fwhm(image, stated, told),
+        "noise": [_plain(value) for value in noise],
+        "flux": [_plain(value) for value in total],
+        "doubt": told.get("doubted"),
+        "unlike": told.get("unlike"),
+    }
+
+
+def _psf_fwhm(image: SkyImage, stated: Stated, told: dict[str, Any]) -> float | None:
+    """FWHM in arcsec of what a star looked like, as far as that was known."""
+    psf = stated[1] if stated[1] is not None else known_psf(image)
+    fwhm = psf.fwhm if isinstance(psf, PSF) else psf
+    return told.get("psf_fwhm") if fwhm is None else round(fwhm, 4)
+
+
+def _plain(value: float) -> float | None:
+    """Six digits, and None for what is no number, as JSON has it."""
+    return float(f"{value:.6g}") if np.isfinite(value) else None
+
+
+def _command(item: Item, request: Request) -> str:
+    """What would write this file by itself: the same in every run, wherever it is done."""
+    names = [Path(file).name for file in item.files]
+    options = [word for pair in request.words().items() for word in pair if word]
+    return shlex.join(["pellucid", "restore", *names, *options, "--output", Path(item.output).name])
+
+
+def _failure(item: Item, error: Exception) -> PellucidError:
+    """What is said of an image that failed: one line that names a file of it.
+
+    What the machine has against reading one image, or its size, stops no other.
+    """
+    if isinstance(error, MemoryError):
+        text = "not enough memory for this image"
+    elif isinstance(error, OSError):
+        text = error.strerror or str(error)
+    else:
+        text = reason_of(InputError(str(error)) if isinstance(error, PellucidError) else error)
+    named = any(file in text for file in item.files)
+    return InputError(" ".join((text if named else f"{item.files[0]}: {text}").split()))

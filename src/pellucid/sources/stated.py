@@ -1,0 +1,87 @@
+"""A PSF as it is stated: a FWHM in arcsec, a file, or the image's own stars."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from pellucid.errors import UsageError
+from pellucid.optics.psf_file import read_psf
+from pellucid.sky import PSF, SkyImage
+from pellucid.sources.psf_check import fwhm_misfits, psf_misfits
+from pellucid.sources.star_psf import psf_from_stars
+
+#: Ends of names that only a file has.
+_PSF_FILES = (".fits", ".fit", ".fts", ".fz", ".gz", ".bz2", ".xz", ".zip", ".psf", ".tif", ".tiff")
+_OF_STARS = "{} stars: the stars of an image show its psf: --psf stars"
+
+
+def stated_psf(
+    said: str | float | None, image: SkyImage | float | None, option: str = "--psf"
+) -> PSF | float | None:
+    """A FWHM in arcsec, the PSF in a file for an image (or its pixels), or that of its stars.
+
+    ``option`` is what it was said with: of the stars there is a psf only.
+    """
+    if said is None:
+        return None
+    fwhm = _number(said, option)
+    return _psf_of(str(said), image, option) if fwhm is None else fwhm
+
+
+def check_stated(said: str | float | None, option: str = "--psf") -> None:
+    """Refuse what is neither a FWHM, nor a file that is there, nor, of a psf, ``stars``."""
+    if said is None or _number(said, option) is not None or Path(str(said)).exists():
+        return
+    if said != "stars":
+        read_psf(_file_name(str(said), None, option), None)
+    elif option != "--psf":
+        raise UsageError(_OF_STARS.format(option))
+
+
+def _number(said: str | float, option: str) -> float | None:
+    try:
+        fwhm = float(said)
+    except ValueError:
+        return None
+    if not (math.isfinite(fwhm) and fwhm > 0):
+        raise UsageError(f"{option} {said}: a FWHM in arcsec is above 0")
+    return fwhm
+
+
+def _psf_of(text: str, image: SkyImage | float | None, option: str) -> PSF:
+    seen = image if isinstance(image, SkyImage) and option == "--psf" else None
+    if text == "stars" and not Path(text).exists():
+        if seen is None:
+            raise UsageError(_OF_STARS.format(option))
+        return psf_from_stars(seen)
+    psf = read_psf(_file_name(text, image, option), image, kernel=option == "--blur")
+    return psf if seen is None else replace(psf, notes=(*psf.notes, *psf_misfits(seen, psf)))
+
+
+def _file_name(text: str, image: SkyImage | float | None, option: str) -> str:
+    if not Path(text).exists() and Path(text).suffix.lower() not in _PSF_FILES:
+        raise UsageError(f"{option} {text}: {_no_psf(text, image)}")
+    return text
+
+
+def _no_psf(text: str, image: SkyImage | float | None) -> str:
+    """What somebody may have meant who named neither a number, nor a file, nor ``stars``."""
+    said = "is no file and no number; it is a FWHM in arcsec, a FITS file, or stars"
+    number = re.fullmatch(r"(\d*\.?\d+)\s*([a-z\"']+)", text.strip().lower())
+    scale = image.pixel_scale if isinstance(image, SkyImage) else image
+    if number and number[2] in ("px", "pix", "pixel", "pixels"):
+        in_arcsec = f"here {float(number[1]) * scale:.4g}" if scale else "pixels × arcsec a pixel"
+        return f"{said} ({in_arcsec})"
+    if number and number[2] in ("arcsec", "arcsecs", "as", "asec", "arcseconds", '"', "''"):
+        return f"{said} (here {number[1]})"
+    return said
+
+
+def with_checked_fwhm(image: SkyImage, psf: PSF | float | None) -> SkyImage:
+    """The image, with a note where its stars are of another width than ``--psf`` says in arcsec."""
+    if not isinstance(psf, float):
+        return image
+    return replace(image, notes=(*image.notes, *fwhm_misfits(image, psf)))
