@@ -58,6 +58,13 @@ class Request:
         }
         return {option: _typed(value) for option, value in asked.items()}
 
+    def from_anywhere(self) -> Request:
+        """The same request for processes that work in other folders: files by their whole path."""
+        named = ("model", "psf", "target", "blur")
+        said = {name: getattr(self, name) for name in named}
+        files = {k: os.path.abspath(v) for k, v in said.items() if v and os.path.isfile(str(v))}
+        return replace(self, **files)
+
     def check(self) -> None:
         """Refuse what no image can be restored by."""
         for said, option in ((self.blur, "--blur"), (self.psf, "--psf"), (self.target, "--target")):

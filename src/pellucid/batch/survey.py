@@ -7,7 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -159,6 +159,8 @@ def restore_all(
         failures: dict[str, str] = {}
         try:
             workers = spread.workers or min(available_cores(), -(-len(todo) // WORTH))
+            if spread.scheduler is not None:
+                todo, request = [_from_anywhere(item) for item in todo], request.from_anywhere()
             task = partial(restore_item, folder.absolute(), request)
             for failure in progress(run_jobs(task, todo, workers, spread.scheduler), len(todo)):
                 if failure is not None:
@@ -204,6 +206,11 @@ def _check_run(
     elif (there := next((i for i in mine if (folder / i.output).exists()), None)) is not None:
         path = folder / there.output
         raise UsageError(f"{path}: exists already; --overwrite replaces it")
+
+
+def _from_anywhere(item: Item) -> Item:
+    """For processes that work in other folders."""
+    return replace(item, files=tuple(map(os.path.abspath, item.files)))
 
 
 def _stands(folder: Path, item: Item, rows: dict[str, Row]) -> bool:
