@@ -50,6 +50,14 @@ def test_where_nothing_stands_out_there_is_no_form():
     assert unlikeness(noise[None], {}) is None
 
 
+def test_an_object_in_a_hole_has_no_form_that_is_no_number():
+    hole = spiral().astype(np.float32)
+    hole[44:46] = -500.0
+    for deep in (hole, spiral() - 0.4, np.where(spiral() > 0.5, -30.0, spiral())):
+        form = form_of(deep, 0.01)
+        assert form is None or np.isfinite(form).all()
+
+
 def test_galaxies_have_forms_and_ranks_count_the_ordinary_ones():
     forms = np.array([form_of(image.flux.mean(axis=0), 0.02) for _, image in galaxies(6, 72)])
     assert np.isfinite(forms).all()

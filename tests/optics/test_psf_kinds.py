@@ -178,6 +178,7 @@ def test_a_cube_beside_its_images(tmp_path):
     path = saved(tmp_path / "a.fits", *hdus, fits.ImageHDU(planes, name="HSC_PSF"), other)
     psf = read_psf(path, image("HSC_I"))
     assert psf.fwhm == pytest.approx(4.0 * SCALE, rel=0.01)
+    assert any("HSC_G, HSC_R, HSC_I in turn" in note for note in psf.notes)
     assert len(read_psf(path, image("i")).stamps) == 1
 
 

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 
 from pellucid.errors import InputError, UsageError
 from pellucid.optics import convolve
+from pellucid.restoration import load_restorer
 from pellucid.restoration.grid import TARGET, brought_back, on_grid, plan_of
 from pellucid.sky import PSF, SkyImage, gaussian_psf, moffat_psf
 from pellucid.sky.psf import stacked
@@ -107,3 +108,12 @@ def test_bands_sharper_than_the_target_are_brought_to_it_and_that_is_told():
     again = convolve(target, plan.blur.for_bands(3), "zero")
     for seen, given in zip(again, work.flux, strict=True):
         assert_allclose(seen, given, atol=0.06 * given.max())
+
+
+def test_a_band_has_its_total_again_after_its_pixels_were_joined():
+    rng = np.random.default_rng(3)
+    seen = star(gaussian_psf(30 * SCALE, SCALE), 120).flux
+    image = SkyImage(5.0 + 40.0 * seen + rng.normal(0.0, 1.0, seen.shape), pixel_scale=SCALE)
+    restored = load_restorer("pellucid")(image, psf=30 * SCALE).image
+    assert restored.shape == image.shape
+    assert float(restored.flux.sum()) == pytest.approx(float(image.flux.sum()), rel=1e-6)

@@ -85,6 +85,8 @@ def layer_hdus(
         uncertainty = UNCERTAINTIES.get(role_of_name(name) or "other")
         if image.unit and uncertainty:
             hdu.header["BUNIT"] = ascii_text(uncertainty.unit.format(image.unit))
+        elif image.unit and purpose in ("RANGE95", "SAMPLE"):
+            hdu.header["BUNIT"] = ascii_text(image.unit)
         if planes.ndim == 3:
             _name_bands(hdu.header, [_band_name(image, k) for k in order])
         hdus.append(hdu)

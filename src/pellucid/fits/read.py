@@ -153,7 +153,7 @@ def _read_file(
         if taken:
             file.note(taken)
         named = None if several or wanted is not None else role_of_file(path)
-        if named and told_role(chosen[0])[0] is None:
+        if named and not taken and told_role(chosen[0])[0] is None:
             says = f"{named[1]} says {named[0]}"
             file.note(f"taken as the image for want of another, though {says}")
         done = [hdu for hdu in chosen if text_card(hdu.header, "PLCTYPE") == "RESTORATION"]

@@ -53,7 +53,11 @@ _ENDINGS = ("MAP", "MAPS", "IMAGE", "IMG", "IM", "ARRAY", "PLANE", "DATA")
 #: Cards whose whole value says it.
 VALUES: dict[str, dict[str, Role]] = {
     # this program's restorations: what is of the input's pixels says nothing of the restored ones
-    "PLCROLE": {"INPUT": "other", "MASK": "mask", "SAMPLE": "other"},
+    "PLCROLE": {
+        "INPUT": "other",
+        "MASK": "mask",
+        **dict.fromkeys(("SAMPLE", "RANGE95", "CHI2"), "other"),
+    },
     # astropy's CCDData
     "UTYPE": {
         "STDDEVUNCERTAINTY": "error",

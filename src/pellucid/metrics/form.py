@@ -56,6 +56,8 @@ def form_of(plane: NDArray[np.floating], noise: float) -> NDArray[np.float64] | 
         centre[1] + rings[:, None] * np.cos(directions),
     ]
     polar = map_coordinates(plane, places, order=1, mode="nearest")
+    if not (polar.mean(axis=1) * rings).sum() > 0:  # it lies in a hole, deeper than it is bright
+        return None
     mirrored = map_coordinates(plane, [2 * centre[0] - y, 2 * centre[1] - x], order=1)
     asymmetry = float(np.abs(plane - mirrored)[segment].sum()) / total / 2.0
     values = [
@@ -129,7 +131,7 @@ def _angular(polar: NDArray[np.floating], rings: NDArray[np.floating]) -> list[f
         abs(float(np.abs(there.mean()) * np.sin(np.angle(there.sum()) - np.angle(here.sum()))))
         for here, there in itertools.pairwise(second)
     ]
-    rise = float(np.maximum(np.diff(profile), 0.0).sum()) / float(profile.max())
+    rise = float(np.maximum(np.diff(profile), 0.0).sum()) / max(float(profile.max()), 1e-9)
     return [
         *np.log(np.maximum(profile, 0.01)),
         *np.log(np.array(amplitudes) + 0.01),

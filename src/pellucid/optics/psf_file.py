@@ -178,10 +178,13 @@ def _stamps(file: FitsFile, scale: float | None, wanted: Sequence[str], own: boo
     for hdu in chosen:
         values = file.pixels(hdu).astype(np.float64)
         values = values.reshape(-1, *values.shape[-2:])
-        names = band_names_of(hdu.header, len(values)) or _names_beside(file, hdu, len(values))
-        result.append(
-            _Stamps(values, names, _scale(file, hdu), str(hdu.number) if not hdu.name else hdu.name)
-        )
+        source, note = str(hdu.number) if not hdu.name else hdu.name, ""
+        names = band_names_of(hdu.header, len(values))
+        if not names:
+            names = _names_beside(file, hdu, len(values))
+            if len(values) > 1 and all(names):
+                note = f"nothing says of which band each PSF is: {', '.join(names)} in turn"
+        result.append(_Stamps(values, names, _scale(file, hdu), source, note=note))
     return _of_bands(result, wanted)
 
 

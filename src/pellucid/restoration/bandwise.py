@@ -101,6 +101,8 @@ class BandwiseRestorer(NeuralRestorer):
             _together(each) for each in zip(*made, strict=True)
         )
         grid, full = image, complete
+        if plan.ratio > 1.0:  # what was joined is spread again by a spline, which keeps no sum
+            keep_totals(complete.flux, flux)
         if plan.ratio < 1.0:
             grid = finer(image, work, float(area))
             # A spline through pixels has not quite their sum.

@@ -18,6 +18,7 @@ SOURCES, BRIGHT, REACH = 8, 20.0, 24
 SAMPLE = 2**18
 #: The noise may rise by this factor, and a ring be so deep in σ, before it is said.
 LOUD, DEEP = 2.0, 15.0
+OF_A_FILTER = "a linear filter draws them even with the right PSF; richardson-lucy draws none"
 #: Of a bright source's restored peak: how deep the rings are that a linear filter draws about it
 #: with its own PSF; and the σ from which on a source rules what such a filter does.
 RINGS, RULING = 0.12, 1000.0
@@ -72,7 +73,8 @@ def with_change(
     if restored is None:
         return restoration
     changes, facts = _changes(image, restored), restoration.provenance
-    notes = [] if undone is None else _amiss(changes, image.pixel_scale, undone)
+    rings = "the PSF is not quite theirs" if "model" in facts else OF_A_FILTER
+    notes = [] if undone is None else _amiss(changes, image.pixel_scale, undone, rings)
     change = {
         "change": _sentence(changes, image.pixel_scale),
         "notes": [*facts.get("notes", []), *notes],
@@ -80,8 +82,8 @@ def with_change(
     return replace(restoration, provenance={**facts, **change})
 
 
-def _amiss(changes: list[Change], pixel_scale: float | None, fwhm: float) -> list[str]:
-    """What does not fit with a PSF of this FWHM, arcsec."""
+def _amiss(changes: list[Change], pixel_scale: float | None, fwhm: float, rings: str) -> list[str]:
+    """What does not fit with a PSF of this FWHM, arcsec; ``rings`` says what draws shallow ones."""
     scale = pixel_scale or 1.0
     notes = []
     narrow = [change.widths[0] * scale for change in changes if change.widths]
@@ -96,7 +98,7 @@ def _amiss(changes: list[Change], pixel_scale: float | None, fwhm: float) -> lis
         cause = (
             "the PSF is broader than theirs, or has other wings, or they are saturated"
             if ringed.deepest > RINGS * ringed.peak
-            else "a linear filter draws them even with the right PSF; richardson-lucy draws none"
+            else rings
         )
         depth = plain(ringed.deepest)
         notes.append(f"dark rings of up to {depth} sigma lie around bright sources: {cause}")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pellucid.data.scenes import ScenePairs, SceneRecipe
 from pellucid.data.truth import TruthStore
 from pellucid.evaluation.scores import UNTOUCHED, Scoring, Untouched, score_pair
-from pellucid.evaluation.tables import markdown_table
+from pellucid.evaluation.tables import finite, markdown_table
 from pellucid.metrics import find_source
 from pellucid.restoration import Restoration, Restorer, load_restorer
 from pellucid.sky import Pair
@@ -53,7 +53,7 @@ def measure_views(
                 scored = score_pair(store.ids[index], pair, restorers, scoring)
                 noise = _flux_noise(pair)
                 for name, metrics in scored.metrics.items():
-                    rows.append({**at, "restorer": name, "noise": noise, **metrics})
+                    rows.append(finite({**at, "restorer": name, "noise": noise, **metrics}))
                 for place, counts in covered(pair, scored.restored[model.name]).items():
                     intervals.append({**at, "place": place, **counts})
     return rows, intervals
@@ -120,7 +120,7 @@ def views_page(rows: list[dict[str, Any]]) -> str:
     for peak in PEAKS:
         for name in names:
             of_it = [row for row in rows if row["peak"] == peak and row["restorer"] == name]
-            psnr = float(np.nanmean([row["psnr"] for row in of_it]))
+            psnr = float(np.nanmean(_values(of_it, "psnr")))
             flux, flux_spread = _spread(of_it, "flux_ratio")
             size, size_spread = _spread(of_it, "half_light_radius_ratio")
             lines.append(
