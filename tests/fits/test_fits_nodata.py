@@ -9,7 +9,7 @@ from fits_files import noise, refused, save
 from numpy.testing import assert_array_equal
 
 from pellucid.fits import read_image, write_image
-from pellucid.fits.nodata import empty_pixels
+from pellucid.fits.nodata import all_empty_pixels, empty_pixels
 from pellucid.sky import background_of
 
 RNG = np.random.default_rng(4)
@@ -58,6 +58,15 @@ def test_a_hole_of_a_value_that_always_means_no_data():
     found, value = empty_pixels(flux)
     assert value == -9999
     assert_array_equal(found, flux == -9999)
+
+
+def test_a_border_of_zeros_beside_columns_and_a_hole_of_other_values():
+    flux = SKY.copy()
+    flux[:15], flux[:, -10:], flux[40:50, 30:40] = 0.0, -99.0, -999.0
+    found = {value: empty for empty, value in all_empty_pixels(flux)}
+    assert set(found) == {0.0, -99.0, -999.0}
+    for value, empty in found.items():
+        assert_array_equal(empty, flux == value)
 
 
 COUNTS = np.random.default_rng(6).poisson(0.1, SKY.shape).astype("f4")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +21,23 @@ _LEAST_SIDE = 0.02
 _PEDESTAL = 0.1
 #: A noise of so many times the usual one: no detector's pixel, however bright, spans as much.
 ABSURD = 1e4
+#: So many values are looked for, one after the other.
+_MOST_VALUES = 4
 #: How often a sentinel must stand there; as the lowest or highest value of all it says nothing.
 _LEAST_COUNT = 8
+
+
+def all_empty_pixels(
+    plane: NDArray[np.floating],
+) -> Iterator[tuple[NDArray[np.bool_], float]]:
+    """Each value that stands for no data and where: a border of zeros may lie beside one of −99."""
+    left = plane
+    for _ in range(_MOST_VALUES):
+        found = empty_pixels(left)
+        if found is None:
+            return
+        yield found
+        left = np.where(found[0], np.float32(np.nan), left)
 
 
 def empty_pixels(plane: NDArray[np.floating]) -> tuple[NDArray[np.bool_], float] | None:

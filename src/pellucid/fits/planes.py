@@ -18,7 +18,7 @@ from pellucid.fits.choose import Plane
 from pellucid.fits.file import FitsFile
 from pellucid.fits.hdu import HDU
 from pellucid.fits.masks import bad_pixels
-from pellucid.fits.nodata import absurd_noise, empty_pixels
+from pellucid.fits.nodata import absurd_noise, all_empty_pixels
 from pellucid.fits.nonlinear import form_of
 from pellucid.fits.roles import UNCERTAINTIES, rest_of_name
 from pellucid.sky.image import variance_type
@@ -201,8 +201,7 @@ def _holes(
         file.note(f"{reason} anywhere, which was passed over")
         del found[reason]
     for k, pixels in enumerate(flux):
-        empty = empty_pixels(pixels)
-        if empty is not None:
-            reason = f"the value {empty[1]:g}, which stands for no data"
-            found.setdefault(reason, np.zeros(flux.shape, dtype=bool))[k] = empty[0]
+        for empty, value in all_empty_pixels(pixels):
+            reason = f"the value {value:g}, which stands for no data"
+            found.setdefault(reason, np.zeros(flux.shape, dtype=bool))[k] = empty
     return {reason: bad for reason, bad in found.items() if bad.any()}
