@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -9,7 +11,7 @@ from fits_files import noise, refused, save, sky_header
 from numpy.testing import assert_array_equal
 
 from pellucid.errors import UsageError
-from pellucid.fits import read_image, write_image
+from pellucid.fits import read_image, role_of_file, write_image
 
 IMAGE = noise(12, 14)
 HOLED = np.ones((12, 14), "f4")
@@ -111,3 +113,8 @@ def test_a_psf_is_no_second_image(tmp_path):
         fits.PrimaryHDU(np.arange(64.0).reshape(8, 8)).writeto(tmp_path / name)
     with pytest.raises(UsageError, match="is a PSF, by its file's name; give it as --psf"):
         read_image(tmp_path / "G1fitim.fits", tmp_path / "G1psfim.fits")
+
+
+def test_a_field_of_standard_stars_is_an_image():
+    assert role_of_file(Path("field_std_r.fits")) is None
+    assert role_of_file(Path("field_sigma_r.fits"))[0] == "error"

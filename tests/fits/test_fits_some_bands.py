@@ -154,3 +154,12 @@ def test_a_model_takes_its_bands_among_others(cube, tiny_bundle, tmp_path, capsy
     assert main([*map(str, words)]) == 3
     assert "--bands HSC_G,HSC_R,HSC_I chooses them" in capsys.readouterr().err
     assert main([*map(str, words), "--bands", "HSC_G,HSC_R,HSC_I"]) == 0
+
+
+def test_a_band_that_is_called_otherwise_than_its_file_calls_it_is_said(tmp_path, flux, sky_header):
+    fits.PrimaryHDU(flux[1], sky_header(FILTER="r.MP9601")).writeto(tmp_path / "r.fits")
+    other = pellucid.read_image(tmp_path / "r.fits", bands=["g"])
+    assert other.bands == ("g",)
+    assert any("calls r.MP9601 was taken as g" in note for note in other.notes)
+    same = pellucid.read_image(tmp_path / "r.fits", bands=["r"])
+    assert not any("was taken as" in note for note in same.notes)

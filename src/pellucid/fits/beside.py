@@ -77,7 +77,8 @@ def role_of_file(path: Path) -> tuple[Role, str] | None:
     words = re.findall(r"[A-Z]+", _SUFFIXES.sub("", path.name).upper())
     if words and words[0] == "FPM":
         return "mask", "its name is that of SDSS's masks"
-    role = role_of_name(" ".join(words[-_LAST_WORDS:]))
+    # Of a file's name STD may say that it shows a field of standard stars.
+    role = role_of_name(" ".join(word for word in words[-_LAST_WORDS:] if word != "STD"))
     return (role, "its file's name") if role in (*COMPANIONS, "psf") else None
 
 

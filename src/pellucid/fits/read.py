@@ -99,6 +99,7 @@ def read_image(
     layout = merged(layouts, names) if several else layouts[0]
     wcs = next((planes.wcs for planes in hdus if planes.wcs is not None), None)
     notes = [note for *_, notes in read for note in notes]
+    notes += _renamed([name for planes in hdus for name in planes.names], names)
     told = _told_scale(hdus, wcs)
     if told is not None and pixel_scale is None and wcs is None:
         pixel_scale = told.arcsec
@@ -253,6 +254,19 @@ def largest_shift(first: WCS, second: WCS, shape: tuple[int, ...]) -> float:
         apart = corners.separation(second.pixel_to_world(x, y))
         # A corner off an all-sky projection has no position: it is NaN and is not compared.
         return float(np.nanmax([0.0, *(apart.arcsec / pixel_scale_of(first))]))
+
+
+def _renamed(own: Sequence[str | None], names: Sequence[str]) -> list[str]:
+    """What to know where bands were named otherwise than their file names them."""
+    other = [
+        (old, new)
+        for old, new in zip(own, names, strict=True)
+        if old and find_bands([new], [old]) is None
+    ]
+    if not other:
+        return []
+    old, new = (", ".join(each) for each in zip(*other, strict=True))
+    return [f"what the file calls {old} was taken as {new}, as --bands says"]
 
 
 def _names(
