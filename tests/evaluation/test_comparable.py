@@ -154,6 +154,18 @@ def test_evaluate_takes_bad_bits_of_the_image_that_has_a_mask(saved, tmp_path, c
     assert "neither image has a mask" in capsys.readouterr().err
 
 
+def test_the_truth_may_stand_in_another_extension(saved, tmp_path, capsys):
+    sky, sharp = noisy()[0], noisy()[0] + 1.0
+    hdus = [fits.PrimaryHDU(), fits.ImageHDU(sky, name="HSC"), fits.ImageHDU(sharp, name="HST")]
+    fits.HDUList(hdus).writeto(tmp_path / "both.fits")
+    both = str(tmp_path / "both.fits")
+    words = ["evaluate", "--truth", both, "--restored", both]
+    assert main([*words, "--truth-hdu", "HST", "--hdu", "HSC", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["psnr"] is not None
+    assert main([*words, "--hdu", "HST"]) == 0
+    assert "both images have the same pixels" in capsys.readouterr().err
+
+
 def test_evaluate_takes_a_restoration_in_halved_pixels(saved, capsys):
     plane = noisy()[0]
     half = {"CRPIX1": 40.5, "CRPIX2": 48.5, "CDELT1": -0.198 / 3600, "CDELT2": 0.198 / 3600}

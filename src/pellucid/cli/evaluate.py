@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -43,6 +44,9 @@ def evaluate(
     pixel_scale: options.PixelScale = None,
     bands: options.Bands = None,
     hdu: options.Hdu = None,
+    truth_hdu: Annotated[
+        str | None, typer.Option("--truth-hdu", help="That of the truth; without it --hdu's.")
+    ] = None,
     bad_bits: options.BadBits = None,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
@@ -52,13 +56,15 @@ def evaluate(
         raise UsageError("give --truth and --restored, or --data with --model and --method")
     if truth is not None and report is not None:
         raise UsageError("--report is for --data; use --json for one image")
-    if truth is None and (hdu is not None or bad_bits is not None):
-        option = "--bad-bits" if hdu is None else "--hdu"
-        raise UsageError(f"{option} is for --truth and --restored; a pair store has none")
+    of_files = {"--hdu": hdu, "--truth-hdu": truth_hdu, "--bad-bits": bad_bits}
+    for option in [name for name, given in of_files.items() if given is not None]:
+        if truth is None:
+            raise UsageError(f"{option} is for --truth and --restored; a pair store has none")
     if truth is not None and restored is not None:
+        files = [(truth, hdu if truth_hdu is None else truth_hdu), (restored, hdu)]
         pair = [
-            options.read([path], hdu, bands, pixel_scale, bits)
-            for path, bits in _with_bits([truth, restored], hdu, bad_bits)
+            options.read([path], own_hdu, bands, pixel_scale, bits)
+            for (path, own_hdu), bits in zip(files, _with_bits(files, bad_bits), strict=True)
         ]
         _evaluate_images(pair[0], pair[1], restored, as_json)
         return
@@ -105,28 +111,29 @@ def evaluate(
     print_table(summaries, title, COLUMNS)
 
 
-def _with_bits(
-    paths: list[Path], hdu: str | None, bad_bits: str | None
-) -> list[tuple[Path, str | None]]:
-    """The files, and which flags are bad of those that have a mask; refused where none has one."""
+def _with_bits(files: Sequence[tuple[Path, str | None]], bad_bits: str | None) -> list[str | None]:
+    """Which flags are bad of each file that has a mask, None of others; refused where none has one.
+
+    Beside each file stands what was typed of its HDU.
+    """
     if bad_bits is None:
-        return [(path, None) for path in paths]
+        return [None for _ in files]
     from pellucid.display import is_composite
     from pellucid.fits import file_roles
 
-    choice = options.hdu_choice(hdu)
-    masked = [
-        path
-        for path in paths
-        if not is_composite(path)
-        and any(plane.role == "mask" and plane.use == "read" for plane in file_roles(path, choice))
-    ]
-    if not masked:
-        raise UsageError(f"{paths[0]}: --bad-bits {bad_bits}, but neither image has a mask")
-    return [(path, bad_bits if path in masked else None) for path in paths]
+    def has_mask(path: Path, hdu: str | None) -> bool:
+        roles = file_roles(path, options.hdu_choice(hdu))
+        return any(plane.role == "mask" and plane.use == "read" for plane in roles)
+
+    masked = [not is_composite(path) and has_mask(path, hdu) for path, hdu in files]
+    if not any(masked):
+        raise UsageError(f"{files[0][0]}: --bad-bits {bad_bits}, but neither image has a mask")
+    return [bad_bits if there else None for there in masked]
 
 
 def _evaluate_images(wanted: SkyImage, found: SkyImage, restored: Path, as_json: bool) -> None:
+    import numpy as np
+
     from pellucid.evaluation.comparable import made_comparable, sharpness_notes
     from pellucid.evaluation.tables import finite, unit_of
     from pellucid.metrics import measure
@@ -135,6 +142,8 @@ def _evaluate_images(wanted: SkyImage, found: SkyImage, restored: Path, as_json:
         sharpness = sharpness_notes(found, wanted)
         found = made_comparable(found, wanted)
         numbers = measure(found, wanted)
+    if np.array_equal(found.flux, wanted.flux, equal_nan=True):
+        sharpness = ["both images have the same pixels: was one of them restored?", *sharpness]
     options.say_notes([*wanted.notes, *found.notes, *sharpness])
     if as_json:
         options.print_json(finite(numbers))
