@@ -105,3 +105,23 @@ def test_only_a_model_that_has_a_spread_draws(store, bundles):
         recipe.build_trainer(3, torch.device("cpu"))
     config = SamplerConfig(mean=TINY, width=8, levels=2)
     assert Generator(config)(torch.randn(1, 12, 32, 32)).shape == (1, 2, 32, 32)
+
+
+def test_bands_share_half_of_their_dice(store):
+    from pellucid.data.channels import DICE, Known, channel_planes
+    from pellucid.sky import Background
+    from pellucid.stretch import NoiseStretch
+
+    flux = np.zeros((3, 16, 16), np.float32)
+    sky = Background(np.zeros(3, np.float32), 1.0)
+
+    def dice(*seed: int) -> np.ndarray:
+        known = Known(flux, flux, sky, None, NoiseStretch(), seed=seed)
+        return np.asarray(channel_planes(("dice",), known)).reshape(3, DICE, 16, 16)
+
+    first, other = dice(4, 0), dice(5, 0)
+    np.testing.assert_array_equal(first[0, 0], first[2, 0])
+    assert abs(np.corrcoef(first[0, 1].ravel(), first[2, 1].ravel())[0, 1]) < 0.3
+    assert abs(np.corrcoef(first[0, 0].ravel(), other[0, 0].ravel())[0, 1]) < 0.3
+    # A band that is worked on later, by itself, shares it, too.
+    np.testing.assert_array_equal(first[0, 0], dice(4, 1)[0, 0])

@@ -212,10 +212,17 @@ def _weight(known: Known) -> NDArray[np.float32]:
 
 
 def _dice(known: Known) -> NDArray[np.float32]:
-    """Random numbers of standard deviation 1, other ones in each band."""
+    """Random numbers of standard deviation 1: one plane that all bands share, and one of each.
+
+    An arm that is drawn in one band is drawn in all, or samples would be a play of colours.
+    """
     bands, height, width = known.value.shape
-    rng = np.random.default_rng(known.seed)
-    return rng.standard_normal((DICE * bands, height, width), dtype=np.float32)
+    seed = known.seed if isinstance(known.seed, tuple) else (known.seed,)
+    dice = np.empty((bands, DICE, height, width), dtype=np.float32)
+    dice[:, 0] = np.random.default_rng(seed[0]).standard_normal((height, width), dtype=np.float32)
+    own = np.random.default_rng([*seed, 1])
+    dice[:, 1:] = own.standard_normal((bands, DICE - 1, height, width), dtype=np.float32)
+    return dice.reshape(DICE * bands, height, width)
 
 
 def _guide(known: Known) -> NDArray[np.float32]:

@@ -81,7 +81,8 @@ class SamplerTrainer(Learner[SamplerRecipe]):
 
     def advance(self, batch: TrainingBatch, step: int) -> dict[str, float]:
         inputs = network_inputs(vars(self.config))
-        picked = band_channels(inputs, batch.sharp.shape[1])
+        bands = batch.sharp.shape[1]
+        picked = band_channels(inputs, bands)
         channels = torch.cat([batch.blurred[:, list(planes)] for planes in picked])
         sharp = torch.cat(batch.sharp.split(1, dim=1))
         generator = self.generator
@@ -92,7 +93,7 @@ class SamplerTrainer(Learner[SamplerRecipe]):
         with self.autocast():
             samples = torch.stack(
                 [
-                    generator.sample(_thrown(channels), mean, spread).float()
+                    generator.sample(_thrown(channels, bands), mean, spread).float()
                     for _ in range(self.recipe.samples)
                 ]
             )
@@ -102,7 +103,10 @@ class SamplerTrainer(Learner[SamplerRecipe]):
         update(self.critic, self.critic_optimiser, judging)
         with self.autocast(), frozen(self.critic):
             fooling = -self.critic(samples[0], mean, spread).float().mean()
-        score = ranked_score((samples - mean) / spread, (sharp - mean) / spread)
+        off = [(samples - mean) / spread, (sharp - mean) / spread]
+        # Of the bands' mean, too: structure that the truth has in all of them is drawn in all.
+        grey = [value.unflatten(-4, (bands, -1)).mean(dim=-5) for value in off]
+        score = 0.5 * (ranked_score(off[0], off[1]) + ranked_score(grey[0], grey[1]))
         loss = score + self.recipe.adversarial_weight * fooling
         self.teach_generator(loss, step, self.recipe.steepest)
         width = ((samples - samples.mean(dim=0)).detach() / spread).square().mean().sqrt()
@@ -144,8 +148,13 @@ def _bounded(difference: Tensor) -> Tensor:
     return difference.abs().clamp(max=100.0).mean()
 
 
-def _thrown(channels: Tensor) -> Tensor:
-    """The channels with other dice, which stand before the constant ones."""
+def _thrown(channels: Tensor, bands: int) -> Tensor:
+    """The channels, band after band, with other dice, which stand before the constant ones.
+
+    The first plane is shared by the bands of an image; see `pellucid.data.channels`.
+    """
     dice = torch.randn_like(channels[:, :DICE])
+    images = len(channels) // bands
+    dice[:, :1] = dice[:images, :1].repeat(bands, 1, 1, 1)
     first = channels.shape[1] - CONSTANTS - DICE
     return torch.cat([channels[:, :first], dice, channels[:, -CONSTANTS:]], dim=1)
