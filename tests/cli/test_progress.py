@@ -39,12 +39,13 @@ def test_notes_of_what_was_read_come_before_the_work(frame, wiener, capsys, monk
     assert "\x1b" not in heard[0] + after, "no bar where there is no terminal"
 
 
-def test_a_terminal_shows_a_bar(frame, wiener):
+def shown(words) -> str:
+    """What a terminal shows of a command that ends well and prints no result."""
     ours, theirs = pty.openpty()
-    words = [sys.executable, "-m", "pellucid", "restore", frame, *wiener]
+    command = [sys.executable, "-m", "pellucid", *map(str, words)]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
     with subprocess.Popen(
-        [str(word) for word in words], stderr=theirs, stdout=subprocess.PIPE, env=environment
+        command, stderr=theirs, stdout=subprocess.PIPE, env=environment
     ) as process:
         os.close(theirs)
         said = b""
@@ -57,7 +58,11 @@ def test_a_terminal_shows_a_bar(frame, wiener):
         assert process.stdout is not None
         assert process.stdout.read() == b""
     os.close(ours)
-    text = said.decode()
+    return said.decode()
+
+
+def test_a_terminal_shows_a_bar(frame, wiener):
+    text = shown(["restore", frame, *wiener])
     assert text.index("are not used and stay") < text.index("restoring")
     assert text.index("restoring") < text.index("restored by wiener")
 
@@ -130,21 +135,7 @@ def test_many_images_are_counted_with_rate_and_time_left(capsys, monkeypatch):
 
 
 def test_a_terminal_shows_a_bar_of_many(frame, tmp_path):
-    ours, theirs = pty.openpty()
     words = ["restore", frame, "--method", "wiener", "--psf", "1.2", "-o", tmp_path / "out"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "pellucid", *map(str, words)],
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
-    ) as process:
-        os.close(theirs)
-        said = b""
-        while True:
-            try:
-                said += os.read(ours, 4096)
-            except OSError:
-                break
-        assert process.wait() == 0
-    os.close(ours)
-    assert b"1/1" in said
-    assert b"1 of 1 restored" in said
+    text = shown(words)
+    assert "1/1" in text
+    assert "1 of 1 restored" in text

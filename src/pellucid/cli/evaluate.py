@@ -57,9 +57,9 @@ def evaluate(
     if truth is not None and report is not None:
         raise UsageError("--report is for --data; use --json for one image")
     of_files = {"--hdu": hdu, "--truth-hdu": truth_hdu, "--bad-bits": bad_bits}
-    for option in [name for name, given in of_files.items() if given is not None]:
-        if truth is None:
-            raise UsageError(f"{option} is for --truth and --restored; a pair store has none")
+    typed = [option for option, given in of_files.items() if given is not None]
+    if truth is None and typed:
+        raise UsageError(f"{typed[0]} is for --truth and --restored; a pair store has none")
     if truth is not None and restored is not None:
         files = [(truth, hdu if truth_hdu is None else truth_hdu), (restored, hdu)]
         pair = [

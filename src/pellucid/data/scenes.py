@@ -18,6 +18,7 @@ from PIL import Image
 from pellucid.data.damage import damaged_pixels
 from pellucid.data.halving import enlarge, shrink
 from pellucid.data.kernels import centred, made_kernel
+from pellucid.data.placing import add_star, fade, paste, star
 from pellucid.data.truth import TruthStore
 from pellucid.optics import convolve, object_rng
 from pellucid.optics.inpaint import filled
@@ -26,8 +27,6 @@ from pellucid.sky.psf import FWHM_PER_SIGMA
 
 #: Truth is shrunk until its own FWHM is at most this fraction of the target's.
 SHARPNESS = 0.85
-#: Pixels over which a frame fades into the sky at its edge.
-FADE = 8
 #: FWHM in pixels of the blur left in images that were enlarged twofold.
 ENLARGED_FWHM = (2.3, 10.0)
 #: Fraction of the views whose variance is told.
@@ -137,7 +136,7 @@ class ScenePairs:
             self._add(sharp, other, small, target, place, brightness)
             grain = max(grain, brightness * float(self.truth.noise[other]) * small)
         for _ in range(rng.integers(recipe.stars + 1)):
-            _add_star(sharp, target, rng)
+            add_star(sharp, target, rng)
         blur = self._kernel(rng)
         seen = convolve(sharp, blur.for_bands(len(sharp)), "reflect")
         # The truth's own noise must drown in that of the view, or it would be learned as structure.
@@ -146,10 +145,10 @@ class ScenePairs:
         scale = peak / max(float(seen.max()), 1e-6)
         sharp, seen = sharp * np.float32(scale), seen * np.float32(scale)
         if rng.random() < recipe.dazzling:
-            star = _star(sharp.shape, target, rng)
-            through = convolve(star, blur.for_bands(len(sharp)), "reflect")
+            dazzling = star(sharp.shape, target, rng)
+            through = convolve(dazzling, blur.for_bands(len(sharp)), "reflect")
             height = np.float32(_log_uniform(recipe.brightest, rng) / max(through.max(), 1e-6))
-            sharp, seen = sharp + height * star, seen + height * through
+            sharp, seen = sharp + height * dazzling, seen + height * through
         noise, enlarged = self._noise(seen.shape, blur.fwhm, rng)
         if enlarged:
             seen = enlarge(shrink(seen), seen.shape)
@@ -210,10 +209,10 @@ class ScenePairs:
             if zoom < 1.0:
                 picture = Image.fromarray(whole).resize((width, height), Image.Resampling.BOX)
                 small = np.asarray(picture)
-            small = small * _fade(small.shape[0])[:, None] * _fade(small.shape[1])
+            small = small * fade(small.shape[0])[:, None] * fade(small.shape[1])
             if missing > 0.1:
                 small = gaussian_filter(small, np.sqrt(missing) / FWHM_PER_SIGMA)
-            _paste(plane, small * np.float32(brightness), place)
+            paste(plane, small * np.float32(brightness), place)
 
     def _kernel(self, rng: np.random.Generator) -> PSF:
         wanted = _log_uniform(self.recipe.blur, rng)
@@ -265,40 +264,3 @@ class ScenePairs:
 
 def _log_uniform(bounds: tuple[float, float], rng: np.random.Generator) -> float:
     return float(np.exp(rng.uniform(*np.log(bounds))))
-
-
-def _fade(side: int) -> NDArray[np.float32]:
-    """1 inside a frame, falling to 0 at its ends."""
-    distance = np.minimum(np.arange(side), np.arange(side)[::-1]) + 0.5
-    return np.clip(distance / min(FADE, side / 4), 0.0, 1.0).astype(np.float32)
-
-
-def _paste(
-    plane: NDArray[np.float32], stamp: NDArray[np.float32], place: NDArray[np.floating]
-) -> None:
-    """Add a stamp, its middle at ``place``, as far as it lies on the plane."""
-    corner = [round(float(p) - side / 2) for p, side in zip(place, stamp.shape, strict=True)]
-    inside, taken = [], []
-    for first, side, limit in zip(corner, stamp.shape, plane.shape, strict=True):
-        low, high = max(first, 0), min(first + side, limit)
-        if low >= high:
-            return
-        inside.append(slice(low, high))
-        taken.append(slice(low - first, high - first))
-    plane[tuple(inside)] += stamp[tuple(taken)]
-
-
-def _add_star(scene: NDArray[np.float32], target: float, rng: np.random.Generator) -> None:
-    """Add a star as bright as the scene or fainter."""
-    star = _star(scene.shape, target, rng)
-    scene += np.float32(scene.max() * np.exp(rng.uniform(np.log(0.003), np.log(3.0)))) * star
-
-
-def _star(shape: tuple[int, ...], target: float, rng: np.random.Generator) -> NDArray[np.float32]:
-    """A point at the target's sharpness, of any colour, about 1 high, shape (band, y, x)."""
-    y, x = np.indices(shape[1:], dtype=np.float32)
-    row, column = rng.uniform(0.0, shape[1], 2)
-    sigma = target / FWHM_PER_SIGMA
-    star = np.exp(-0.5 * ((y - row) ** 2 + (x - column) ** 2) / sigma**2)
-    colour = np.exp(rng.normal(0.0, 0.4, shape[0])).astype(np.float32)
-    return (colour[:, None, None] * star).astype(np.float32)

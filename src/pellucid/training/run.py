@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import copy
 import functools
 import math
-import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -37,6 +35,7 @@ from pellucid.stretch import stretch_from_dict
 from pellucid.training.card import make_card
 from pellucid.training.checkpoint import load_checkpoint, save_checkpoint
 from pellucid.training.log import Log, progress_bar
+from pellucid.training.processes import join_processes
 from pellucid.training.recipe import Recipe, Trainer, TrainingBatch
 from pellucid.training.validation import draw_panel, validate
 
@@ -211,16 +210,6 @@ def _measured(
 def _ship(trainer: Trainer, card: Card, measured: dict[str, Any], path: Path) -> None:
     card = replace(card, training={**card.training, **measured})
     write_bundle(copy.deepcopy(trainer.average), card, path)
-
-
-def join_processes() -> tuple[int, int]:
-    """This process's rank and how many there are, as torchrun says."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-        # Once in a process's life: who left the group finds nobody when it joins again.
-        atexit.register(dist.destroy_process_group)
-    return int(os.environ.get("RANK", "0")), world
 
 
 def _start_of(run: Path, given: Bundle | None, begun: bool) -> Bundle | None:

@@ -52,7 +52,7 @@ def run_study(
     import torch
     import torch.distributed as dist
 
-    from pellucid.training.run import join_processes
+    from pellucid.training.processes import join_processes
 
     if not data.is_dir():
         raise InputError(f"{data}: no such folder")
