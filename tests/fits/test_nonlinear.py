@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.nddata import CCDData
+from astropy.units import Unit
 from fits_files import noise, save, sky_header
 from numpy.testing import assert_allclose
 
 from pellucid import read_image, write_image
 from pellucid.cli import main
 from pellucid.errors import InputError
+from pellucid.fits import write_image as fits_write
 
 SOFTENING, OFFSET = 221.886, 7.172
 POGSON = 2.5 / np.log(10)
@@ -64,9 +67,10 @@ def test_a_stack_is_restored_as_its_linear_flux_is(stack, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("unit", "base", "becomes"),
     [
-        ("mag", 10**-0.4, "10^(-0.4 mag)"),
+        ("mag", 10**-0.4, "1"),
         ("AB mag/arcsec2", 10**-0.4, "maggy/arcsec2"),
-        ("mag arcsec-2", 10**-0.4, "10^(-0.4 mag)/arcsec2"),
+        ("mag arcsec-2", 10**-0.4, "1/arcsec2"),
+        ("log10", 10.0, "1"),
         ("dex(ct/s)", 10.0, "ct/s"),
         ("log10(Jy)", 10.0, "Jy"),
     ],
@@ -81,6 +85,23 @@ def test_magnitudes_and_logarithms_are_read_and_written_as_flux(unit, base, beco
     again = read_image(write_image(image, tmp_path / "b.fits"))
     assert_allclose(again.flux, image.flux)
     assert again.unit == becomes
+    assert (unit in fits.getheader(tmp_path / "b.fits").comments["BUNIT"]) == (becomes[0] == "1")
+    assert CCDData.read(tmp_path / "b.fits").unit == Unit(becomes)
+
+
+@pytest.mark.parametrize("unit", [None, "mag", "luptitude", "DN"])
+def test_what_stands_beside_asinh_magnitudes_says_that_it_is_linear(unit, tmp_path):
+    cards = {"BSOFTEN": SOFTENING, "BOFFSET": OFFSET} | ({"BUNIT": unit} if unit else {})
+    pixels = asinh_magnitudes(flux()).astype("f4")
+    image = read_image(save(tmp_path / "a.fits", fits.PrimaryHDU(pixels, sky_header(**cards))))
+    assert image.unit == ("DN" if unit == "DN" else None)
+    layers = {"UNCERT": np.ones(pixels.shape), "DOUBT": np.zeros(pixels.shape)}
+    path = fits_write(image, tmp_path / "b.fits", layers=layers, restored=True)
+    deviation, doubt = (fits.getheader(path, name) for name in layers)
+    assert deviation.get("BUNIT") == image.unit
+    assert "linear flux" in str(deviation["COMMENT"])
+    assert "COMMENT" not in doubt
+    assert fits.getheader(path).get("BUNIT") == unit
 
 
 def test_no_light_has_an_infinite_magnitude(tmp_path):

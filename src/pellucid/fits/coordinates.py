@@ -19,6 +19,14 @@ _SCALE_CARDS = (
     *("PIXSCALE", "SECPIX", "SECPIX1", "PIXSCAL1", "PIXELSCL", "PIXSCAL", "PIXSCL", "PXSCAL1"),
     *("PIXSCALX", "PIXELSCA", "PIXSIZE1", "IMGSCALE", "D001SCAL"),
 )
+#: Of those that are of the first axis, and the cards of the second.
+_SECOND = {
+    "SECPIX1": "SECPIX2",
+    "PIXSCAL1": "PIXSCAL2",
+    "PXSCAL1": "PXSCAL2",
+    "PIXSCALX": "PIXSCALY",
+    "XPIXSZ": "YPIXSZ",
+}
 _ARCSEC = {r"\bmas\b|milliarc": 1e-3, r"\barc ?min": 60.0, r"\bdeg": 3600.0}
 _NUMBER = re.compile(r"\s*([-+]?\d*\.?\d+(?:[eEdD][-+]?\d+)?)(.*)", re.DOTALL)
 #: What astropy mends of a WCS, as its warnings begin, and how a note says it; of what else it
@@ -32,12 +40,17 @@ _MENDED = {
 }
 
 
+#: Of the largest: CD cards that differ by more from PC × CDELT say otherwise.
+_APART = 1e-3
+
+
 class Scale(NamedTuple):
-    """A pixel's size in arcsec, and the cards that say it."""
+    """The side of a square of a pixel's area, arcsec, the cards that say it, and its true sides."""
 
     arcsec: float
     source: str
     guessed: bool = False
+    sides: tuple[float, float] = (1.0, 1.0)  # the longer first
 
 
 def is_celestial(header: Header) -> bool:
@@ -68,7 +81,24 @@ def celestial_wcs(header: Header, opened: Any = None) -> tuple[WCS | None, list[
     mended = [note for start, note in _MENDED.items() if any(s.startswith(start) for s in said)]
     if not wcs.has_celestial or {wcs.wcs.lng, wcs.wcs.lat} != {0, 1}:
         return None, []
+    mended += _contradicted(header, wcs)
     return (wcs if wcs.naxis == 2 else wcs.celestial), mended
+
+
+def _contradicted(header: Header, wcs: WCS) -> list[str]:
+    """What to know where CD cards say otherwise than PC and CDELT, which astropy then follows."""
+    if "deg" not in str(wcs.wcs.cunit[0]) or not (wcs.wcs.has_cd() and wcs.wcs.has_pc()):
+        return []
+    matrix: Any = wcs.pixel_scale_matrix[:2, :2]
+    said = [[card_value(header, f"CD{i}_{j}") or 0.0 for j in (1, 2)] for i in (1, 2)]
+    apart = max(
+        abs(float(one) - float(other))
+        for row, own in zip(said, matrix.tolist(), strict=True)
+        for one, other in zip(row, own, strict=True)
+    )
+    if apart <= _APART * float(abs(matrix).max()):
+        return []
+    return ["its CD cards contradict its PC and CDELT cards: PC and CDELT were used"]
 
 
 def stated_scale(header: Header) -> Scale | None:
@@ -80,16 +110,25 @@ def stated_scale(header: Header) -> Scale | None:
     for keyword in _SCALE_CARDS:
         value = _arcsec(header, keyword)
         if value is not None:
-            return Scale(value, keyword)
+            return _scale(keyword, value, _arcsec(header, _SECOND.get(keyword, keyword)))
     # SCALE alone means many things.
     if "SCALE" in header and "arcsec" in str(header.comments["SCALE"]).lower():
         value = _arcsec(header, "SCALE")
         if value is not None:
             return Scale(value, "SCALE")
-    size, focal = (_positive(card_value(header, key)) for key in ("XPIXSZ", "FOCALLEN"))
-    if size and focal:
-        return Scale(math.degrees(size / focal * 1e-3) * 3600.0, "XPIXSZ and FOCALLEN", True)
+    across, down, focal = (
+        _positive(card_value(header, key)) for key in ("XPIXSZ", "YPIXSZ", "FOCALLEN")
+    )
+    if across and focal:
+        sides = (math.degrees(size / focal * 1e-3) * 3600.0 for size in (across, down or across))
+        return _scale("XPIXSZ and FOCALLEN", *sides, guessed=True)
     return None
+
+
+def _scale(source: str, across: float, down: float | None, guessed: bool = False) -> Scale:
+    low, high = sorted((across, down or across))
+    arcsec = across if low == high else math.sqrt(low * high)
+    return Scale(arcsec, source, guessed, (high, low))
 
 
 def scale_card(header: Header) -> float | None:
@@ -101,15 +140,7 @@ def scale_card(header: Header) -> float | None:
 def rescaled(header: Header, ratio: float) -> Header:
     """A header of pixels ``ratio`` times as wide: without a WCS, its cards of their size mended."""
     header = without_wcs(header)
-    for keyword in (
-        *_SCALE_CARDS,
-        "SECPIX2",
-        "PIXSCAL2",
-        "PXSCAL2",
-        "PIXSCALY",
-        "XPIXSZ",
-        "YPIXSZ",
-    ):
+    for keyword in dict.fromkeys((*_SCALE_CARDS, *_SECOND, *_SECOND.values())):
         value = card_value(header, keyword)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             header[keyword] = value * ratio

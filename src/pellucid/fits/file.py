@@ -93,7 +93,7 @@ class FitsFile:
                 "mend its CTYPE, CRVAL and CD cards",
             ) from error
         for what in mended:
-            self.note(f"the WCS of HDU {hdu} was mended as astropy does: {what}")
+            self.note(f"the WCS of HDU {hdu} was read as astropy does: {what}")
         return wcs
 
     def header(self, hdu: HDU) -> Header:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pellucid.fits.cards import ascii_text, text_card, wcs_cards
 from pellucid.fits.layout import Layout
 from pellucid.fits.made import image_hdu
+from pellucid.fits.nonlinear import scale_of_flux
 from pellucid.fits.restored import INPUT, PURPOSES
 from pellucid.fits.roles import UNCERTAINTIES, role_of_name
 from pellucid.sky import SkyImage, background_of
@@ -69,6 +70,7 @@ def layer_hdus(
     order = [k for part in layout.parts if part.role == "bands" for k in part.planes]
     if rest is None or rest.shape[1:] != image.shape[1:]:
         order = [k for k in order if k < count]
+    scale = scale_of_flux(first.header, layout.parts[0].header)
     hdus = []
     for name, data in layers.items():
         planes = data
@@ -87,6 +89,8 @@ def layer_hdus(
             hdu.header["BUNIT"] = ascii_text(uncertainty.unit.format(image.unit))
         elif image.unit and purpose in ("RANGE95", "SAMPLE"):
             hdu.header["BUNIT"] = ascii_text(image.unit)
+        if scale and (uncertainty or purpose in ("RANGE95", "SAMPLE")):
+            hdu.header["COMMENT"] = ascii_text(f"its unit: {scale}")
         if planes.ndim == 3:
             _name_bands(hdu.header, [_band_name(image, k) for k in order])
         hdus.append(hdu)

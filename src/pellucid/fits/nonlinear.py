@@ -35,12 +35,15 @@ class Form:
         is negative in places, which has no logarithm.
     unit
         Of the flux.
+    scale
+        What a flux of 1 is where no unit says it.
     """
 
     what: str
     to_flux: Callable[[NDArray[Any]], NDArray[np.float64]]
     from_flux: Callable[[NDArray[Any]], NDArray[np.float64]] | None
     unit: str
+    scale: str = ""
 
     def note(self, hdu: HDU) -> str:
         """What is done about it."""
@@ -50,13 +53,14 @@ class Form:
         return f"the pixels of HDU {hdu} are {self.what}, taken as linear flux; {after}"
 
 
-#: BUNIT in lower case to the base of the exponent that makes flux of it, and the flux's unit.
+#: BUNIT in lower case to the base of the exponent that makes flux of it, and the flux's unit; where
+#: none has a name it is 1, which astropy takes for one, too, and what that is stands beside it.
 _LOGARITHMS: tuple[tuple[str, float, str], ...] = (
     (r"(?:ab[ _-]?)mag(?:s|nitudes?)?|mag(?:s|nitudes?)?[ _]?\(?ab\)?", 10**-0.4, "maggy"),
     (
         r"(?:[a-z]+[ _-])?mag(?:s|nitudes?)?(?:[ _]?\(\w+\))?|(?:st|vega)mag",
         10**-0.4,
-        "10^(-0.4 mag)",
+        "1",
     ),
     (r"(?:dex|log(?:10)?)(?: *[(\[](?P<unit>.*)[)\]])?", 10.0, ""),
     (r"ln(?: *[(\[](?P<unit>.*)[)\]])?", float(np.e), ""),
@@ -94,7 +98,10 @@ def asinh_form(*headers: Header) -> Form | None:
     for header in headers:
         softening, offset = (_number(header, card) for card in ("BSOFTEN", "BOFFSET"))
         if softening > 0 and np.isfinite(softening + offset):
-            return _asinh(softening, offset, text_card(headers[0], "BUNIT"))
+            unit = text_card(headers[0], "BUNIT")
+            # What is no unit of flux is the pixels'; nothing says what the flux is counted in.
+            linear = not (_ASINH.search(unit) or _logarithm(unit))
+            return _asinh(softening, offset, unit if linear else "")
     return None
 
 
@@ -110,7 +117,14 @@ def _asinh(softening: float, offset: float, unit: str) -> Form:
         lambda pixels: offset + double * np.sinh(np.asarray(pixels, dtype=np.float64) / POGSON),
         lambda flux: POGSON * np.arcsinh((np.asarray(flux, dtype=np.float64) - offset) / double),
         unit,
+        "linear flux: BOFFSET + 2 BSOFTEN sinh(image / 1.0857)",
     )
+
+
+def scale_of_flux(header: Header, primary: Header) -> str:
+    """What a flux of 1 is under an image whose header tells of other pixels; empty where known."""
+    form = asinh_form(header, primary) or _logarithm(text_card(header, "BUNIT"))
+    return form.scale if form else ""
 
 
 def _logarithm(unit: str) -> Form | None:
@@ -119,10 +133,13 @@ def _logarithm(unit: str) -> Form | None:
         if match:
             inner = unit[slice(*match.span("unit"))] if "unit" in match.groupdict() else ""
             area = "/arcsec2" if match["area"] else ""
+            named = inner or flux or "1"
+            scale = f"flux at 0 {unit} of the input" if named == "1" else ""
             return Form(
                 f"logarithmic (BUNIT {unit!r})",
                 lambda pixels, base=base: np.power(base, np.asarray(pixels, dtype=np.float64)),
                 None,
-                (inner or flux) + area if inner or flux else "linear",
+                named + area,
+                scale,
             )
     return None

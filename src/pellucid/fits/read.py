@@ -15,10 +15,10 @@ from pellucid.fits.beside import Beside, part_files, role_of_file
 from pellucid.fits.cards import quiet, text_card
 from pellucid.fits.checksum import contradicted
 from pellucid.fits.choose import note_of, planes_of
-from pellucid.fits.coordinates import Scale, stated_scale
 from pellucid.fits.file import open_fits
 from pellucid.fits.layout import Layout, layout_of, merged
 from pellucid.fits.nodata import only_value
+from pellucid.fits.pixel_size import pixel_size
 from pellucid.fits.planes import Planes, read_planes
 from pellucid.fits.roles import told_role
 from pellucid.fits.some import with_bands
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 #: What brings images to one grid.
 REPROJECT = "reproject one of them onto the other's grid, such as with the Python package reproject"
-#: Pixel sizes that differ by less than this fraction are the same.
-SAME_SCALE = 0.01
 
 
 def read_image(
@@ -87,7 +85,8 @@ def read_image(
     ]
     hdus = [planes for planes_of_file, *_ in read for planes in planes_of_file]
     _check_fit(hdus)
-    names, chosen = _names(hdus, bands, ", ".join(str(Path(path)) for path in paths))
+    where = ", ".join(str(Path(path)) for path in paths)
+    names, chosen = _names(hdus, bands, where)
     flux = np.concatenate([planes.flux for planes in hdus])
     variances = [planes.variance for planes in hdus if planes.variance is not None]
     variance = np.concatenate(variances) if len(variances) == len(hdus) else None
@@ -100,14 +99,8 @@ def read_image(
     wcs = next((planes.wcs for planes in hdus if planes.wcs is not None), None)
     notes = [note for *_, notes in read for note in notes]
     notes += _renamed([name for planes in hdus for name in planes.names], names)
-    told = _told_scale(hdus, wcs)
-    if told is not None and pixel_scale is None and wcs is None:
-        pixel_scale = told.arcsec
-        if told.guessed:
-            notes.append(f"{pixel_scale:.4g} arcsec a pixel was taken from {told.source}")
-    elif told is not None and pixel_scale and abs(pixel_scale / told.arcsec - 1.0) > SAME_SCALE:
-        stated = f'pixels of {pixel_scale:.4g}" were stated and are used'
-        notes.append(f'{stated}, though the {told.source} says {told.arcsec:.4g}"')
+    pixel_scale, said = pixel_size(wcs, [planes.header for planes in hdus], pixel_scale, where)
+    notes += said
     first = 0 if chosen is None else chosen[0]
     image = SkyImage(
         flux,
@@ -128,7 +121,7 @@ def read_image(
         ),
         notes=(*notes, *_unused(hdus, chosen)),
     )
-    return _with_light(image if chosen is None else with_bands(image, chosen), paths)
+    return _with_light(image if chosen is None else with_bands(image, chosen), where)
 
 
 def _read_file(
@@ -178,12 +171,11 @@ def _read_file(
         return read, layout_of(file, planes), file.notes
 
 
-def _with_light(image: SkyImage, paths: Sequence[str | os.PathLike[str]]) -> SkyImage:
+def _with_light(image: SkyImage, where: str) -> SkyImage:
     """The image, with a note of bands that hold one value; refused where no band holds more."""
     masks = [None] * len(image.flux) if image.mask is None else list(image.mask)
     values = [only_value(plane, mask) for plane, mask in zip(image.flux, masks, strict=True)]
     if None not in values:
-        where = ", ".join(str(Path(path)) for path in paths)
         said = ", ".join(dict.fromkeys(f"{value:g}" for value in values))
         raise refusal(where, f"is constant ({said}) and holds no image", "give one with data")
     empty = [
@@ -192,13 +184,6 @@ def _with_light(image: SkyImage, paths: Sequence[str | os.PathLike[str]]) -> Sky
         if value is not None
     ]
     return replace(image, notes=(*image.notes, *empty)) if empty else image
-
-
-def _told_scale(hdus: Sequence[Planes], wcs: WCS | None) -> Scale | None:
-    """A pixel's size as the WCS has it, or else the first header with a card of it."""
-    if wcs is not None:
-        return Scale(pixel_scale_of(wcs), "WCS")
-    return next(filter(None, (stated_scale(planes.header) for planes in hdus)), None)
 
 
 def _unused(hdus: Sequence[Planes], chosen: Sequence[int] | None) -> list[str]:

@@ -27,7 +27,7 @@ from pellucid.fits.hdu import as_extension
 from pellucid.fits.layers import layer_hdus, untold
 from pellucid.fits.layout import Layout, Part, placed
 from pellucid.fits.made import image_hdu, psf_hdu
-from pellucid.fits.nonlinear import asinh_form
+from pellucid.fits.nonlinear import asinh_form, scale_of_flux
 from pellucid.fits.other_pixels import on_other_pixels
 from pellucid.fits.packed import packed_as
 from pellucid.fits.restored import beside_restored
@@ -162,7 +162,8 @@ def _assemble(
 def _describe(header: Header, image: SkyImage, part: Part) -> None:
     """Bring the cards up to what the image says of itself, touching only what differs."""
     if image.unit and text_card(header, "BUNIT") != image.unit:
-        header["BUNIT"] = ascii_text(image.unit)
+        # None leaves the comment that stands there.
+        header["BUNIT"] = (ascii_text(image.unit), scale_of_flux(header, header) or None)
     if image.wcs is None and image.pixel_scale and scale_card(header) != image.pixel_scale:
         header["PIXSCALE"] = (image.pixel_scale, "[arcsec] per pixel")
     if max(part.planes) >= len(image.flux):
