@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from pellucid.restoration.noise import noise_notes, stated_noise
-from pellucid.sky import SkyImage
+from pellucid.optics import convolve
+from pellucid.restoration import load_restorer
+from pellucid.restoration.noise import noise_notes, of_many_pixels, stated_noise
+from pellucid.sky import SkyImage, gaussian_psf
 
 
 def image(flux: np.ndarray, sigma: float, unit: float = 1.0) -> SkyImage:
@@ -51,3 +53,48 @@ def test_what_has_no_data_takes_no_part(white):
     mask = np.zeros(white.shape, bool)
     mask[:, :70] = True
     assert noise_notes(SkyImage(flux, variance=variance, mask=mask)) == []
+
+
+def of_white(flux: np.ndarray) -> float:
+    return of_many_pixels(SkyImage(flux), float(flux.std()))
+
+
+def test_noise_as_smooth_as_in_training_is_what_its_pixels_are(white):
+    smooth = ndimage.gaussian_filter(white, 0.6)
+    light = 300.0 * np.exp(-np.hypot(*np.indices(white.shape) - 60.0) / 9.0)
+    assert of_white(white) == of_white(smooth) == 1.0
+    assert of_many_pixels(SkyImage(white + light), 1.0) == 1.0
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1.0, 1e20])
+def test_smooth_noise_is_worth_what_white_noise_has_on_squares(white, unit):
+    smooth = ndimage.zoom(white, 3, order=3)
+    squares = 4.0 * smooth.reshape(90, 4, 390)[:, :, :388].reshape(90, 4, 97, 4).mean(axis=(1, 3))
+    wanted = squares.std() / smooth.std()
+    # Neighbouring squares still share a little, of which differences see nothing.
+    assert of_white(unit * smooth) == pytest.approx(wanted, rel=0.15)
+    holes = smooth.copy()
+    holes[:, ::3] = np.nan
+    holes[:40] = np.nan
+    whole_rows = smooth.copy()
+    whole_rows[:40] = np.nan
+    assert of_many_pixels(SkyImage(whole_rows), smooth.std()) == pytest.approx(wanted, rel=0.15)
+    assert of_many_pixels(SkyImage(holes), smooth.std()) == 1.0, "without neighbours none is told"
+
+
+def test_of_smooth_noise_less_is_taken_for_structure(white, monkeypatch):
+    sharp = np.zeros((1, 96, 96), dtype=np.float32)
+    sharp[0, ::16, ::12] = 300.0 * np.exp(-np.hypot(*np.indices((6, 8)) - 4.0))
+    sharp = convolve(sharp, gaussian_psf(2.5, 1.0).for_bands(1), "reflect")
+    blur = gaussian_psf(5.0, 1.0)
+    smooth = ndimage.gaussian_filter(white[:96, :96], 1.3)
+    seen = convolve(sharp, blur.for_bands(1), "reflect") + smooth / smooth.std()
+    restorer = load_restorer("pellucid")
+
+    def error() -> float:
+        result = restorer(SkyImage(seen, pixel_scale=1.0), blur=blur)
+        return float(np.sqrt(np.mean((np.arcsinh(result.image.flux) - np.arcsinh(sharp)) ** 2)))
+
+    told = error()
+    monkeypatch.setattr("pellucid.restoration.bandwise.of_many_pixels", lambda *_: 1.0)
+    assert told < 0.95 * error()

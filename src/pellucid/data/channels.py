@@ -186,11 +186,13 @@ def grain(plane: NDArray[np.floating]) -> float:
     """Standard deviation of white noise in a plane (y, x), whatever smooth light lies beneath.
 
     The median absolute value of the second difference along both axes, which smooth light does not
-    reach (Immerkær 1996, CVIU 64, 300, doi:10.1006/cviu.1996.0060; there its mean).
+    reach (Immerkær 1996, CVIU 64, 300, doi:10.1006/cviu.1996.0060; there its mean). Where there is
+    no data, NaN, there is no difference; 0 without any.
     """
     along = plane[:, :-2] - 2.0 * plane[:, 1:-1] + plane[:, 2:]
     second = along[:-2] - 2.0 * along[1:-1] + along[2:]
-    return float(np.median(np.abs(second))) / (0.6745 * 6.0)
+    second = np.abs(second[np.isfinite(second)])
+    return float(np.median(second)) / (0.6745 * 6.0) if second.size else 0.0
 
 
 def _wiener(known: Known) -> NDArray[np.float32]:

@@ -27,6 +27,7 @@ from pellucid.restoration.explained import explained
 from pellucid.restoration.grid import brought_back, on_grid, plan_of
 from pellucid.restoration.holes import finer, with_restored
 from pellucid.restoration.neural import NeuralRestorer, Planes, keep_totals
+from pellucid.restoration.noise import of_many_pixels
 from pellucid.restoration.result import Restoration
 from pellucid.restoration.suited import ABOVE, BELOW
 from pellucid.restoration.unlike import UNUSUAL, UNUSUAL_FORM, unlikeness
@@ -217,10 +218,13 @@ def _together(groups: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 
 def _skies(image: SkyImage) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Sky level and noise of each band, shape (band, 1, 1)."""
-    skies = [background_of(image.of_bands([band])) for band in range(len(image.flux))]
-    for band, sky in zip(image.bands, skies, strict=True):
+    level, sigma = [], []
+    for k, name in enumerate(image.bands):
+        band = image.of_bands([k])
+        sky = background_of(band)
         if not sky.sigma > 0:
-            raise InputError(f"the sky of band {band} is constant: without noise no scale")
-    level = np.array([sky.sky[0] for sky in skies], dtype=np.float32)
-    sigma = np.array([sky.sigma for sky in skies], dtype=np.float32)
-    return level[:, None, None], sigma[:, None, None]
+            raise InputError(f"the sky of band {name} is constant: without noise no scale")
+        level.append(sky.sky[0])
+        sigma.append(sky.sigma * of_many_pixels(band, sky.sigma))
+    level, sigma = (np.array(each, dtype=np.float32)[:, None, None] for each in (level, sigma))
+    return level, sigma

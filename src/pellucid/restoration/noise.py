@@ -11,7 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.data.channels import GRAINS, grain
 from pellucid.fits import restored_bands
+from pellucid.optics import block_mean
 from pellucid.restoration.change import SAMPLE, plain
 from pellucid.sky import SkyImage, robust_background
 
@@ -19,6 +21,40 @@ from pellucid.sky import SkyImage, robust_background
 UNLIKE = 1.3
 #: The noise of neighbours' differences, of what it is where the noise is white: shared noise.
 SHARED = 0.9
+#: Grain of the smoothest noise that training saw, over its deviation, and of one with which a
+#: network that takes the noise by its pixels is wholly lost.
+SEEN, LOST = 0.27, 0.085
+
+
+def of_many_pixels(band: SkyImage, sigma: float) -> float:
+    """By how much noise that is smooth over many pixels is worth more than its pixels scatter.
+
+    Pixels that were interpolated share their noise: the mean of a square of them scatters nearly
+    as much as one. Beyond what training saw, a network is told of white noise that has as much on
+    such squares, or it would take worms of noise for arms.
+
+    Parameters
+    ----------
+    band
+        An image of one band.
+    sigma
+        Standard deviation of its sky's pixels.
+
+    Returns
+    -------
+    float
+        1 for noise that is no smoother than in training.
+    """
+    side = int(np.sqrt(SAMPLE))
+    plane = _seen(band)[0]
+    top, left = (max(0, (length - side) // 2) for length in plane.shape)
+    plane = plane[top:, left:][:side, :side]
+    fine = grain(plane) / sigma
+    if fine >= SEEN or min(plane.shape) < 4 * max(GRAINS):
+        return 1.0
+    wide = max(each * grain(block_mean(plane, each, each)) for each in GRAINS) / sigma
+    beyond = min(1.0, np.log(SEEN / max(fine, LOST)) / np.log(SEEN / LOST))
+    return float(max(1.0, wide) ** beyond)
 
 
 def stated_noise(image: SkyImage) -> list[float | None]:
