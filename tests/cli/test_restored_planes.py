@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.nddata import CCDData
+from astropy.units import Unit
 from astropy.wcs import WCS
 
 from pellucid.cli import main
@@ -155,7 +156,9 @@ def test_the_noise_of_a_restored_file_is_the_restorations(form, way, write, rest
         if way == "wiener":
             assert again.variance is None
             return
-        sigma = np.atleast_3d(hdus["UNCERT"].data.T).T
+        planes = [np.atleast_3d(hdu.data.T).T for hdu in hdus if hdu.name == "UNCERT"]
+    sigma = np.concatenate(planes)
+    assert len(planes) == (3 if form in ("extensions", "files") else 1)
     np.testing.assert_allclose(np.sqrt(again.variance), sigma, rtol=1e-5)
     assert np.median(again.variance) < 1
 
@@ -168,6 +171,39 @@ def test_astropy_reads_the_new_noise(write, restored):
     np.testing.assert_array_equal(read.uncertainty.array, fits.getdata(out, "UNCERT"))
     assert read.uncertainty.uncertainty_type == "std"
     np.testing.assert_array_equal(read.mask, bigger(np.isinf(weight)))
+
+
+@pytest.mark.parametrize("form", ["extensions", "files"])
+def test_astropy_reads_a_band_of_several_with_its_own_noise(write, restored, form):
+    out = restored(*FORMS[form](write), *KEPT)
+    sky = read_image(out)
+    with fits.open(out) as hdus:
+        names = [hdu.name for hdu in hdus if "PLCMODEL" in hdu.header]
+    for k, name in enumerate(names):
+        read = CCDData.read(out, hdu=name, hdu_uncertainty=("UNCERT", k + 1), unit="adu")
+        np.testing.assert_array_equal(read.data, sky.flux[k])
+        np.testing.assert_allclose(read.uncertainty.array**2, sky.variance[k], rtol=1e-5)
+        alone = read_image(out, hdu=name)
+        np.testing.assert_array_equal(alone.variance[0], sky.variance[k])
+
+
+@pytest.mark.parametrize(("unit", "squared"), [("adu", "adu2"), ("MJy/sr", "MJy2 / sr2")])
+@pytest.mark.parametrize("way", [HALVED, KEPT])
+def test_a_variance_of_another_file_stays_in_its_pixels(write, restored, way, unit, squared):
+    value = np.full(SHAPE, 81.0, "f4")
+    science = write(("SCI", scene(), {"BUNIT": unit}))
+    other = write(("VAR", value, {}), name="in.var.fits")
+    out = restored(science, other, *way)
+    with fits.open(out) as hdus, fits.open(science) as before:
+        kept = hdus["INPUT_VARIANCE"]
+        np.testing.assert_array_equal(kept.data, value)
+        assert kept.header["BUNIT"] == squared
+        assert Unit(kept.header["BUNIT"]) == Unit(unit) ** 2
+        assert kept.header["PLCROLE"] == "INPUT"
+        corner = (-0.5, -0.5)
+        places = [WCS(h).wcs_pix2world([corner], 0) for h in (kept.header, before["SCI"].header)]
+        np.testing.assert_allclose(*places)
+    assert read_image(out).variance.mean() < 81
 
 
 def test_info_tells_the_new_noise(write, restored, capsys):

@@ -14,9 +14,11 @@ from pellucid.fits.hdu import HDU
 from pellucid.fits.roles import (
     COMPANIONS,
     NAMING_CARDS,
+    OF,
     PARTS,
     UNCERTAINTIES,
     Role,
+    called,
     rest_of_name,
     says_band,
     told_role,
@@ -166,6 +168,8 @@ def _goes_with(hdu: HDU, chosen: Sequence[HDU], others: Sequence[HDU]) -> tuple[
     """Which of the ``chosen`` bands a companion belongs to, by EXTVER and by its name."""
     if _spread(hdu, len(chosen)):
         return tuple(range(len(chosen)))
+    if band := text_card(hdu.header, OF):
+        return tuple(k for k, each in enumerate(chosen) if called(each.header) == band)
     images = [*chosen, *others]
     versions = {image.version for image in images}
     names = {rest_of_name(image.name) for image in images} - {()}

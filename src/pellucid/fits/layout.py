@@ -46,6 +46,8 @@ class Layout:
     #: As they were read: while an image carries these very arrays, HDUs are copied, not made anew.
     variance: NDArray[np.floating] | None = None
     mask: NDArray[np.bool_] | None = None
+    #: The variance that stood in files of their own, in the pixels of these.
+    beside: NDArray[np.floating] | None = None
     #: Whether what is written of them says again which pixels are not used.
     told: bool = False
     #: Side of a pixel of the image in pixels of the file.

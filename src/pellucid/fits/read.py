@@ -117,6 +117,7 @@ def read_image(
             shape=flux.shape,
             variance=None if beside else variance,
             mask=None if beside else mask,
+            beside=variance if beside else None,
             told=all(planes.told for planes in hdus),
         ),
         notes=(*notes, *_unused(hdus, chosen)),

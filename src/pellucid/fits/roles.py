@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from pellucid.fits.bands import filter_name
-from pellucid.fits.cards import text_card
+from pellucid.fits.cards import card_value, text_card
 from pellucid.fits.hdu import HDU
 from pellucid.sky.band_names import short_name
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
 
 Role = Literal[
     "image",
@@ -88,18 +91,25 @@ _BAND_WORD = re.compile(
 )
 
 
+#: Card of this program's planes: the name and the EXTVER of the band that they are of.
+OF = "PLCOF"
+
+
 class Uncertainty(NamedTuple):
-    """How a companion of this role becomes the variance of a band, and is made of it."""
+    """How a companion of this role becomes the variance of a band, and is made of it.
+
+    ``power`` is that of the flux's unit that it is in.
+    """
 
     to_variance: np.ufunc
     from_variance: np.ufunc
-    unit: str
+    power: int
 
 
 UNCERTAINTIES: dict[str, Uncertainty] = {
-    "error": Uncertainty(np.square, np.sqrt, "{}"),
-    "variance": Uncertainty(np.positive, np.positive, "({})**2"),
-    "inverse variance": Uncertainty(np.reciprocal, np.reciprocal, "({})**-2"),
+    "error": Uncertainty(np.square, np.sqrt, 1),
+    "variance": Uncertainty(np.positive, np.positive, 2),
+    "inverse variance": Uncertainty(np.reciprocal, np.reciprocal, -2),
 }
 #: Of a variance that is given in parts.
 PARTS = frozenset(("POISSON", "RNOISE", "FLAT"))
@@ -159,6 +169,11 @@ def rest_of_name(name: str) -> tuple[str, ...]:
     if name.upper() in NAMELESS:
         return ()
     return tuple(word for word in words_of(name) if _stem(word) not in _ROLE_OF_WORD)
+
+
+def called(header: Header) -> str:
+    """The name and the EXTVER of an HDU, as ``PLCOF`` has them."""
+    return f"{text_card(header, 'EXTNAME').upper()},{card_value(header, 'EXTVER') or 1}"
 
 
 def says_band(hdu: HDU) -> bool:

@@ -43,6 +43,7 @@ def with_bands(image: SkyImage, places: Sequence[int]) -> SkyImage:
             shape=chosen.shape,
             variance=None if layout.variance is None else chosen.variance,
             mask=None if layout.mask is None else chosen.mask,
+            beside=None if layout.beside is None else chosen.variance,
             rest=rest,
         ),
         notes=(*image.notes, *_notes(chosen, rest)),

@@ -24,7 +24,7 @@ from pellucid.fits.cards import (
 from pellucid.fits.coordinates import scale_card
 from pellucid.fits.foreign import check_written_name
 from pellucid.fits.hdu import as_extension
-from pellucid.fits.layers import layer_hdus, untold
+from pellucid.fits.layers import input_variance, layer_hdus, untold
 from pellucid.fits.layout import Layout, Part, placed
 from pellucid.fits.made import image_hdu, psf_hdu
 from pellucid.fits.nonlinear import asinh_form, scale_of_flux
@@ -100,6 +100,8 @@ def write_image(
         tiled = target.suffix.lower() == ".fz"
         hdus, bands = _assemble(image, layout, arrays, tiled)
         hdus += layer_hdus(image, layout, arrays, tiled, restored)
+        if restored and finer:
+            hdus += input_variance(image, given, tiled)
         for hdu, part in bands:
             if restored:
                 _say_which(hdu.header, image, part)

@@ -38,5 +38,17 @@ def factor_between(unit: str, other: str) -> float | None:
         return None
 
 
+def power_of(unit: str, power: int) -> str:
+    """A power of a unit, as text that astropy reads where it reads the unit."""
+    from astropy import units
+
+    if power == 1:
+        return unit
+    try:
+        return (units.Unit(unit) ** power).to_string()
+    except (ValueError, TypeError):
+        return f"({unit})**{power}"
+
+
 def _spelled(text: str) -> str:
     return _WORD.sub(lambda word: SPELLINGS.get(word[0].lower(), word[0]), text)
