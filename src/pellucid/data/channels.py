@@ -125,6 +125,20 @@ def channel_count(inputs: Sequence[str], bands: int) -> int:
     return sum(CHANNELS[name].a_band * bands + CHANNELS[name].shared for name in inputs)
 
 
+def starting_planes(inputs: Sequence[str], bands: int) -> list[int]:
+    """The planes, one a band, to which a network adds what it draws.
+
+    What Wiener's filter makes of the band where the network is told, else the band itself.
+    """
+    first = 0
+    for name in inputs:
+        if name == "wiener":
+            count = CHANNELS[name].a_band
+            return [first + count * band + STRENGTHS.index(1.0) for band in range(bands)]
+        first += CHANNELS[name].a_band * bands + CHANNELS[name].shared
+    return list(range(bands))
+
+
 def band_channels(inputs: Sequence[str], bands: int) -> list[tuple[int, ...]]:
     """Which planes of the channels tell of each band: its own, and those that all share."""
     planes: list[list[int]] = [[] for _ in range(bands)]

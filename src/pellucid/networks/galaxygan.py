@@ -8,6 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from pellucid.data.channels import IMAGE, channel_count, starting_planes
+
 Norm = Literal["batch", "instance"]
 
 
@@ -29,6 +31,11 @@ class GalaxyGANConfig:
         larger batches, folded into the convolutions for inference.
     dropout
         On the three innermost decoder levels, in training.
+    inputs
+        The channels that the generator is told, the image first; the image alone in the paper.
+    residual
+        The generator draws what is to be added, without a tanh: to Wiener's result where it is
+        told one, else to the image. The paper's draws the whole image.
     """
 
     bands: int = 3
@@ -36,6 +43,8 @@ class GalaxyGANConfig:
     levels: int = 8
     norm: Norm = "instance"
     dropout: float = 0.5
+    inputs: tuple[str, ...] = IMAGE
+    residual: bool = False
 
     @property
     def multiple(self) -> int:
@@ -45,6 +54,8 @@ class GalaxyGANConfig:
 
 class Generator(nn.Module):
     """The U-Net: a degraded image in [−1, 1] to a restored one, shape (batch, band, y, x).
+
+    Whatever else it is told follows the image's bands, as `pellucid.data.channels` makes it.
 
     Strided 4×4 convolutions down to a bottleneck, transposed ones back up, every decoder level
     fed by the encoder level of its size.
@@ -60,7 +71,7 @@ class Generator(nn.Module):
         last = config.levels - 1
         self.encoder = nn.ModuleList(
             _Down(
-                filters[level - 1] if level else config.bands,
+                filters[level - 1] if level else channel_count(config.inputs, config.bands),
                 filters[level],
                 activate=level > 0,
                 # One pixel has no spread: a norm on a 1×1 bottleneck would erase it.
@@ -77,23 +88,27 @@ class Generator(nn.Module):
             )
             for level in reversed(range(config.levels))
         )
+        self.start = starting_planes(config.inputs, config.bands) if config.residual else None
         self.apply(_initialise)
 
-    def forward(self, image: Tensor) -> Tensor:
-        skips = []
+    def forward(self, channels: Tensor) -> Tensor:
+        features, skips = channels, []
         for down in self.encoder:
-            image = down(image)
-            skips.append(image)
-        image = skips.pop()
+            features = down(features)
+            skips.append(features)
+        features = skips.pop()
         for up in self.decoder:
-            image = up(image)
+            features = up(features)
             if skips:
-                image = torch.cat([image, skips.pop()], dim=1)
-        return torch.tanh(image)
+                features = torch.cat([features, skips.pop()], dim=1)
+        return torch.tanh(features) if self.start is None else channels[:, self.start] + features
 
 
 class Discriminator(nn.Module):
-    """Judges 70×70 patches of (image, condition): logits, shape (batch, 1, y, x)."""
+    """Judges 70×70 patches of (image, condition): logits, shape (batch, 1, y, x).
+
+    The condition is the degraded image, whatever else the generator is told.
+    """
 
     def __init__(self, config: GalaxyGANConfig) -> None:
         super().__init__()

@@ -34,9 +34,10 @@ class GalaxyGANTrainer(Adversaries[GalaxyGANRecipe]):
     """The networks of GalaxyGAN, and their step."""
 
     def advance(self, batch: TrainingBatch, step: int) -> dict[str, float]:
-        blurred, sharp, _ = batch
+        channels, sharp, _ = batch
+        blurred = channels[:, : sharp.shape[1]]
         with self.autocast():
-            restored = self.generator(blurred)
+            restored = self.generator(channels)
             real = self.discriminator(sharp, blurred)
             fake = self.discriminator(restored.detach(), blurred)
         judging = discriminator_loss(real, fake)

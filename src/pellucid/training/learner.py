@@ -65,6 +65,7 @@ class Learner(Generic[R]):
 
 
 def _config(recipe: Recipe, network: Mapping[str, Any]) -> NetworkConfig:
+    network = {name: tuple(v) if isinstance(v, list) else v for name, v in network.items()}
     try:
         config = ARCHITECTURES[recipe.model].config(**network)
     except TypeError as error:

@@ -45,8 +45,7 @@ class PellucidRecipe(Recipe, frozen=True):
     def build_trainer(
         self, bands: int, device: torch.device, start: Bundle | None = None
     ) -> MeanTrainer:
-        network = {name: tuple(v) if isinstance(v, list) else v for name, v in self.network.items()}
-        return MeanTrainer(self, network, device, start)
+        return MeanTrainer(self, self.network, device, start)
 
 
 class MeanTrainer(Learner[PellucidRecipe]):
