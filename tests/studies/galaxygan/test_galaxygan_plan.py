@@ -54,6 +54,7 @@ def test_every_preset_that_ships_can_be_read():
         ("folds: 2", "folds: 11", "folds"),
         ("steps: 40", "steps: 0", r"recipe\.steps"),
         ("fwhm: [1.8]", "fwhm: []", "fwhm"),
+        ("folds: 2", "folds: 2\nfirst_fold: 9", "from 9 on"),
         ("folds: 2", "gan_cells: [[1.4, 2]]", r"\[1\.4, 2\.0\] lies outside the grid"),
         ("learning_curve: null", "learning_curve: {cell: [1.8, 5]}", "outside the grid"),
         ("learning_curve: null", "learning_curve: {cells: [1.8, 2]}", r"learning_curve\.cells"),
@@ -94,6 +95,15 @@ def test_a_plan_has_every_cell_and_fold_once(name):
     expected += [Job("gan", *curve.cell, k, n) for n in curve.images for k in range(curve.folds)]
     assert len({job.name for job in planned}) == len(planned)
     assert sorted(job.name for job in planned) == sorted(job.name for job in expected)
+
+
+def test_a_plan_may_begin_at_another_fold():
+    preset = read_preset("quick").model_copy(update={"first_fold": 7, "folds": 3})
+    planned = plan(preset)
+    assert {job.fold for job in planned if job.kind == "deconvolution"} == {7, 8, 9}
+    whole = [job for job in planned if job.kind == "gan" and job.images is None]
+    assert {job.fold for job in whole} == {7, 8}
+    assert {job.fold for job in planned if job.images} == {7}
 
 
 def test_the_papers_plan_is_the_papers():

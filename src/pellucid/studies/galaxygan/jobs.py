@@ -60,13 +60,14 @@ class Job:
 def plan(preset: Preset) -> list[Job]:
     """Every job of a study: fold by fold, so that a study cut short has whole folds."""
     jobs = []
-    for fold in range(max(preset.folds, preset.gan_folds)):
-        if fold < preset.gan_folds:
+    for count in range(max(preset.folds, preset.gan_folds)):
+        fold = preset.first_fold + count
+        if count < preset.gan_folds:
             jobs += [Job("gan", *cell, fold) for cell in preset.cells_of_gan()]
-        if fold < preset.folds:
+        if count < preset.folds:
             jobs += [Job("deconvolution", *cell, fold) for cell in preset.cells()]
         curve = preset.learning_curve
-        if curve and fold < curve.folds:
+        if curve and count < curve.folds:
             jobs += [Job("gan", *curve.cell, fold, images) for images in curve.images]
     return jobs
 

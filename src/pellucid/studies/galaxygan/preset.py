@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field, PositiveFloat, PositiveInt, model_validator
 
+from pellucid.data.splits import FOLDS
 from pellucid.optics import Degradation
 from pellucid.settings import read_named, shipped_files
 from pellucid.training.galaxygan import GalaxyGANRecipe
@@ -44,7 +45,8 @@ class Preset(BaseModel, extra="forbid", frozen=True):
     #: Of the added blur, arcsec, and of the noise, in units of the original's.
     fwhm: Axis = (1.4, 1.8, 2.2, 2.5)
     noise: Axis = (1.0, 1.2, 2.0, 5.0, 10.0)
-    #: So many of the ten folds are tested on, the lowest first: by deconvolution, by the GAN.
+    #: So many of the ten folds are tested on, from the first one: by deconvolution, by the GAN.
+    first_fold: Annotated[int, Field(ge=0, le=9)] = 0
     folds: Annotated[int, Field(ge=1, le=10)] = 10
     gan_folds: Annotated[int, Field(ge=1, le=10)] = 10
     #: Cells the GAN is trained for; None is the whole grid.
@@ -59,7 +61,9 @@ class Preset(BaseModel, extra="forbid", frozen=True):
     recipe: GalaxyGANRecipe
 
     @model_validator(mode="after")
-    def _cells_of_the_grid(self) -> Preset:
+    def _there_are_such_cells_and_folds(self) -> Preset:
+        if self.first_fold + max(self.folds, self.gan_folds) > FOLDS:
+            raise ValueError(f"first_fold: from {self.first_fold} on there are not so many folds")
         asked = [("gan_cells", cell) for cell in self.cells_of_gan()]
         if self.learning_curve:
             asked.append(("learning_curve.cell", self.learning_curve.cell))

@@ -116,13 +116,13 @@ def _curve_table(preset: Preset, scores: Scores) -> str:
     curve = preset.learning_curve
     if curve is None:
         return ""
-    headings, cells = ["images"], ["PSNR"]
+    first, headings, cells = preset.first_fold, ["images"], ["PSNR"]
     for images in curve.images:
-        settings = scores.settings.get(Job("gan", *curve.cell, 0, images), {})
+        settings = scores.settings.get(Job("gan", *curve.cell, first, images), {})
         given = settings.get("trained_on", images)
         headings.append(str(images) if given == images else f"{images} (there were {given})")
         cells.append(_beside(scores, Key(GAN, *curve.cell, images), given == images))
-    whole = scores.mean(Key(GAN, *curve.cell), "psnr", range(curve.folds))
+    whole = scores.mean(Key(GAN, *curve.cell), "psnr", range(first, first + curve.folds))
     return _section(
         "Table 1d: PSNR (dB) of the GAN by the number of training images",
         f"At {curve.cell[0]:g}″ and {curve.cell[1]:g} σ, folds: {curve.folds}. The paper does not "
