@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pellucid.optics import convolve
+from pellucid.restoration.doubt import doubt_of
 from pellucid.restoration.explained import explained
 from pellucid.sky import gaussian_psf
 
@@ -52,3 +53,18 @@ def test_pixels_without_data_contradict_nothing(truth, seen):
     weight[:, 15:26, 15:26] = 0.0
     spoiled = np.where(weight > 0, seen, np.float32(9e5))
     np.testing.assert_allclose(explained(truth, spoiled, BLUR, weight), truth, atol=0.05)
+
+
+def test_a_core_that_no_star_explains_stays_as_it_was(truth, seen):
+    """As pipelines patch saturated stars: rows of values that no psf makes of any sky."""
+    patched, lost = seen.copy(), truth.copy()
+    core = np.s_[0, 46:55, 46:55]
+    patched[core] = 4000.0 * np.random.default_rng(3).random((9, 9))
+    lost[0, 40:61, 40:61] = 5.0
+    found = explained(lost, patched, BLUR, np.ones_like(seen))
+    light = patched[core].sum()
+    assert found[0, 40:61, 40:61].sum() == pytest.approx(light, rel=0.05)
+    np.testing.assert_allclose(found[core], patched[core], rtol=0.1, atol=200.0)
+    np.testing.assert_allclose(found[0, :12], lost[0, :12], atol=0.05)
+    doubt = doubt_of(found, np.ones_like(found), patched, BLUR, np.ones_like(found)).doubt
+    assert doubt[core].mean() > 0.95

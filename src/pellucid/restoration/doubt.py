@@ -93,10 +93,10 @@ def doubt_of(
     )
     detail = restored - again
     in_data = np.abs(blur(blur(detail))) / noise
-    drawn = _ramp(np.abs(detail) / np.maximum(uncertainty, 1e-6), DRAWN)
+    drawn = ramp(np.abs(detail) / np.maximum(uncertainty, 1e-6), DRAWN)
     # Detail changes sign about its own edge, where none of it is seen.
-    unseen = drawn * (1.0 - _ramp(_widened(in_data, stamps), SEEN))
-    contradicted = _widened(_ramp(np.abs(significance), MISFIT), stamps)
+    unseen = drawn * (1.0 - ramp(widened(in_data, stamps), SEEN))
+    contradicted = widened(ramp(np.abs(significance), MISFIT), stamps)
     doubt = np.maximum(np.maximum(unseen, contradicted), 1.0 - data)
     return Doubt(doubt.astype(np.float32), significance, chi2, reduced.astype(np.float32))
 
@@ -123,7 +123,8 @@ def in_words(doubted: float, reduced: Sequence[float], bands: Sequence[str]) -> 
     return f"{text}; blurred again, the result explains the image"
 
 
-def _ramp(value: NDArray[np.floating], ends: tuple[float, float]) -> NDArray[np.floating]:
+def ramp(value: NDArray[np.floating], ends: tuple[float, float]) -> NDArray[np.floating]:
+    """0 below the first of both ends, 1 above the second, linear between them."""
     low, high = ends
     return np.clip((value - low) / (high - low), 0.0, 1.0)
 
@@ -134,7 +135,7 @@ def _spread(planes: NDArray[np.floating]) -> NDArray[np.floating]:
     return 0.5 * (high - low)
 
 
-def _widened(planes: NDArray[np.floating], stamps: NDArray[np.floating]) -> NDArray[np.floating]:
+def widened(planes: NDArray[np.floating], stamps: NDArray[np.floating]) -> NDArray[np.floating]:
     """The largest value within half of the psf's width."""
     from scipy.ndimage import maximum_filter
 

@@ -2,7 +2,9 @@
 
 A restoration that is blurred again must give the image but for its noise. Nothing binds a network
 to that, and its stars may be a tenth too bright. Where the image contradicts it beyond what noise
-may do, what it drew is scaled by Richardson and Lucy's step; elsewhere nothing is touched.
+may do, what it drew is scaled by Richardson and Lucy's step; elsewhere nothing is touched. Where
+even then much of the light is missing or too much, as in a star whose saturated core was patched up
+by its pipeline, the image stays as it was: what could not be restored is not invented.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.optics import Convolution
+from pellucid.restoration.doubt import ramp, widened
 
 #: Standard deviations, at the psf's scale, that a difference may have by chance.
 CHANCE = 3.0
@@ -18,6 +21,8 @@ CHANCE = 3.0
 SYSTEMATIC = 0.005
 #: How often it is tried, and the largest factor each time.
 ROUNDS, STEP = 3, 2.0
+#: Between these shares of the light, and so many times what may be chance, the image comes back.
+AMISS, SURELY = (0.2, 0.4), (3.0, 6.0)
 
 
 def explained(
@@ -47,18 +52,30 @@ def explained(
     data = (weight > 0).astype(np.float32)
     square = np.square(stamps).sum(axis=(1, 2), keepdims=True, dtype=np.float32)
     deviation = np.sqrt(square) / np.maximum(weight, np.float32(1e-3))
-    for _ in range(ROUNDS):
+
+    def compared(restored: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        """Light that is there, that is missing, and that chance may make, at the psf's scale."""
         again = data * blur(restored)
         seen = blur.adjoint(again)
         missing = blur.adjoint(data * given - again)
         # Noise that is correlated has more at this scale than the same of white noise.
         low, high = np.quantile(missing, (0.16, 0.84), axis=(1, 2), keepdims=True)
         noise = np.maximum(deviation, np.float32(0.5) * (high - low).astype(np.float32))
-        chance = np.float32(CHANCE) * noise + np.float32(SYSTEMATIC) * np.abs(seen)
+        return seen, missing, np.float32(CHANCE) * noise + np.float32(SYSTEMATIC) * np.abs(seen)
+
+    for _ in range(ROUNDS):
+        seen, missing, chance = compared(restored)
         beyond = np.maximum(np.abs(missing) - chance, 0.0) * (data > 0)
         if not beyond.any():
-            break
+            return restored
         factor = 1.0 + np.copysign(beyond, missing) / np.maximum(seen, chance)
         light = restored > 0
         restored = np.where(light, restored * np.clip(factor, 1.0 / STEP, STEP), restored)
+    seen, missing, chance = compared(restored)
+    share = np.abs(missing) / np.maximum(np.abs(seen + missing), chance)
+    amiss = ramp(share, AMISS) * ramp(np.abs(missing) / chance, SURELY)
+    if not amiss.any():
+        return restored
+    back = data * blur(widened(amiss, stamps).astype(np.float32))  # with a soft edge
+    restored += np.minimum(back, 1.0) * (given - restored)
     return restored
