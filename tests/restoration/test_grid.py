@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy import ndimage
 
 from pellucid.errors import InputError, UsageError
 from pellucid.optics import convolve
@@ -19,7 +22,8 @@ SCALE = 0.4
 def star(psf, side: int = 60) -> SkyImage:
     flux = np.zeros((1, side, side), dtype=np.float32)
     flux[0, side // 2, side // 2] = 100.0
-    return SkyImage(convolve(flux, psf.for_bands(1), "zero"), pixel_scale=SCALE)
+    noise = np.random.default_rng(1).normal(0.0, 1e-3, flux.shape).astype(np.float32)
+    return SkyImage(convolve(flux, psf.for_bands(1), "zero") + noise, pixel_scale=SCALE)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +40,19 @@ def test_pixels_are_halved_where_the_psf_is_narrow_and_joined_where_it_is_wide(w
     work = on_grid(image, plan)
     assert work.pixel_scale == pytest.approx(ratio * SCALE)
     assert work.flux.sum() == pytest.approx(image.flux.sum(), rel=0.01)
+
+
+@pytest.mark.parametrize(("width", "ratio"), [(2.6, 0.5), (3.5, 1.0), (4.9, 1.0), (9.5, 2.0)])
+def test_pixels_that_were_interpolated_are_not_halved_again(width, ratio):
+    fine = ndimage.zoom(np.random.default_rng(2).normal(0.0, 1.0, (1, 20, 20)), (1, 3, 3), order=3)
+    smooth = star(gaussian_psf(1.2, SCALE))
+    smooth = smooth.with_flux(smooth.flux + fine.astype(np.float32))
+    assert plan_of(smooth, psf=width * SCALE).ratio == ratio
+    if width < 9.0:
+        assert plan_of(smooth, psf=width * SCALE, target=1.5 * SCALE).ratio == 0.5
+    white = smooth.with_flux(np.random.default_rng(3).normal(0.0, 1.0, smooth.flux.shape))
+    both = replace(smooth, flux=np.concatenate([smooth.flux, white.flux]), bands=("a", "b"))
+    assert plan_of(both, psf=width * SCALE).ratio == (2.0 if width > 9.0 else 0.5)
 
 
 def test_a_blur_that_is_stated_is_undone_on_the_images_own_pixels():

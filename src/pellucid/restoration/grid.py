@@ -25,13 +25,15 @@ from pellucid.optics import (
     resampled_psf,
     scaling,
 )
+from pellucid.restoration.noise import interpolated
 from pellucid.sky import PSF, SkyImage, gaussian_psf
 from pellucid.sky.psf import stamp_fwhm
 
 #: FWHM of the target in pixels of the work.
 TARGET = 2.25
-#: Where the psf is narrower than this in pixels, they are halved.
-FEW = 5.0
+#: Where the psf is narrower than this in pixels, they are halved; where they were interpolated, and
+#: are finer already than what the camera saw, only below the second.
+FEW, FEW_INTERPOLATED = 5.0, 3.0
 #: A stated target narrower than this needs the halved pixels.
 COARSE_TARGET = 2.0
 #: Where what is to be undone is wider than this in pixels, they are joined.
@@ -71,7 +73,7 @@ def plan_of(
     Parameters
     ----------
     image
-        Its pixels take no part.
+        Of its pixels counts how smooth their noise is.
     blur, psf, target
         As `pellucid.optics.blur_of` has them.
 
@@ -99,6 +101,8 @@ def plan_of(
         ratio = float(np.ceil(width / MANY))
     elif width < FEW and (wanted is None or wanted < COARSE_TARGET * known.pixel_scale):
         ratio = 0.5
+        if wanted is None and width > FEW_INTERPOLATED and interpolated(image):
+            ratio = 1.0
     else:
         ratio = 1.0
     scale = ratio * known.pixel_scale

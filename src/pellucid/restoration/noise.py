@@ -45,16 +45,19 @@ def of_many_pixels(band: SkyImage, sigma: float) -> float:
     float
         1 for noise that is no smoother than in training.
     """
-    side = int(np.sqrt(SAMPLE))
-    plane = _seen(band)[0]
-    top, left = (max(0, (length - side) // 2) for length in plane.shape)
-    plane = plane[top:, left:][:side, :side]
+    plane = _middle(band)
     fine = grain(plane) / sigma
     if fine >= SEEN or min(plane.shape) < 4 * max(GRAINS):
         return 1.0
     wide = max(each * grain(block_mean(plane, each, each)) for each in GRAINS) / sigma
     beyond = min(1.0, np.log(SEEN / max(fine, LOST)) / np.log(SEEN / LOST))
     return float(max(1.0, wide) ** beyond)
+
+
+def interpolated(image: SkyImage) -> bool:
+    """Whether all bands have noise so smooth that their pixels are finer than the data were."""
+    planes = (_middle(image.of_bands([k])) for k in range(len(image.flux)))
+    return all(grain(plane) < SEEN * robust_background(plane[None]).sigma for plane in planes)
 
 
 def stated_noise(image: SkyImage) -> list[float | None]:
@@ -119,6 +122,14 @@ def _some(image: SkyImage) -> tuple[slice, slice, slice]:
 
 def _seen(band: SkyImage) -> NDArray[np.float32]:
     return np.where(band.holes, np.float32(np.nan), band.flux)
+
+
+def _middle(band: SkyImage) -> NDArray[np.float32]:
+    """As many pixels as are enough, shape (y, x); NaN where there is no data."""
+    side = int(np.sqrt(SAMPLE))
+    top, left = (max(0, (length - side) // 2) for length in band.flux.shape[1:])
+    plane = _seen(band)[0]
+    return plane[top:, left:][:side, :side]
 
 
 def _roughness(flux: NDArray[np.float32], sigma: float) -> float:
