@@ -109,9 +109,44 @@ def test_an_absurd_psf_is_refused(tmp_path, capsys):
         ClassicalRestorer("wiener")(stars(), 100.0)
     source = write_image(stars(), tmp_path / "a.fits")
     words = ["--method", "wiener", "--psf", "100", "--output", str(tmp_path / "b.fits")]
-    assert main(["restore", str(source), *words]) == 3
-    assert 'a.fits: a FWHM of 100" is 250 pixels wide' in capsys.readouterr().err
+    for more in ([], ["--force"]):
+        assert main(["restore", str(source), *words, *more]) == 3
+        err = capsys.readouterr().err
+        assert '100" is 250 pixels wide' in err
+        assert err.count("\n") == 1 + len(more)
     assert not (tmp_path / "b.fits").exists()
+
+
+@pytest.mark.parametrize("fwhm", [16.0, 40.0])
+def test_a_psf_that_stars_or_the_frame_contradict_needs_force(tmp_path, capsys, fwhm):
+    """Ten times as broad as the stars, and a third of the frame."""
+    source = write_image(stars(), tmp_path / "a.fits")
+    words = ["restore", source, "--method", "wiener", "--psf", fwhm, "-o", tmp_path / "b.fits"]
+    words = [str(word) for word in words]
+    assert main(words) == 3
+    err = capsys.readouterr().err
+    assert err.startswith(f'pellucid: {source}: a psf of {fwhm:g}" is {fwhm / SCALE:.0f}')
+    assert "--force insists" in err
+    assert err.count("\n") == 1
+    assert main(["info", str(source), "--psf", str(fwhm)]) == 3
+    assert main([*words, "--force"]) == 0
+
+
+def test_a_result_that_is_broader_is_called_so():
+    image = stars()
+    broad = image.with_flux(convolve(image.flux, gaussian_psf(1.0, 0.4).stamps, "reflect"))
+    for result, broader in ((broad, True), (image, False)):
+        said = with_change(image, Restoration(result)).provenance["change"]
+        assert said.endswith("it became broader, not sharper") == broader
+
+
+def test_a_refusal_stands_alone(tmp_path, capsys):
+    """No model was taken that could not be asked."""
+    source = write_image(SkyImage(stars().flux), tmp_path / "a.fits")
+    assert main(["restore", str(source), "--psf", "1.6", "-o", str(tmp_path / "b.fits")]) == 3
+    err = capsys.readouterr().err
+    assert "was taken" not in err
+    assert "no pixel scale" in err
 
 
 def test_the_command_line_says_what_changed(tmp_path, capsys):

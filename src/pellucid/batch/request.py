@@ -15,7 +15,7 @@ from pellucid.restoration.files import read_image
 from pellucid.restoration.noise import noise_notes
 from pellucid.restoration.restorer import Restorer, load_restorer
 from pellucid.sky import PSF, SkyImage
-from pellucid.sources.stated import check_stated, stated_psf, with_checked_fwhm
+from pellucid.sources.stated import check_stated, stated_psf, with_checked_psf
 
 #: Blur, psf and target, as a restorer takes them.
 Stated = tuple[PSF | float | None, PSF | float | None, PSF | float | None]
@@ -114,6 +114,6 @@ def opened(files: Sequence[str | PathLike[str]], request: Request) -> tuple[SkyI
         blur = stated_psf(asked.blur, image, "--blur")
         psf = stated_psf(asked.psf, image, "--psf")
         target = stated_psf(asked.target, image, "--target")
-        image = with_checked_fwhm(image, psf)
+        image = with_checked_psf(image, psf, asked.force)
         image = replace(image, notes=(*image.notes, *noise_notes(image)))
     return image, (blur, psf, target)

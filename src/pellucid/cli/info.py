@@ -33,7 +33,7 @@ def info(
 ) -> None:
     """Tell what would be read of each file, and which model would restore it."""
     from pellucid.restoration.describe import describe_image
-    from pellucid.sources.stated import stated_psf, with_checked_fwhm
+    from pellucid.sources.stated import stated_psf, with_checked_psf
 
     told, errors = [], []
     groups = [inputs] if together else [[path] for path in inputs]
@@ -42,7 +42,7 @@ def info(
             image = options.read(paths, hdu, bands, pixel_scale, bad_bits)
             with naming(paths[0]):
                 stated = stated_psf(psf, image)
-                image = with_checked_fwhm(image, stated)
+                image = with_checked_psf(image, stated)
                 found = describe_image(image, stated)
             # A picture has no layout.
             planes = _told_planes(image, paths, hdu) if image.layout else []

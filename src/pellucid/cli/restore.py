@@ -68,7 +68,9 @@ def restore(
     precision: Annotated[Literal["fp32", "bf16"], typer.Option("--precision")] = "fp32",
     force: Annotated[
         bool,
-        typer.Option("--force", help="Take the model though the image is far from its training."),
+        typer.Option(
+            "--force", help="Take a model far from its training, or a psf that cannot be."
+        ),
     ] = False,
     group: Annotated[
         str | None,

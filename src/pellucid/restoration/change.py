@@ -22,6 +22,8 @@ OF_A_FILTER = "a linear filter draws them even with the right PSF; richardson-lu
 #: Of a bright source's restored peak: how deep the rings are that a linear filter draws about it
 #: with its own PSF; and the σ from which on a source rules what such a filter does.
 RINGS, RULING = 0.12, 1000.0
+#: A source that is wider than before by this factor did not become sharper.
+BROADER = 1.02
 #: The noise of neighbours' differences, of what it is where the noise is white, that is smooth.
 SMOOTH = 0.7
 #: Of the PSF's FWHM: no source is narrower, but for what pixels and noise make of it.
@@ -142,6 +144,8 @@ def _sentence(changes: list[Change], pixel_scale: float | None) -> str:
     before, after = np.median(pairs, axis=0) * (pixel_scale or 1.0)
     unit = '"' if pixel_scale else " pixels"
     sharper = f"the FWHM of the sharpest bright source {after:.2f}{unit} where it was {before:.2f}"
+    if after > BROADER * before:
+        sharper += ": it became broader, not sharper"
     return f"{text}, and, at half of its highest pixel, {sharper}"
 
 

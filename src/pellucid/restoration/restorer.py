@@ -11,9 +11,10 @@ from pellucid.deconvolution import METHODS
 from pellucid.errors import UsageError
 from pellucid.networks.bundle import Card, open_bundle, shipped
 from pellucid.restoration.bandwise import BandwiseRestorer
-from pellucid.restoration.choice import fitting_model
+from pellucid.restoration.choice import ANY, fitting_model
 from pellucid.restoration.classical import ClassicalRestorer
 from pellucid.restoration.engine import Engine, Network, Precision, load_network
+from pellucid.restoration.grid import plan_of
 from pellucid.restoration.neural import NeuralRestorer
 from pellucid.restoration.result import Restoration, Restorer
 from pellucid.restoration.samples import SamplingRestorer
@@ -104,6 +105,8 @@ class FittingRestorer:
     ) -> Restoration:
         """Restore ``image``; see `Restorer`, and `fitting_model` for what it raises."""
         name, reason = fitting_model(image, blur, psf)
+        if name == ANY:  # what it refuses is refused before it is said that it was taken
+            plan_of(image, blur, psf, target)
         taken = f"model {name} was taken: {reason}"
         if self.tell is not None:
             self.tell(taken)

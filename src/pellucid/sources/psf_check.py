@@ -7,15 +7,18 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.errors import InputError
 from pellucid.sky.image import SkyImage
 from pellucid.sky.psf import PSF, pick_bands, stamp_fwhm
 from pellucid.sources.star_psf import ENOUGH, MOST, middle_of
-from pellucid.sources.stars import Candidates, candidates, fitted_gaussian, stellar_locus
+from pellucid.sources.stars import SHARP, Candidates, candidates, fitted_gaussian, stellar_locus
 
 #: FWHM that differ by more than this, and shares of light in the wings by more than that, are told.
 WIDTH, WINGS = 0.1, 0.08
 #: A FWHM in words is that of a profile that nobody named: a factor by which it may differ.
 STATED = 1.3
+#: And one by which it is not of this image, where its stars are wider than a cosmic ray, in pixels.
+ABSURD = 3.0
 #: What `stamp_fwhm` finds of a Gaussian of one pixel, and of all that are narrower.
 NARROW = 1.25
 #: Sides of the window in the middle of a large frame in which stars are looked for, to judge a
@@ -47,20 +50,32 @@ def psf_misfits(image: SkyImage, psf: PSF) -> list[str]:
     return notes
 
 
-def fwhm_misfits(image: SkyImage, fwhm: float) -> list[str]:
-    """Whether a FWHM that somebody states, in arcsec, is far from that of an image's stars."""
+def fwhm_misfits(image: SkyImage, fwhm: float, force: bool = True) -> list[str]:
+    """Whether a FWHM that somebody states, in arcsec, is far from that of an image's stars.
+
+    Raises
+    ------
+    InputError
+        When it cannot be that of any, and not by ``force``.
+    """
     scale = image.pixel_scale
     if scale is None:
         return []
-    unlike = []
+    unlike, absurd = [], False
     for band, found, stars in _stars(image, SMALL_WINDOW):
         own = float(np.median(found.fwhm[stars])) * scale
         if not 1.0 / STATED < fwhm / own < STATED:
             unlike.append(f'{own:.2f}" in band {image.bands[band]} ({len(stars)} stars)')
+            wrong = not 1.0 / ABSURD < fwhm / own < ABSURD
+            absurd |= wrong and own > SHARP * scale
     if not unlike:
         return []
     what = f'a psf of {fwhm:g}" is {fwhm / scale:.1f} pixels wide'
     said = f"{what}, the Gaussians that fit stars of the image have {', '.join(unlike)}"
+    if absurd and not force:
+        raise InputError(
+            f"{said}; state the FWHM in arcsec, or --psf stars; --force insists on this one"
+        )
     return [f"{said}: is it the FWHM in arcsec, and of this image?"]
 
 

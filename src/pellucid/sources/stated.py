@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from pellucid.errors import UsageError
+from pellucid.errors import InputError, UsageError
 from pellucid.optics.psf_file import read_psf
 from pellucid.sky import PSF, SkyImage
 from pellucid.sources.psf_check import fwhm_misfits, psf_misfits
@@ -15,6 +15,8 @@ from pellucid.sources.star_psf import psf_from_stars
 
 #: Ends of names that only a file has.
 _PSF_FILES = (".fits", ".fit", ".fts", ".fz", ".gz", ".bz2", ".xz", ".zip", ".psf", ".tif", ".tiff")
+#: FWHM of the broadest psf that is taken for an image's without insisting, in its sides.
+BROADEST = 1 / 3
 _OF_STARS = "{} stars: the stars of an image show its psf: --psf stars"
 
 
@@ -80,8 +82,22 @@ def _no_psf(text: str, image: SkyImage | float | None) -> str:
     return said
 
 
-def with_checked_fwhm(image: SkyImage, psf: PSF | float | None) -> SkyImage:
-    """The image, with a note where its stars are of another width than ``--psf`` says in arcsec."""
-    if not isinstance(psf, float):
+def with_checked_psf(image: SkyImage, psf: PSF | float | None, force: bool = False) -> SkyImage:
+    """The image, with a note where its stars are of another width than ``--psf`` says in arcsec.
+
+    Raises
+    ------
+    InputError
+        When the psf cannot be this image's, and not by ``force``.
+    """
+    fwhm = psf.fwhm if isinstance(psf, PSF) else psf
+    if fwhm is None or image.pixel_scale is None:
         return image
-    return replace(image, notes=(*image.notes, *fwhm_misfits(image, psf)))
+    width, side = fwhm / image.pixel_scale, min(image.shape[1:])
+    if width > BROADEST * side and not force:
+        raise InputError(
+            f'a psf of {fwhm:.4g}" is {width:.0f} pixels wide, the image {side}: little of it can '
+            "be undone; state its FWHM in arcsec, or take a wider cutout; --force insists"
+        )
+    notes = [] if isinstance(psf, PSF) else fwhm_misfits(image, fwhm, force)
+    return replace(image, notes=(*image.notes, *notes))
