@@ -11,7 +11,7 @@ from PIL import Image
 from typed import GOOD, INPUT, USAGE
 
 from pellucid.cli import main
-from pellucid.sky import gaussian_psf, robust_background
+from pellucid.sky import SkyImage, gaussian_psf, sky_of
 
 SCALE = 0.396
 
@@ -70,7 +70,7 @@ def test_all_that_is_read_is_told(told, survey_file, galaxy):
     assert report["wcs"]["centre"] == pytest.approx([150.0, 2.0], abs=0.01)
     data = galaxy.flux[:2, :, 6:]
     for plane, sky in zip(data, report["sky"].values(), strict=True):
-        own = robust_background(plane[None])
+        own = sky_of(SkyImage(plane))
         assert (sky["level"], sky["noise"]) == pytest.approx((own.sky[0], own.sigma), rel=1e-5)
 
 

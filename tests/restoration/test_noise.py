@@ -7,9 +7,16 @@ import pytest
 from scipy import ndimage
 
 from pellucid.optics import convolve
-from pellucid.restoration import load_restorer
+from pellucid.restoration import Restoration, load_restorer
+from pellucid.restoration.change import with_change
 from pellucid.restoration.noise import noise_notes, of_many_pixels, stated_noise
-from pellucid.sky import SkyImage, gaussian_psf
+from pellucid.sky import (
+    SkyImage,
+    background_of,
+    gaussian_psf,
+    robust_background,
+    sky_of,
+)
 
 
 def image(flux: np.ndarray, sigma: float, unit: float = 1.0) -> SkyImage:
@@ -53,6 +60,29 @@ def test_what_has_no_data_takes_no_part(white):
     mask = np.zeros(white.shape, bool)
     mask[:, :70] = True
     assert noise_notes(SkyImage(flux, variance=variance, mask=mask)) == []
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1.0, 1e20])
+def test_a_halo_that_fills_the_frame_is_no_noise(white, unit):
+    y, x = np.indices(white.shape) / 60.0 - 1.0
+    halo = 20.0 * np.exp(-0.5 * (y**2 + x**2))
+    flux = (unit * (white + halo)).astype("f4")
+    assert robust_background(flux[None]).sigma > 3 * unit
+    seen = SkyImage(flux, pixel_scale=0.4, variance=np.full(white.shape, unit**2))
+    assert sky_of(seen).sigma == pytest.approx(unit, rel=0.05)
+    assert noise_notes(seen) == []
+    twice = seen.with_flux(seen.flux + (unit * np.sqrt(3.0) * white[:, ::-1]))
+    changed = with_change(seen, Restoration(twice)).provenance["change"].split()
+    assert float(changed[6]) == pytest.approx(2.0, rel=0.1)
+
+
+def test_where_no_halo_is_the_noise_is_the_scatter_of_the_pixels(white):
+    """Of noise that is smooth, and among stars, too."""
+    stars = np.zeros(white.shape)
+    stars[::20, ::20] = 500.0
+    for flux in (white, ndimage.gaussian_filter(white, 3.0), white + stars):
+        sky = SkyImage(flux)
+        assert sky_of(sky) == background_of(sky)
 
 
 def of_white(flux: np.ndarray) -> float:

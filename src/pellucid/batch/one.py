@@ -18,7 +18,7 @@ from pellucid.files import make_folder
 from pellucid.optics import known_psf
 from pellucid.restoration.files import write_image
 from pellucid.restoration.result import Restoration
-from pellucid.sky import PSF, SkyImage, background_of, robust_background
+from pellucid.sky import PSF, SkyImage, robust_background, sky_of
 
 
 def restore_item(folder: Path, request: Request, item: Item) -> None:
@@ -75,7 +75,7 @@ def _written(
 def _facts(image: SkyImage, stated: Stated, result: Restoration) -> dict[str, Any]:
     """What the table tells of a restoration; noise and flux a band, in the image's unit."""
     told = result.provenance
-    noise = [background_of(image.of_bands([k])).sigma for k in range(len(image.bands))]
+    noise = [sky_of(image.of_bands([k])).sigma for k in range(len(image.bands))]
     flux = np.where(result.image.holes, np.nan, result.image.flux)
     above = flux - robust_background(flux).sky[:, None, None]
     total = [float(np.nansum(plane, dtype=np.float64)) for plane in above]

@@ -31,7 +31,7 @@ from pellucid.restoration.noise import of_many_pixels
 from pellucid.restoration.result import Restoration
 from pellucid.restoration.suited import ABOVE, BELOW
 from pellucid.restoration.unlike import UNUSUAL, UNUSUAL_FORM, unlikeness
-from pellucid.sky import PSF, Background, SkyImage, background_of
+from pellucid.sky import PSF, Background, SkyImage, sky_of
 from pellucid.sky.image import per_pixel
 from pellucid.sky.nearest import nearest
 from pellucid.stretch import Stretch
@@ -221,7 +221,7 @@ def _skies(image: SkyImage) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     level, sigma = [], []
     for k, name in enumerate(image.bands):
         band = image.of_bands([k])
-        sky = background_of(band)
+        sky = sky_of(band)
         if not sky.sigma > 0:
             raise InputError(f"the sky of band {name} is constant: without noise no scale")
         level.append(sky.sky[0])

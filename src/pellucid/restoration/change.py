@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pellucid.optics import block_mean
 from pellucid.restoration.result import Restoration
-from pellucid.sky import SkyImage, robust_background
+from pellucid.sky import SkyImage, noise_of, robust_background
 from pellucid.sky.image import per_pixel
 
 #: Bright sources that are looked at, their least height in σ, and half a side of what is one.
@@ -174,7 +174,9 @@ def _changes(image: SkyImage, restored: NDArray[np.float32]) -> list[Change]:
 def _change(band: str, before: NDArray[np.float32], after: NDArray[np.float32]) -> Change:
     step = max(1, int(np.sqrt(before.size / SAMPLE)))
     skies = [robust_background(plane[None, ::step, ::step]) for plane in (before, after)]
-    sigma = skies[0].sigma
+    sigma = noise_of(before, skies[0].sigma)
+    # Under a halo the scatter is none of noise, before and after.
+    halo = sigma < skies[0].sigma
     if not sigma > 0:
         return Change(band, 1.0, None, 0.0, 0.0, 0.0, 1.0)
     levels = [float(sky.sky[0]) for sky in skies]
@@ -190,7 +192,8 @@ def _change(band: str, before: NDArray[np.float32], after: NDArray[np.float32]) 
     widths = _widths(before, after, levels, sigma)
     steps = before[::step, 1::step] - before[::step, :-1:step][:, : before[0, 1::step].size]
     roughness = robust_background(steps[None]).sigma / (np.sqrt(2.0) * sigma)
-    return Change(band, skies[1].sigma / sigma, widths, brightest, peak, deepest, float(roughness))
+    left = noise_of(after, np.inf) if halo else skies[1].sigma
+    return Change(band, left / sigma, widths, brightest, peak, deepest, float(roughness))
 
 
 def _widths(

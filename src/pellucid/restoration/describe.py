@@ -13,7 +13,7 @@ from pellucid.optics import known_psf, unknown_unit
 from pellucid.restoration.choice import ANY, fitting_model
 from pellucid.restoration.grid import plan_of
 from pellucid.restoration.noise import noise_notes, stated_noise
-from pellucid.sky import PSF, SkyImage, background_of
+from pellucid.sky import PSF, SkyImage, sky_of
 from pellucid.sky.psf import pick_bands, stamp_fwhm
 from pellucid.sources import psf_of_the_middle
 
@@ -142,7 +142,7 @@ def _widths(psf: PSF, image: SkyImage) -> dict[str, float | None]:
 
 
 def _sky(band: SkyImage, stated: float | None, restored: bool) -> dict[str, float | None]:
-    sky = background_of(band)
+    sky = sky_of(band)
     # A restored sky is smoother than it is sure: the noise is what was written of it.
     noise = stated if restored and stated else sky.sigma
     return {

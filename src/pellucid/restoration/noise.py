@@ -15,7 +15,7 @@ from pellucid.data.channels import GRAINS, grain
 from pellucid.fits import restored_bands
 from pellucid.optics import block_mean
 from pellucid.restoration.change import SAMPLE, plain
-from pellucid.sky import SkyImage, robust_background
+from pellucid.sky import SkyImage, noise_of, robust_background
 
 #: By this factor both may differ before it is said.
 UNLIKE = 1.3
@@ -88,7 +88,8 @@ def noise_notes(image: SkyImage) -> list[str]:
         if restored or not stated:
             continue
         plane = image.of_bands([k])
-        ratio = robust_background(_seen(plane)[some]).sigma / stated
+        seen = _seen(plane)
+        ratio = noise_of(seen[0], robust_background(seen[some]).sigma) / stated
         if ratio > UNLIKE:
             more[band] = ratio
         elif 0 < ratio < 1.0 / UNLIKE:

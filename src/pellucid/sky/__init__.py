@@ -4,7 +4,9 @@ from pellucid.sky.background import (
     Background,
     background_of,
     galaxygan_noise,
+    noise_of,
     robust_background,
+    sky_of,
 )
 from pellucid.sky.image import SkyImage
 from pellucid.sky.pair import Pair
@@ -19,5 +21,7 @@ __all__ = [
     "galaxygan_noise",
     "gaussian_psf",
     "moffat_psf",
+    "noise_of",
     "robust_background",
+    "sky_of",
 ]
