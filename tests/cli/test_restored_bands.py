@@ -9,6 +9,7 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from pellucid.cli import main
 from pellucid.fits import read_image
 
 SHAPE = (40, 44)
@@ -207,3 +208,22 @@ def test_what_has_no_data_is_counted_in_the_chosen_bands(cube, tmp_path):
             if "are not used" in note
         ]
         assert note.startswith(f"{count} of {size} pixels")
+
+
+def test_a_band_that_stands_elsewhere_in_the_file_is_not_renamed(
+    cube, extensions, restored, capsys
+):
+    for source in (cube, extensions):
+        out = restored(source, "--bands", "r", *HALVED)
+        capsys.readouterr()
+        assert main(["info", str(out), "--bands", "g"]) == 3
+        err = capsys.readouterr().err
+        assert "its band g stands in" in err
+        assert err.count("\n") == 1
+
+
+def test_unnamed_planes_are_not_chosen_by_a_name(flux, tmp_path, sky_header, capsys):
+    fits.PrimaryHDU(flux, sky_header()).writeto(tmp_path / "in.fits")
+    assert main(["info", str(tmp_path / "in.fits"), "--bands", "r"]) == 3
+    err = capsys.readouterr().err
+    assert "nothing says which of its 3 planes is r; give 3 with --bands, or choose among" in err

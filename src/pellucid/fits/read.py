@@ -17,12 +17,12 @@ from pellucid.fits.checksum import contradicted
 from pellucid.fits.choose import note_of, planes_of
 from pellucid.fits.file import open_fits
 from pellucid.fits.layout import Layout, layout_of, merged
+from pellucid.fits.naming import check_others, names_of, renamed
 from pellucid.fits.nodata import only_value
 from pellucid.fits.pixel_size import pixel_size
 from pellucid.fits.planes import Planes, read_planes
 from pellucid.fits.roles import told_role
 from pellucid.fits.some import with_bands
-from pellucid.sky.band_names import find_bands
 from pellucid.sky.image import SkyImage, pixel_scale_of
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def read_image(
     hdus = [planes for planes_of_file, *_ in read for planes in planes_of_file]
     _check_fit(hdus)
     where = ", ".join(str(Path(path)) for path in paths)
-    names, chosen = _names(hdus, bands, where)
+    names, chosen = names_of(hdus, bands, where)
     flux = np.concatenate([planes.flux for planes in hdus])
     variances = [planes.variance for planes in hdus if planes.variance is not None]
     variance = np.concatenate(variances) if len(variances) == len(hdus) else None
@@ -98,7 +98,10 @@ def read_image(
     layout = merged(layouts, names) if several else layouts[0]
     wcs = next((planes.wcs for planes in hdus if planes.wcs is not None), None)
     notes = [note for *_, notes in read for note in notes]
-    notes += _renamed([name for planes in hdus for name in planes.names], names)
+    own = [name for planes in hdus for name in planes.names]
+    if others := renamed(own, names):
+        check_others(layouts, names, where)
+        notes += others
     pixel_scale, said = pixel_size(wcs, [planes.header for planes in hdus], pixel_scale, where)
     notes += said
     first = 0 if chosen is None else chosen[0]
@@ -240,46 +243,3 @@ def largest_shift(first: WCS, second: WCS, shape: tuple[int, ...]) -> float:
         apart = corners.separation(second.pixel_to_world(x, y))
         # A corner off an all-sky projection has no position: it is NaN and is not compared.
         return float(np.nanmax([0.0, *(apart.arcsec / pixel_scale_of(first))]))
-
-
-def _renamed(own: Sequence[str | None], names: Sequence[str]) -> list[str]:
-    """What to know where bands were named otherwise than their file names them."""
-    other = [
-        (old, new)
-        for old, new in zip(own, names, strict=True)
-        if old and find_bands([new], [old]) is None
-    ]
-    if not other:
-        return []
-    old, new = (", ".join(each) for each in zip(*other, strict=True))
-    return [f"what the file calls {old} was taken as {new}, as --bands says"]
-
-
-def _names(
-    hdus: Sequence[Planes], given: Sequence[str] | None, where: str
-) -> tuple[tuple[str, ...], list[int] | None]:
-    """The name of each band, and the places of those that are chosen; None for all.
-
-    Names in the number of the bands name them. Fewer, or the file's own in another order, choose.
-    """
-    found = [(name, planes.source) for planes in hdus for name in planes.names]
-    nameless = [source for name, source in found if name is None]
-    if given is None and len(set(nameless)) > 1:
-        fault = f"nothing says which bands {' and '.join(dict.fromkeys(nameless))} show"
-        raise refusal(where, fault, "name them with --bands, or choose one with --hdu")
-    names = tuple(name or f"band{k + 1}" for k, (name, _) in enumerate(found))
-    places = None
-    if given is not None:
-        places = find_bands(given, names) if 0 < len(given) <= len(names) else None
-        if len(given) == len(names) and places in (None, list(range(len(names)))):
-            names, places = tuple(given), None
-        elif places is None:
-            fault = f"{len(given)} band names ({', '.join(given)}) for {len(found)} bands"
-            advice = f"give {len(found)} with --bands, or choose among {', '.join(names)}"
-            raise refusal(where, fault, advice)
-    for name in names:
-        of_it = [source for other, (_, source) in zip(names, found, strict=True) if other == name]
-        if len(of_it) > 1:
-            fault = f"are both band {name}; name them with --bands, or choose one with --hdu"
-            raise InputError(f"{' and '.join(of_it)}: {fault}")
-    return names, places
