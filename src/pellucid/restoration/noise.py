@@ -57,7 +57,10 @@ def of_many_pixels(band: SkyImage, sigma: float) -> float:
 def interpolated(image: SkyImage) -> bool:
     """Whether all bands have noise so smooth that their pixels are finer than the data were."""
     planes = (_middle(image.of_bands([k])) for k in range(len(image.flux)))
-    return all(grain(plane) < SEEN * robust_background(plane[None]).sigma for plane in planes)
+    return all(
+        grain(plane) < SEEN * noise_of(plane, robust_background(plane[None]).sigma)
+        for plane in planes
+    )
 
 
 def stated_noise(image: SkyImage) -> list[float | None]:
