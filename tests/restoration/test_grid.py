@@ -51,7 +51,7 @@ def test_pixels_that_were_interpolated_are_not_halved_again(width, ratio):
     if width < 9.0:
         assert plan_of(smooth, psf=width * SCALE, target=1.5 * SCALE).ratio == 0.5
     white = smooth.with_flux(np.random.default_rng(3).normal(0.0, 1.0, smooth.flux.shape))
-    halo = 40.0 * np.exp(-3e-4 * np.sum((np.indices(smooth.shape) - 30.0) ** 2, axis=0))
+    halo = 80.0 * np.exp(-3e-4 * np.sum((np.indices(smooth.shape) - 30.0) ** 2, axis=0))
     under = white.with_flux((white.flux + halo).astype(np.float32))
     assert plan_of(under, psf=width * SCALE).ratio == (2.0 if width > 9.0 else 0.5)
     both = replace(smooth, flux=np.concatenate([smooth.flux, white.flux]), bands=("a", "b"))
