@@ -87,7 +87,7 @@ def map_tiles(
     source = np.pad(image, widths, mode="symmetric")
     tiles = list(product(*(_ramps(tiling, axis).items() for axis in (0, 1))))
     total: NDArray[np.float32] | None = None
-    for first in _counted(range(0, len(tiles), batch)):
+    for first in counted(range(0, len(tiles), batch)):
         some = tiles[first : first + batch]
         windows = [np.s_[:, y : y + size, x : x + size] for (y, _), (x, _) in some]
         results = function(np.stack([source[window] for window in windows]))
@@ -146,7 +146,7 @@ def map_windows(
     ]
     halo = -(-reach // multiple) * multiple
     result: NDArray[np.float32] | None = None
-    for first in _counted(list(product(*(range(0, len(along), core) for along in places)))):
+    for first in counted(list(product(*(range(0, len(along), core) for along in places)))):
         taken, kept, inner = [], [], []
         for start, along, side in zip(first, places, (height, width), strict=True):
             low, high = max(start - halo, 0), min(start + core + halo, len(along))
@@ -198,7 +198,8 @@ def _one_of_many(
     tell(number * total + done, count * total)
 
 
-def _counted(items: Sequence[Item]) -> Iterator[Item]:
+def counted(items: Sequence[Item]) -> Iterator[Item]:
+    """The items; who listens is told how many are done."""
     tell = _LISTENER.get() or (lambda done, total: None)
     for done, item in enumerate(items):
         tell(done, len(items))

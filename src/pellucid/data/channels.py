@@ -55,6 +55,9 @@ class Known:
     guide
         What all bands show, in units of the noise, shape (1, y, x), of `guide_of`; None where these
         are all there are.
+    signal, grains
+        Of a window what is measured on its whole image: `wiener_bank`'s signal, shape (band,), and
+        `noise_grains`.
     """
 
     value: NDArray[np.float32]
@@ -65,29 +68,33 @@ class Known:
     weight: NDArray[np.float32] | None = None
     seed: int | tuple[int, ...] = 0
     guide: NDArray[np.float32] | None = None
+    signal: NDArray[np.floating] | None = None
+    grains: NDArray[np.floating] | None = None
 
     @cached_property
     def banks(self) -> NDArray[np.float32]:
         """Each band above its sky, deconvolved at each strength: (band, strength, y, x)."""
         sky = self.sky.sky[:, None, None]
         stamps = _known_blur(self).for_bands(len(self.flux))
+        signal = [None] * len(stamps) if self.signal is None else self.signal
         return np.stack(
             [
-                wiener_bank(plane, stamp, self.sky.sigma, STRENGTHS)
-                for plane, stamp in zip(self.flux - sky, stamps, strict=True)
+                wiener_bank(plane, stamp, self.sky.sigma, STRENGTHS, power)
+                for plane, stamp, power in zip(self.flux - sky, stamps, signal, strict=True)
             ]
         )
 
 
-def pixel_weights(image: SkyImage) -> NDArray[np.float32]:
+def pixel_weights(image: SkyImage, of_sky: float | None = None) -> NDArray[np.float32]:
     """σ of the sky over that of each pixel, 0 where there is no data, shape (band, y, x).
 
-    Only ratios within a band count, so that a variance plane may be wrong by a factor.
+    Only ratios within a band count, so that a variance plane may be wrong by a factor; the sky's
+    is its median, or ``of_sky``.
     """
     weight = np.ones(image.flux.shape, dtype=np.float32)
     if image.variance is not None:
         with np.errstate(divide="ignore", invalid="ignore"):
-            middle = np.nanmedian(image.variance, axis=(1, 2), keepdims=True)
+            middle = of_sky or np.nanmedian(image.variance, axis=(1, 2), keepdims=True)
             weight = np.sqrt(middle / image.variance).astype(np.float32)
         weight = np.nan_to_num(np.minimum(weight, np.float32(HEAVIEST)), copy=False)
     if image.mask is not None:
@@ -182,18 +189,26 @@ def _fwhm(known: Known) -> NDArray[np.float32]:
 
 
 def _grain(known: Known) -> NDArray[np.float32]:
-    """ln of the noise on squares of several sides over what white noise has, constant planes.
+    """Those of `noise_grains`, constant planes."""
+    values = known.grains
+    if values is None:
+        values = noise_grains(known.flux, known.sky.sigma)
+    values = values.astype(np.float32).reshape(-1, 1, 1)
+    return np.broadcast_to(values, (len(values), *known.flux.shape[1:]))
+
+
+def noise_grains(flux: NDArray[np.floating], sigma: float) -> NDArray[np.floating]:
+    """ln of the noise on squares of several sides over what white noise has, (band, `GRAINS`).
 
     A resampled image's noise is smooth, and a noisy sky that was blurred shows at the blur's scale.
     """
-    sides = known.flux.shape[1:]
-    values = []
-    for plane in known.flux:
-        for side in GRAINS:
-            sigma = side * grain(block_mean(plane, side, side)) if min(sides) >= 4 * side else 0.0
-            ratio = np.clip(sigma / known.sky.sigma, 0.05, 20.0) if sigma > 0 else 1.0
-            values.append(np.float32(np.log(ratio)))
-    return np.broadcast_to(np.array(values)[:, None, None], (len(values), *sides))
+    values = np.zeros((len(flux), len(GRAINS)))
+    for plane, found in zip(flux, values, strict=True):
+        for k, side in enumerate(GRAINS):
+            if min(plane.shape) >= 4 * side:
+                ratio = side * grain(block_mean(plane, side, side)) / sigma
+                found[k] = np.log(np.clip(ratio, 0.05, 20.0)) if ratio > 0 else 0.0
+    return values
 
 
 def grain(plane: NDArray[np.floating]) -> float:
@@ -252,7 +267,10 @@ def _guide(known: Known) -> NDArray[np.float32]:
 
 
 def guide_of(
-    bands: Iterable[NDArray[np.float32]], stamps: NDArray[np.floating], sigma: float
+    bands: Iterable[NDArray[np.float32]],
+    stamps: NDArray[np.floating],
+    sigma: float,
+    signal: Sequence[float] | NDArray[np.floating] | None = None,
 ) -> NDArray[np.float32]:
     """What all bands show, shape (1, y, x), for an image that is worked on a band at a time.
 
@@ -264,10 +282,13 @@ def guide_of(
         The blur, shape (band, y, x).
     sigma
         The noise of each.
+    signal
+        Of each, as `wiener_bank` has it.
     """
     total, count = None, len(stamps)
-    for plane, stamp in zip(bands, stamps, strict=True):
-        found = wiener_bank(plane[0], stamp, sigma, (1.0,))
+    powers = [None] * count if signal is None else signal
+    for plane, stamp, power in zip(bands, stamps, powers, strict=True):
+        found = wiener_bank(plane[0], stamp, sigma, (1.0,), power)
         total = found if total is None else np.add(total, found, out=total)
     assert total is not None
     return total / np.float32(count)

@@ -18,6 +18,7 @@ def wiener_bank(
     stamp: NDArray[np.floating],
     sigma: float,
     strengths: Sequence[float] = (0.1, 1.0, 10.0),
+    signal: float | None = None,
 ) -> NDArray[np.float32]:
     """x̂ = ŷ · H* / (|H|² + λ N/S) for each λ.
 
@@ -33,6 +34,9 @@ def wiener_bank(
         Standard deviation of the sky, in the plane's unit.
     strengths
         λ.
+    signal
+        Mean square of what is above the noise, in units of its variance, where the plane is a
+        window of a larger one; None measures it.
 
     Returns
     -------
@@ -48,7 +52,10 @@ def wiener_bank(
     image, transfer = _transforms(np.pad(plane, widths, mode="symmetric"), stamp)
     frequency = np.hypot(fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])).astype(np.float32)
     prior = (1.0 + (frequency / KNEE) ** 2) ** -1.5
-    power = max(float(np.var(plane)) - sigma**2, FAINTEST * sigma**2)
+    if signal is None:
+        power = max(float(np.var(plane)) - sigma**2, FAINTEST * sigma**2)
+    else:
+        power = max(signal, FAINTEST) * sigma**2
     ratio = sigma**2 / power * prior.mean() / prior
     gain = np.abs(transfer) ** 2
     inner = tuple(

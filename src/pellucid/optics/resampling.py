@@ -126,13 +126,28 @@ def regrid(image: SkyImage, pixel_scale: float, order: int = 3) -> SkyImage:
     excess = np.float32(grid.area / area)
 
     return replace(
-        image,
+        on_scale(image, pixel_scale),
         flux=moved(image.flux, order) / excess,
         variance=None
         if image.variance is None
         # Of pixels without data it may be boundless: a spline would ring.
         else moved(image.variance, 0) * np.float32(area) / excess,
         mask=None if image.mask is None else moved(image.mask.astype(np.float32)) > 0.5 * grid.area,
+    )
+
+
+def on_scale(image: SkyImage, pixel_scale: float) -> SkyImage:
+    """All of an image but its pixels in pixels of another size, arcsec; they are empty."""
+    assert image.pixel_scale is not None
+    ratio = pixel_scale / image.pixel_scale
+    area = ratio**2 if per_pixel(image.unit) else 1.0
+    sides = (max(1, round(side / ratio)) for side in image.shape[1:])
+    blank = np.broadcast_to(np.float32(0.0), (len(image.flux), *sides))
+    return replace(
+        image,
+        flux=blank,
+        variance=None if image.variance is None else blank,
+        mask=None if image.mask is None else np.broadcast_to(np.False_, blank.shape),
         sky=None if image.sky is None else tuple(level * area for level in image.sky),
         wcs=None if image.wcs is None else scaled_wcs(image.wcs, ratio, image.shape[1:]),
         header=None if image.header is None else rescaled(image.header, ratio),

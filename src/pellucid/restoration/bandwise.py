@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,21 +17,23 @@ from pellucid.data.channels import (
     network_inputs,
     pixel_weights,
 )
-from pellucid.errors import InputError
 from pellucid.optics.inpaint import whole
 from pellucid.restoration.calibration import calibrated
 from pellucid.restoration.change import with_change
 from pellucid.restoration.doubt import Doubt, doubt_of, in_words
 from pellucid.restoration.engine import Network
 from pellucid.restoration.explained import explained
-from pellucid.restoration.grid import brought_back, on_grid, plan_of
+from pellucid.restoration.field_sky import FieldSky
+from pellucid.restoration.grid import Plan, joined_back, on_grid, plan_of
 from pellucid.restoration.holes import finer, with_restored
 from pellucid.restoration.neural import NeuralRestorer, Planes, keep_totals
-from pellucid.restoration.noise import of_many_pixels
+from pellucid.restoration.noise import skies_of
+from pellucid.restoration.pieces import Pieces, is_large, restored_in_pieces
 from pellucid.restoration.result import Restoration
 from pellucid.restoration.suited import ABOVE, BELOW
 from pellucid.restoration.unlike import UNUSUAL, UNUSUAL_FORM, unlikeness
-from pellucid.sky import PSF, Background, SkyImage, sky_of
+from pellucid.sky import PSF, Background, SkyImage
+from pellucid.sky.field import Field, middle_image
 from pellucid.sky.image import per_pixel
 from pellucid.sky.nearest import nearest
 from pellucid.stretch import Stretch
@@ -39,8 +41,37 @@ from pellucid.tiling import map_windows, passes
 
 #: Side of what a larger image is worked on at a time.
 CORE = 1024
+#: Up to this side it is worked on at once.
+WHOLE = 1664
 #: Bands of up to this side go through the network together.
 SMALL = 384
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What was seen of a whole image of which a window is at hand.
+
+    Parameters
+    ----------
+    signal, grains
+        As `pellucid.data.channels.Known` has them.
+    core
+        Rows and columns of the window, in pixels of the work, whose sums count.
+    """
+
+    signal: NDArray[np.floating]
+    grains: NDArray[np.floating]
+    core: tuple[slice, slice] | None = None
+
+
+class Made(NamedTuple):
+    """The planes (flux, uncertainty, range of 95 %, doubt, χ²); ``light`` is that of `Doubt`."""
+
+    planes: tuple[NDArray[np.float32], ...]
+    reduced: NDArray[np.floating]
+    light: NDArray[np.floating]
+    unlike: float | None
+    notes: list[str]
 
 
 class BandwiseRestorer(NeuralRestorer):
@@ -63,44 +94,19 @@ class BandwiseRestorer(NeuralRestorer):
         InputError
             When the blur is not known, or a band has no noise.
         """
-        notes: list[str] = []
+        if is_large(image):
+            return restored_in_pieces(self, image, blur, psf, target)
         weight = pixel_weights(image)
         complete = whole(replace(image, mask=weight == 0))
-        level, sigma = _skies(complete)
+        units = skies_of(complete)
         plan = plan_of(complete, blur, psf, target)
         work = on_grid(replace(complete, mask=None), plan)
-        notes += [*plan.blur.notes, *self._range_notes(plan.blur)]
+        notes = [*plan.blur.notes, *self.range_notes(plan.blur)]
+        made = self.made(work, weight, units, plan, image)
+        notes += made.notes
         # A pixel of the work holds so much of the flux of one of the image.
         area = np.float32(plan.ratio**2) if per_pixel(image.unit) else np.float32(1.0)
-
-        def in_noise(some: slice) -> NDArray[np.float32]:
-            return (work.flux[some] / area - level[some]) / sigma[some]
-
-        stamps = plan.blur.for_bands(len(level))
-        groups = _groups(len(level), work.flux[0].size)
-        guide = guide_of(map(in_noise, groups), stamps, 1.0) if len(groups) > 1 else None
-        made, reduced, unlike = [], [], None
-        for some in passes(groups):
-            share = weight[some] if plan.ratio == 1.0 else nearest(weight[some], work.shape)
-            told = {"weight": share, "guide": guide, "seed": (self.seed, some.start)}
-            said: list[str] = []
-            given, kernel = in_noise(some), PSF(stamps[some], plan.blur.pixel_scale)
-            restored, widths, doubted = self._bands(given, kernel, told, said)
-            if len(groups) == 1:  # a large image shows many objects
-                unlike = unlikeness(restored, self.card.forms)
-            planes = [restored * sigma[some] + level[some], *(w * sigma[some] for w in widths)]
-            planes += [doubted.doubt, doubted.chi2]
-            if plan.ratio > 1.0:
-                planes = _joined_back(planes, plan.ratio, image.shape)
-            elif plan.ratio < 1.0:
-                planes[:3] = [area * each for each in planes[:3]]
-            made.append(planes)
-            reduced += list(doubted.reduced)
-            where = f"{', '.join(image.bands[some])}: " if len(groups) > 1 else ""
-            notes += [where + note for note in said]
-        flux, deviation, range_95, doubt, chi2 = (
-            _together(each) for each in zip(*made, strict=True)
-        )
+        flux, deviation, range_95, doubt, chi2 = made.planes
         grid, full = image, complete
         if plan.ratio > 1.0:  # what was joined is spread again by a spline, which keeps no sum
             keep_totals(complete.flux, flux)
@@ -117,6 +123,21 @@ class BandwiseRestorer(NeuralRestorer):
         # Where there is no data nothing was restored: no deviation is of it, and all is doubted.
         deviation[holes] = range_95[holes] = chi2[holes] = np.nan
         doubt[holes] = 1.0
+        doubted = float((seen > 0.5).mean()) if seen.size else 1.0
+        provenance = self.facts(plan, image.bands, made.reduced, doubted, made.unlike, notes)
+        restoration = Restoration(result, deviation, doubt, provenance, None, chi2, range_95)
+        return with_change(image, restoration, plan.undone)
+
+    def facts(
+        self,
+        plan: Plan,
+        bands: Sequence[str],
+        reduced: NDArray[np.floating],
+        doubted: float,
+        unlike: float | None,
+        notes: list[str],
+    ) -> dict[str, Any]:
+        """The provenance of a restoration of which this is known."""
         provenance = {
             "model": self.card.name,
             "sha256": self.sha256,
@@ -124,40 +145,118 @@ class BandwiseRestorer(NeuralRestorer):
             "notes": notes,
             "blur_fwhm": round(plan.blur.fwhm, 4),
             "chi2": [round(float(value), 3) for value in reduced],
-            "doubted": round(float((seen > 0.5).mean()) if seen.size else 1.0, 5),
+            "doubted": round(doubted, 5),
         }
-        provenance["trust"] = in_words(provenance["doubted"], reduced, image.bands)
+        provenance["trust"] = in_words(doubted, list(reduced), bands)
         if unlike is not None:
             provenance["unlike"] = round(unlike, 4)
             if unlike > UNUSUAL:
                 provenance["trust"] += f"; {UNUSUAL_FORM}"
         if plan.target is not None:
             provenance["target_fwhm"] = round(plan.target.fwhm, 4)
-        restoration = Restoration(result, deviation, doubt, provenance, None, chi2, range_95)
-        undone = None
-        if plan.target is not None:
-            undone = float(np.hypot(plan.blur.fwhm, plan.target.fwhm))
-        return with_change(image, restoration, undone)
+        return provenance
+
+    def pieces(
+        self,
+        field: Field,
+        sky: FieldSky,
+        blur: PSF | float | None = None,
+        psf: PSF | float | None = None,
+        target: PSF | float | None = None,
+    ) -> Pieces:
+        """How it works on a large image; see `Pieces`."""
+        from pellucid.restoration.bandwise_pieces import bandwise_pieces
+
+        image = middle_image(field)
+        return bandwise_pieces(self, field, sky, plan_of(image, blur, psf, target))
+
+    def made(
+        self,
+        work: SkyImage,
+        weight: NDArray[np.float32],
+        units: tuple[NDArray[np.float32], NDArray[np.float32]],
+        plan: Plan,
+        image: SkyImage,
+        seen: Seen | None = None,
+    ) -> Made:
+        """What is restored of an image on the grid of its plan, and what is known of that.
+
+        Parameters
+        ----------
+        work
+            The image without holes on that grid.
+        weight
+            Of the pixels of the ``image`` itself.
+        units
+            Its sky's level and noise, shape (band, 1, 1).
+        seen
+            What was seen of the whole where this is a window of it.
+        """
+        level, sigma = units
+        area = np.float32(plan.ratio**2) if per_pixel(image.unit) else np.float32(1.0)
+
+        def in_noise(some: slice) -> NDArray[np.float32]:
+            return (work.flux[some] / area - level[some]) / sigma[some]
+
+        stamps = plan.blur.for_bands(len(level))
+        groups = _groups(len(level), work.flux[0].size)
+        signal = None if seen is None else seen.signal
+        several = len(groups) > 1
+        guide = guide_of(map(in_noise, groups), stamps, 1.0, signal) if several else None
+        made, reduced, light, notes, unlike = [], [], [], [], None
+        for some in passes(groups):
+            share = weight[some] if plan.ratio == 1.0 else nearest(weight[some], work.shape)
+            told = {"weight": share, "guide": guide, "seed": (self.seed, some.start)}
+            if seen is not None:
+                told |= {"signal": seen.signal[some], "grains": seen.grains[some]}
+            said: list[str] = []
+            given, kernel = in_noise(some), PSF(stamps[some], plan.blur.pixel_scale)
+            restored, widths, doubted = self._bands(given, kernel, told, said, seen)
+            if len(groups) == 1 and seen is None:  # a large image shows many objects
+                unlike = unlikeness(restored, self.card.forms)
+            planes = [restored * sigma[some] + level[some], *(w * sigma[some] for w in widths)]
+            planes += [doubted.doubt, doubted.chi2]
+            if plan.ratio > 1.0:
+                planes = joined_back(planes, plan.ratio, image.shape)
+            elif plan.ratio < 1.0:
+                planes[:3] = [area * each for each in planes[:3]]
+            made.append(planes)
+            reduced += list(doubted.reduced)
+            light += list(doubted.light)
+            where = f"{', '.join(image.bands[some])}: " if several else ""
+            notes += [where + note for note in said]
+        together = tuple(
+            np.concatenate(each) if len(made) > 1 else each[0] for each in zip(*made, strict=True)
+        )
+        return Made(together, np.array(reduced), np.array(light), unlike, notes)
 
     def _bands(
-        self, given: NDArray[np.float32], blur: PSF, told: dict[str, Any], notes: list[str]
+        self,
+        given: NDArray[np.float32],
+        blur: PSF,
+        told: dict[str, Any],
+        notes: list[str],
+        seen: Seen | None,
     ) -> tuple[NDArray[np.float32], tuple[NDArray[np.float32], NDArray[np.float32]], Doubt]:
         """Some bands in units of their noise, restored; how sure that is, and their doubt."""
         unit = Background(np.zeros(len(given), dtype=np.float32), 1.0)
         restored, spread = self._restore(given, unit, blur, notes, told)
         stamps, share = blur.for_bands(len(given)), told["weight"]
         restored = explained(restored, given, stamps, share)
-        keep_totals(given, restored)
+        if seen is None:  # what crosses a window's edge is in the next
+            keep_totals(given, restored)
         if spread is None:
             spread = np.ones_like(restored)
         widths = calibrated(spread, restored, self.card.calibration)
-        return restored, widths, doubt_of(restored, widths[0], given, stamps, share)
+        core = None if seen is None else seen.core
+        return restored, widths, doubt_of(restored, widths[0], given, stamps, share, core)
 
     def _told(self, known: Known) -> Planes:
         return channel_planes(network_inputs(self.card.network), known)
 
     def _mapped(self, network: Network, channels: Planes) -> NDArray[np.float32]:
-        return map_windows(network, channels, CORE, self.card.reach, self.card.multiple)
+        core = WHOLE if max(channels[0].shape) <= WHOLE else CORE
+        return map_windows(network, channels, core, self.card.reach, self.card.multiple)
 
     def _checked(
         self, channels: Planes, stretch: Stretch, sky: Background, notes: list[str]
@@ -182,7 +281,7 @@ class BandwiseRestorer(NeuralRestorer):
         together = replace(self, network=by_band(self.network), reference=reference)
         return NeuralRestorer._checked(together, channels, stretch, sky, notes)
 
-    def _range_notes(self, blur: PSF) -> list[str]:
+    def range_notes(self, blur: PSF) -> list[str]:
         low, high = self.card.fwhm  # in pixels: training knew no arcsec
         width = blur.fwhm / blur.pixel_scale
         if BELOW * low <= width <= ABOVE * high:
@@ -198,33 +297,3 @@ def _groups(bands: int, pixels: int) -> list[slice]:
     if pixels <= SMALL**2:
         return [slice(0, bands)]
     return [slice(band, band + 1) for band in range(bands)]
-
-
-def _joined_back(
-    planes: list[NDArray[np.float32]], ratio: float, shape: tuple[int, ...]
-) -> list[NDArray[np.float32]]:
-    """Flux and what stands beside it, of joined pixels, on the image's own."""
-    flux, *others = (brought_back(ratio, each, shape) for each in planes)
-    # A spline overshoots.
-    for wide, each in zip(others, planes[1:], strict=True):
-        ends = (end(axis=(1, 2), keepdims=True) for end in (each.min, each.max))
-        np.clip(wide, *ends, out=wide)
-    return [flux, *others]
-
-
-def _together(groups: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    return groups[0] if len(groups) == 1 else np.concatenate(groups)
-
-
-def _skies(image: SkyImage) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Sky level and noise of each band, shape (band, 1, 1)."""
-    level, sigma = [], []
-    for k, name in enumerate(image.bands):
-        band = image.of_bands([k])
-        sky = sky_of(band)
-        if not sky.sigma > 0:
-            raise InputError(f"the sky of band {name} is constant: without noise no scale")
-        level.append(sky.sky[0])
-        sigma.append(sky.sigma * of_many_pixels(band, sky.sigma))
-    level, sigma = (np.array(each, dtype=np.float32)[:, None, None] for each in (level, sigma))
-    return level, sigma

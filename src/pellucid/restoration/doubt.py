@@ -42,13 +42,14 @@ class Doubt:
     chi2
         Mean square of these residuals over their variance, at the psf's scale; 1 is expected.
     reduced
-        The same over each band, weighted by its light, shape (band,).
+        The same over each band, weighted by its light, shape (band,), and the sum of the weights.
     """
 
     doubt: NDArray[np.float32]
     significance: NDArray[np.float32]
     chi2: NDArray[np.float32]
     reduced: NDArray[np.float32]
+    light: NDArray[np.float64]
 
 
 def doubt_of(
@@ -57,6 +58,7 @@ def doubt_of(
     given: NDArray[np.float32],
     stamps: NDArray[np.floating],
     weight: NDArray[np.float32],
+    core: tuple[slice, slice] | None = None,
 ) -> Doubt:
     """Doubt a restoration.
 
@@ -70,6 +72,8 @@ def doubt_of(
         The blur, shape (band, y, x).
     weight
         Of `pellucid.data.channels.pixel_weights`; 0 where there is no data.
+    core
+        Rows and columns that `Doubt.reduced` is taken over; None for all.
     """
     blur = Convolution(stamps, (given.shape[1], given.shape[2]))
     again = blur(restored)
@@ -88,9 +92,10 @@ def doubt_of(
     # What is bright counts for more, but no star for all.
     light = data * np.clip(again - 1.0, 0.0, MOST_LIGHT)
     counted = np.where(light.sum(axis=(1, 2), keepdims=True) > 0, light, data)
-    reduced = (counted * np.square(residual)).sum(axis=(1, 2)) / np.maximum(
-        counted.sum(axis=(1, 2)), 1e-6
-    )
+    inner = (slice(None), *(core or ()))
+    counted = counted[inner]
+    misfit = (counted * np.square(residual[inner])).sum(axis=(1, 2))
+    reduced = misfit / np.maximum(counted.sum(axis=(1, 2)), 1e-6)
     detail = restored - again
     in_data = np.abs(blur(blur(detail))) / noise
     drawn = ramp(np.abs(detail) / np.maximum(uncertainty, 1e-6), DRAWN)
@@ -98,7 +103,8 @@ def doubt_of(
     unseen = drawn * (1.0 - ramp(widened(in_data, stamps), SEEN))
     contradicted = widened(ramp(np.abs(significance), MISFIT), stamps)
     doubt = np.maximum(np.maximum(unseen, contradicted), 1.0 - data)
-    return Doubt(doubt.astype(np.float32), significance, chi2, reduced.astype(np.float32))
+    light = counted.sum(axis=(1, 2), dtype=np.float64)
+    return Doubt(doubt.astype(np.float32), significance, chi2, reduced.astype(np.float32), light)
 
 
 def in_words(doubted: float, reduced: Sequence[float], bands: Sequence[str]) -> str:

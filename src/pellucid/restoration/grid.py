@@ -61,6 +61,11 @@ class Plan:
     ratio: float
     broadened: Mapping[int, PSF]
 
+    @property
+    def undone(self) -> float | None:
+        """FWHM in arcsec of the psf; None where only the blur is known."""
+        return None if self.target is None else float(np.hypot(self.blur.fwhm, self.target.fwhm))
+
 
 def plan_of(
     image: SkyImage,
@@ -117,8 +122,11 @@ def plan_of(
     return Plan(blur_between(known, target), target, ratio, broadened)
 
 
-def on_grid(image: SkyImage, plan: Plan) -> SkyImage:
-    """An image without holes on the grid of its plan, no band sharper than the target."""
+def on_grid(image: SkyImage, plan: Plan, window: bool = False) -> SkyImage:
+    """An image without holes on the grid of its plan, no band sharper than the target.
+
+    Of a ``window`` light may leave, and is in the next one.
+    """
     if plan.ratio != 1.0:
         scale = plan.blur.pixel_scale
         scaled = replace(image, pixel_scale=image.pixel_scale or scale / plan.ratio, psf=None)
@@ -128,8 +136,8 @@ def on_grid(image: SkyImage, plan: Plan) -> SkyImage:
         for band, kernel in plan.broadened.items():
             seen = flux[band].mean(dtype=np.float64)
             flux[band] = convolve(flux[band : band + 1], kernel.stamps, "reflect")[0]
-            # A lopsided kernel carries light over the edge.
-            flux[band] += np.float32(seen - flux[band].mean(dtype=np.float64))
+            if not window:  # a lopsided kernel carries light over the edge
+                flux[band] += np.float32(seen - flux[band].mean(dtype=np.float64))
         image = image.with_flux(flux)
     return image
 
@@ -179,6 +187,18 @@ def brought_back(
         for side, whole in zip(inner, planes.shape[-2:], strict=True)
     )
     return found[:, rows][:, :, columns]
+
+
+def joined_back(
+    planes: list[NDArray[np.float32]], ratio: float, shape: tuple[int, ...]
+) -> list[NDArray[np.float32]]:
+    """Flux and what stands beside it, of joined pixels, on the image's own."""
+    flux, *others = (brought_back(ratio, each, shape) for each in planes)
+    # A spline overshoots.
+    for wide, each in zip(others, planes[1:], strict=True):
+        ends = (end(axis=(1, 2), keepdims=True) for end in (each.min, each.max))
+        np.clip(wide, *ends, out=wide)
+    return [flux, *others]
 
 
 def _width(target: PSF | float | None) -> float | None:

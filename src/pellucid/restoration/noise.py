@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.data.channels import GRAINS, grain
+from pellucid.errors import InputError
 from pellucid.fits import restored_bands
 from pellucid.optics import block_mean
 from pellucid.restoration.change import SAMPLE, plain
-from pellucid.sky import SkyImage, noise_of, robust_background
+from pellucid.sky import SkyImage, noise_of, robust_background, sky_of
 
 #: By this factor both may differ before it is said.
 UNLIKE = 1.3
@@ -61,6 +62,20 @@ def interpolated(image: SkyImage) -> bool:
         grain(plane) < SEEN * noise_of(plane, robust_background(plane[None]).sigma)
         for plane in planes
     )
+
+
+def skies_of(image: SkyImage) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Sky level and noise of each band, shape (band, 1, 1)."""
+    level, sigma = [], []
+    for k, name in enumerate(image.bands):
+        band = image.of_bands([k])
+        sky = sky_of(band)
+        if not sky.sigma > 0:
+            raise InputError(f"the sky of band {name} is constant: without noise no scale")
+        level.append(sky.sky[0])
+        sigma.append(sky.sigma * of_many_pixels(band, sky.sigma))
+    level, sigma = (np.array(each, dtype=np.float32)[:, None, None] for each in (level, sigma))
+    return level, sigma
 
 
 def stated_noise(image: SkyImage) -> list[float | None]:

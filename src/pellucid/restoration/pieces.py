@@ -1,0 +1,300 @@
+"""A large image restored piece by piece, in memory and from file to file alike.
+
+A piece is a core, restored in a window that holds all around it that the core is made from. Cores
+and windows lie at fixed places of the image; so wherever its pixels are, the result has the same
+bits. What is of the whole image (sky, noise, totals) is measured over it, and nothing of its size
+is made in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.restoration.change import with_change
+from pellucid.restoration.field_sky import FieldSky, flattened, measured_sky
+from pellucid.restoration.result import Restoration
+from pellucid.sky import PSF, SkyImage
+from pellucid.sky.blocks import blocks
+from pellucid.sky.field import Field, HeldField, middle_of
+from pellucid.tiling import counted, listening
+
+#: Pixels a band from which on an image is restored piece by piece.
+LARGE = 4000 * 4000
+#: What a restoration has beside its flux in the image's unit.
+IN_FLUX = ("uncertainty", "range_95")
+#: Rows of the image that are gone over at a time.
+STRIP = 256
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a piece lies in its image, in pixels of it.
+
+    Parameters
+    ----------
+    core
+        Rows and columns that it gives to the result.
+    window
+        Rows and columns that it is made from.
+    shape
+        (height, width) of the image.
+    """
+
+    core: tuple[slice, slice]
+    window: tuple[slice, slice]
+    shape: tuple[int, int]
+
+    def inner(self, finer: int = 1) -> tuple[slice, slice]:
+        """The core in its window, in pixels of which ``finer`` are a side of one."""
+        rows, columns = (
+            slice(finer * (core.start - around.start), finer * (core.stop - around.start))
+            for core, around in zip(self.core, self.window, strict=True)
+        )
+        return rows, columns
+
+
+@dataclass(frozen=True, eq=False)
+class Restored:
+    """A window restored.
+
+    Parameters
+    ----------
+    planes
+        By name, (band, y, x) each.
+    complete
+        The window with its holes filled.
+    sums
+        Of its core, what is added up over all pieces.
+    notes
+        What to know.
+    """
+
+    planes: Mapping[str, NDArray[np.float32]]
+    complete: NDArray[np.float32]
+    sums: dict[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
+class Pieces(Protocol):
+    """How a restorer works on a large image.
+
+    Parameters
+    ----------
+    core, halo
+        Side of a core and what is seen around it, in pixels of the image.
+    finer
+        How many pixels of the result lie along one of the image.
+    area
+        Of the flux of a pixel of the image, what one of the result holds.
+    names
+        Planes beside the flux.
+    undone
+        FWHM in arcsec of the PSF that is undone, where what is amiss with it is to be noted.
+    """
+
+    @property
+    def core(self) -> int: ...
+    @property
+    def halo(self) -> int: ...
+    @property
+    def finer(self) -> int: ...
+    @property
+    def area(self) -> float: ...
+    @property
+    def names(self) -> Sequence[str]: ...
+    @property
+    def undone(self) -> float | None: ...
+
+    def restore(self, window: SkyImage, place: Place) -> Restored:
+        """A window whose sky and noise are those of `FieldSky.units`, restored."""
+        ...
+
+    def frame(self, image: SkyImage) -> SkyImage:
+        """The result without its pixels, from the image without them."""
+        ...
+
+    def provenance(self, sums: Mapping[str, Any], bands: Sequence[str]) -> dict[str, Any]:
+        """What is known of the result, from the sums over all pieces."""
+        ...
+
+
+class PieceRestorer(Protocol):
+    """A restorer that can."""
+
+    def pieces(
+        self,
+        field: Field,
+        sky: FieldSky,
+        blur: PSF | float | None = None,
+        psf: PSF | float | None = None,
+        target: PSF | float | None = None,
+    ) -> Pieces: ...
+
+
+class Planes(Protocol):
+    """Where results go, and what was put there: planes (band, y, x) by name."""
+
+    def put(self, name: str, rows: slice, columns: slice, values: NDArray[np.float32]) -> None: ...
+
+    def get(self, name: str, rows: slice, columns: slice) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True)
+class HeldPlanes:
+    """Arrays in memory."""
+
+    arrays: Mapping[str, NDArray[np.float32]]
+
+    def put(self, name: str, rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
+        self.arrays[name][:, rows, columns] = values
+
+    def get(self, name: str, rows: slice, columns: slice) -> NDArray[np.float32]:
+        return self.arrays[name][:, rows, columns]
+
+
+def is_large(image: SkyImage) -> bool:
+    """Whether an image is to be restored piece by piece."""
+    return image.shape[1] * image.shape[2] > LARGE
+
+
+def places(shape: tuple[int, int], core: int, halo: int) -> list[Place]:
+    """The pieces of an image of this (height, width), row after row."""
+    along = [
+        [
+            (slice(k, min(k + core, side)), slice(max(k - halo, 0), min(k + core + halo, side)))
+            for k in range(0, side, core)
+        ]
+        for side in shape
+    ]
+    return [Place((y, x), (down, across), shape) for (y, down), (x, across) in product(*along)]
+
+
+def fill(pieces: Pieces, field: Field, sky: FieldSky, planes: Planes) -> dict[str, Any]:
+    """Restore a field into ``planes``, and tell what is known of the result.
+
+    Returns
+    -------
+    dict
+        The provenance, as `Restoration` has it.
+    """
+    _, height, width = field.frame.shape
+    sums: dict[str, Any] = {}
+    notes: dict[str, None] = {}
+    for place in counted(places((height, width), pieces.core, pieces.halo)):
+        with listening(lambda done, total: None):
+            found = _restore_piece(pieces, field, sky, planes, place)
+        for name, value in found.sums.items():
+            sums[name] = sums.get(name, 0.0) + value
+        notes.update(dict.fromkeys(found.notes))
+    _keep_totals(pieces, field, planes, sums["before"], sums["after"])
+    facts = pieces.provenance(sums, field.frame.bands)
+    facts["notes"] = [*facts["notes"], *notes]
+    return _with_middle_change(pieces, field, planes, facts)
+
+
+def restored_in_pieces(
+    restorer: PieceRestorer,
+    image: SkyImage,
+    blur: PSF | float | None = None,
+    psf: PSF | float | None = None,
+    target: PSF | float | None = None,
+) -> Restoration:
+    """Restore an image that is in memory; see `Restorer`."""
+    held = HeldField(image)
+    sky = measured_sky(held)
+    pieces = restorer.pieces(held, sky, blur, psf, target)
+    frame = pieces.frame(held.frame)
+    arrays = {name: np.empty(frame.shape, np.float32) for name in ("flux", *pieces.names)}
+    facts = fill(pieces, held, sky, HeldPlanes(arrays))
+    flux = arrays.pop("flux")
+    variance, mask = beside(pieces, image)
+    result = replace(frame, flux=flux, variance=variance, mask=mask)
+    return Restoration(result, provenance=facts, **arrays)
+
+
+def beside(pieces: Pieces, window: SkyImage) -> tuple[NDArray | None, NDArray | None]:
+    """The variance and the mask of a window of the input on the pixels of the result."""
+    variance, mask = window.variance, window.mask
+    if variance is not None:
+        variance = _spread(variance, pieces.finer) * variance.dtype.type(pieces.area**2)
+    return variance, None if mask is None else _spread(mask, pieces.finer)
+
+
+def _restore_piece(
+    pieces: Pieces,
+    field: Field,
+    sky: FieldSky,
+    planes: Planes,
+    place: Place,
+) -> Restored:
+    """Restore a piece and put it where it belongs; its sums are those of what is put there."""
+    window = field.window(*place.window)
+    flat, level, sigma = flattened(window, sky, *place.window)
+    found = pieces.restore(flat, place)
+    inner, fine = ((slice(None), *place.inner(finer)) for finer in (1, pieces.finer))
+    there = _spread_place(place.core, pieces.finer)
+    holes, level, sigma, seen = (
+        _spread(each[inner], pieces.finer) for each in (window.holes, level, sigma, window.flux)
+    )
+    area = np.float32(pieces.area)
+    # Planes of what is a pixel's flux are so, where pixels are finer.
+    flux = found.planes["flux"][fine] * sigma + area * level
+    complete = area * (_spread(found.complete[inner], pieces.finer) * sigma + level)
+    found.sums["before"] = complete.sum(axis=(1, 2), dtype=np.float64)
+    # What was guessed in a hole is in neither.
+    found.sums["after"] = np.where(holes, complete, flux).sum(axis=(1, 2), dtype=np.float64)
+    planes.put("flux", *there, np.where(holes, area * seen, flux))
+    for name in pieces.names:
+        plane = found.planes[name][fine]
+        plane = plane * sigma if name in IN_FLUX else plane
+        # Where there is no data nothing was restored: no deviation is of it, and all is doubted.
+        nothing = np.float32(1.0 if name == "doubt" else np.nan)
+        planes.put(name, *there, np.where(holes, nothing, plane))
+        if name == "doubt":
+            found.sums["doubted"] = np.float64(np.count_nonzero((plane > 0.5) & ~holes))
+            found.sums["seen"] = np.float64(np.count_nonzero(~holes))
+    return found
+
+
+def _keep_totals(
+    pieces: Pieces, field: Field, planes: Planes, before: NDArray, after: NDArray
+) -> None:
+    """Seeing moves light but makes none: each band is given its total again."""
+    _, height, width = field.frame.shape
+    size = height * width * pieces.finer**2
+    change = ((before - after) / size).astype(np.float32)[:, None, None]
+    for rows in blocks(height, STRIP):
+        strip = rows, slice(0, width)
+        there = _spread_place(strip, pieces.finer)
+        holes, flux = _spread(field.window(*strip).holes, pieces.finer), planes.get("flux", *there)
+        planes.put("flux", *there, np.where(holes, flux, flux + change))
+
+
+def _with_middle_change(
+    pieces: Pieces, field: Field, planes: Planes, facts: dict[str, Any]
+) -> dict[str, Any]:
+    """The provenance with what became of noise and resolution, as the middle shows it."""
+    place = middle_of(field)
+    image = field.window(*place)
+    flux = planes.get("flux", *_spread_place(place, pieces.finer))
+    restored = replace(image, flux=flux, variance=None, mask=None)
+    facts = with_change(image, Restoration(restored, provenance=facts), pieces.undone).provenance
+    if image.shape != field.frame.shape and "change" in facts:
+        facts["change"] += f" (in the middle {image.shape[2]} × {image.shape[1]} pixels)"
+    return facts
+
+
+def _spread(plane: NDArray[Any], finer: int) -> NDArray[Any]:
+    """A plane (band, y, x) on pixels of which ``finer`` are a side of one of its own."""
+    return plane if finer == 1 else plane.repeat(finer, axis=1).repeat(finer, axis=2)
+
+
+def _spread_place(place: tuple[slice, slice], finer: int) -> tuple[slice, slice]:
+    rows, columns = (slice(finer * part.start, finer * part.stop) for part in place)
+    return rows, columns
