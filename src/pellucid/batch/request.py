@@ -111,9 +111,14 @@ def opened(files: Sequence[str | PathLike[str]], request: Request) -> tuple[SkyI
         bad_bits=asked.bad_bits,
     )
     with naming(files[0]):
-        blur = stated_psf(asked.blur, image, "--blur")
-        psf = stated_psf(asked.psf, image, "--psf")
-        target = stated_psf(asked.target, image, "--target")
-        image = with_checked_psf(image, psf, asked.force)
-        image = replace(image, notes=(*image.notes, *noise_notes(image)))
+        return stated_of(image, request)
+
+
+def stated_of(image: SkyImage, request: Request) -> tuple[SkyImage, Stated]:
+    """An image with notes of what does not fit it, and what is stated of its blur."""
+    blur = stated_psf(request.blur, image, "--blur")
+    psf = stated_psf(request.psf, image, "--psf")
+    target = stated_psf(request.target, image, "--target")
+    image = with_checked_psf(image, psf, request.force)
+    image = replace(image, notes=(*image.notes, *noise_notes(image)))
     return image, (blur, psf, target)

@@ -15,8 +15,12 @@ from pellucid.errors import UsageError, naming
 from pellucid.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pellucid.batch.request import Request
     from pellucid.batch.survey import Existing, Spread
+    from pellucid.restoration import Restoration
+    from pellucid.sky import SkyImage
 
 #: The end of a name that promises a kind of file; all else is a folder's.
 _SUFFIX = re.compile(r"\.[a-z]\w{0,7}", re.IGNORECASE)
@@ -154,22 +158,35 @@ def _restore_one(
     as_json: bool,
 ) -> None:
     from pellucid.api import write_image
+    from pellucid.batch.large import is_large_file, restore_large
     from pellucid.batch.request import load, opened
     from pellucid.display import write_png
+    from pellucid.fits import Whole
     from pellucid.restoration.restorer import FittingRestorer
+    from pellucid.workers import ending_cleanly
 
     started = time.perf_counter()
     output, png = outputs
     assert output is not None
     options.check_outputs(outputs, inputs, overwrite)
     options.check_pictures(output, png)
-    image, stated = opened(inputs, request)
-    restorer, said = load(request), list[str]()
+    said = list[str]()
 
     def tell(note: str) -> None:
         said.append(note)
         options.say_notes([note])
 
+    if png is None and is_large_file(inputs, request):
+        try:
+            with options.watched("restoring"), ending_cleanly():
+                large, frame = restore_large(inputs, output, request, overwrite, [command], tell)
+        except Whole as reason:
+            tell(f"a large image is restored whole, in memory: {reason}")
+        else:
+            _report(large, frame, said, output, started, as_json)
+            return
+    image, stated = opened(inputs, request)
+    restorer = load(request)
     if isinstance(restorer, FittingRestorer):
         restorer = replace(restorer, tell=tell)
     options.say_notes(image.notes)
@@ -178,19 +195,31 @@ def _restore_one(
     write_image(result, output, overwrite, history=[command])
     if png is not None:
         write_png(result.image, png, overwrite)
+    _report(result, image, [*image.notes, *said], output, started, as_json)
+
+
+def _report(
+    result: Restoration,
+    image: SkyImage,
+    said: Sequence[str],
+    output: Path,
+    started: float,
+    as_json: bool,
+) -> None:
+    """Tell what is known of an image's restoration, but for what was ``said`` already."""
     found = result.provenance["notes"]
     told = [result.provenance.get(key) for key in ("change", "trust")]
     options.say_notes(note for note in [*found, *filter(None, told)] if note not in said)
     report = {
         "output": str(output),
         **result.provenance,
-        "notes": [*image.notes, *found],
+        "notes": list(dict.fromkeys([*image.notes, *found])),
         "bands": list(image.bands),
         "shape": list(image.shape),
         "pellucid": __version__,
         "seconds": round(time.perf_counter() - started, 3),
     }
-    by = result.provenance.get("model") or restorer.name
+    by = result.provenance.get("model") or result.provenance.get("method")
     options.report_result(report, as_json, f"{output}: restored by {by}")
 
 

@@ -12,24 +12,32 @@ from pellucid.fits.read import largest_shift, read_image
 from pellucid.fits.restored import restored_bands
 from pellucid.fits.roles import COMPANIONS, is_band_word, rest_of_name
 from pellucid.fits.some import all_bands
+from pellucid.fits.windows import FieldFiles, Whole, open_field, pixels_of
 from pellucid.fits.write import Card, write_image
+from pellucid.fits.write_field import FilePlanes, check_field_target, write_field
 from pellucid.fits.write_psf import write_psf
 
 __all__ = [
     "COMPANIONS",
     "Card",
+    "FieldFiles",
+    "FilePlanes",
     "FitsFile",
     "Plane",
+    "Whole",
     "all_bands",
     "band_names_of",
     "card_value",
+    "check_field_target",
     "check_sums",
     "check_written_name",
     "chosen_hdus",
     "file_roles",
     "is_band_word",
     "largest_shift",
+    "open_field",
     "open_fits",
+    "pixels_of",
     "quiet",
     "read_image",
     "rescaled",
@@ -40,6 +48,7 @@ __all__ = [
     "scale_card",
     "text_card",
     "wcs_cards",
+    "write_field",
     "write_image",
     "write_psf",
 ]

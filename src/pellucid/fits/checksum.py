@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -35,17 +36,17 @@ def contradicted(file: FitsFile) -> Iterator[HDU]:
         checked = "CHECKSUM" in hdu.header
         if not (datasum or checked):
             continue
-        data = _sum_words(file, hdu.data, hdu.end)
+        data = sum_words(file.stream, hdu.data, hdu.end)
         if datasum not in ("", str(data)) or (
-            checked and _sum_words(file, hdu.start, hdu.data, data) not in (0, _ONES)
+            checked and sum_words(file.stream, hdu.start, hdu.data, data) not in (0, _ONES)
         ):
             yield hdu
 
 
-def _sum_words(file: FitsFile, start: int, end: int, total: int = 0) -> int:
+def sum_words(stream: IO[bytes], start: int, end: int, total: int = 0) -> int:
     """The ones' complement sum of a file's big-endian 32-bit words, added to ``total``."""
-    file.stream.seek(start)
-    while start < end and (piece := file.stream.read(min(_CHUNK, end - start))):
+    stream.seek(start)
+    while start < end and (piece := stream.read(min(_CHUNK, end - start))):
         start += len(piece)
         words = np.frombuffer(piece + bytes(-len(piece) % 4), ">u4")
         total += int(words.sum(dtype=np.uint64))

@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ class FitsFile:
     """An open FITS file that holds what its headers promise.
 
     ``opened`` is astropy's list of HDUs, ``stream`` the file's bytes, unpacked where it is packed,
-    ``notes`` what was guessed in reading it.
+    ``notes`` what was guessed in reading it. With a ``window`` no other rows and columns are read.
     """
 
     path: Path
@@ -40,6 +40,11 @@ class FitsFile:
     opened: Any
     hdus: tuple[HDU, ...]
     notes: list[str] = field(default_factory=list)
+    window: tuple[slice, slice] | None = None
+
+    def at(self, rows: slice, columns: slice) -> FitsFile:
+        """The same file in a window."""
+        return replace(self, window=(rows, columns), notes=list(self.notes))
 
     def note(self, text: str) -> None:
         """Remember what was guessed, mended or left aside; each once."""
@@ -53,11 +58,17 @@ class FitsFile:
 
     def pixels(self, hdu: HDU) -> NDArray[Any]:
         """The physical values of an image HDU; BSCALE, BZERO and BLANK are applied."""
-        size = math.prod(hdu.shape) * abs(hdu.bitpix) // 8
-        check_size(self.path, f"HDU {hdu}", size)
+        sides = hdu.shape
+        if self.window is not None and len(sides) > 1:
+            sides = (*sides[:-2], *(part.stop - part.start for part in self.window))
+        check_size(self.path, f"HDU {hdu}", math.prod(sides) * abs(hdu.bitpix) // 8)
         try:
             with quiet():
-                return np.asarray(self.opened[hdu.number].data).reshape(hdu.shape)
+                opened = self.opened[hdu.number]
+                if self.window is None:
+                    return np.asarray(opened.data).reshape(hdu.shape)
+                part = (slice(None),) * (len(hdu.stored) - 2) + self.window
+                return np.asarray(opened.section[part]).reshape(sides)
         except MemoryError:
             raise TemporaryError(
                 f"{self.path}: HDU {hdu} does not fit in memory; cut out a part of it"

@@ -13,6 +13,7 @@ from pellucid.fits.cards import ascii_text, text_card, wcs_cards
 from pellucid.fits.layout import Layout, Part
 from pellucid.fits.made import image_hdu
 from pellucid.fits.nonlinear import scale_of_flux
+from pellucid.fits.reserved import stacked_planes
 from pellucid.fits.restored import INPUT, PURPOSES
 from pellucid.fits.roles import OF, UNCERTAINTIES, called, role_of_name
 from pellucid.sky import SkyImage, background_of
@@ -91,7 +92,9 @@ def layer_hdus(
             continue
         planes = data
         if data.ndim == 3 and order != list(range(count)):
-            planes = np.stack([data[k] if k < count else _of_rest(name, image, k) for k in order])
+            planes = stacked_planes(
+                [data[k] if k < count else _of_rest(name, image, k) for k in order]
+            )
         if planes.ndim == 3 and len(planes) == 1 and not parts[0].cube:
             planes = planes[0]
         hdu = _layer(name, planes, parts[0], image, layout, tiled, restored)

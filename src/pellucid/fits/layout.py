@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from pellucid.sky.image import SkyImage
 
 
+#: Bytes of what is copied beside an image that is not read whole.
+MOST_COPIED = 2**24
+
+
 @dataclass(frozen=True)
 class Part:
     """One HDU of a file to be written: ``bands``, a ``header`` without data, or one that is copied.
@@ -68,6 +72,9 @@ def layout_of(file: FitsFile, planes: Sequence[Plane]) -> Layout:
             count += depth
     for plane in planes:
         hdu = plane.hdu
+        if file.window is not None and plane.use != "band" and hdu.size > MOST_COPIED:
+            file.note(f"HDU {hdu} is not copied: the image is restored piece by piece")
+            continue
         cube = len(hdu.shape) == 3
         of_it = tuple(k for band in plane.bands for k in of_band[band])
         if plane.use == "band":

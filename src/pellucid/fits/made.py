@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pellucid.fits.cards import ascii_text, with_lasting_cards
 from pellucid.fits.hdu import BLOCK
+from pellucid.fits.reserved import is_blank, reserved_hdu
 from pellucid.sky import PSF
 from pellucid.sky.psf import stamp_fwhm
 
@@ -22,6 +23,8 @@ def image_hdu(data: NDArray[Any], header: Header, primary: bool, tiled: bool) ->
     """An HDU of these pixels with a header's lasting cards in their order, odd ones too."""
     from astropy.io import fits
 
+    if is_blank(data):
+        return reserved_hdu(data, header, primary)
     data = data.astype(np.uint8 if data.dtype == bool else ">f4")
     if tiled:
         return _tiled_hdu(data, header)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,20 @@ def all_empty_pixels(
             return
         yield found
         left = np.where(found[0], np.float32(np.nan), left)
+
+
+def where_empty(
+    plane: NDArray[np.floating], values: Sequence[float]
+) -> Iterator[tuple[NDArray[np.bool_], float]]:
+    """The same in a window of a frame of which these are known to stand for no data.
+
+    What stands at its edge in lines thinner than three pixels is not found.
+    """
+    for value in {*values, *(_FLOAT32_SENTINELS & set(_extremes(plane)))}:
+        same = plane == value
+        found = same if value in _FLOAT32_SENTINELS else _solid(same)
+        if found.any():
+            yield found, value
 
 
 def empty_pixels(plane: NDArray[np.floating]) -> tuple[NDArray[np.bool_], float] | None:

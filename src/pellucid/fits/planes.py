@@ -18,7 +18,7 @@ from pellucid.fits.choose import Plane
 from pellucid.fits.file import FitsFile
 from pellucid.fits.hdu import HDU
 from pellucid.fits.masks import bad_pixels
-from pellucid.fits.nodata import absurd_noise, all_empty_pixels
+from pellucid.fits.nodata import absurd_noise, all_empty_pixels, where_empty
 from pellucid.fits.nonlinear import form_of
 from pellucid.fits.roles import UNCERTAINTIES, rest_of_name
 from pellucid.sky.image import variance_type
@@ -56,10 +56,12 @@ def read_planes(
     others: Sequence[Beside] = (),
     bad_bits: str | int | None = None,
     given: Sequence[str] = (),
+    empties: Sequence[Sequence[float]] | None = None,
 ) -> Planes:
     """The HDU that is the ``band``-th, with what is read beside it; ``others`` have own files.
 
-    ``given`` are the names that a user gives its bands, where the file has none.
+    ``given`` are the names that a user gives its bands, where the file has none, ``empties`` the
+    values that stand for no data, where they are known.
     """
     chosen = [plane.hdu for plane in planes if plane.use == "band"]
     hdu = chosen[band]
@@ -76,7 +78,7 @@ def read_planes(
     with np.errstate(over="ignore"):
         flux = values.astype(np.float32).reshape(-1, *values.shape[-2:])
     for k, plane in enumerate(flux):
-        if not np.isfinite(plane).any():
+        if file.window is None and not np.isfinite(plane).any():
             which = f"plane {k + 1} of " if len(flux) > 1 else ""
             raise file.refuse(f"{which}HDU {hdu} has no finite pixel", "give an image with data")
     names: Sequence[str | None] | None = None
@@ -105,14 +107,15 @@ def read_planes(
         beside.append(other)
     variance = _variance(beside, flux.shape)
     called = names if any(names) or len(given) != len(flux) else given
-    holes = _holes(file, flux, called, variance, beside, bad_bits)
+    holes = _holes(file, flux, called, variance, beside, bad_bits, empties)
     mask, unused = None, {"not a finite number": (~np.isfinite(flux)).sum(axis=(1, 2))}
     if holes or any(each.plane.role == "mask" for each in beside):
         mask = np.zeros(flux.shape, dtype=bool)
         for reason, bad in holes.items():
             unused[reason] = (bad & ~mask & np.isfinite(flux)).sum(axis=(1, 2))
             mask |= bad
-        for k in np.flatnonzero((mask | ~np.isfinite(flux)).all(axis=(1, 2))):
+        useless = (mask | ~np.isfinite(flux)).all(axis=(1, 2))
+        for k in np.flatnonzero(useless & (file.window is None)):
             which = f"of plane {k + 1} " if len(flux) > 1 else ""
             fault = f"every pixel {which}of HDU {hdu} is bad or has no data ({', '.join(holes)})"
             raise file.refuse(fault, "--bad-bits says which flags of a mask are bad")
@@ -176,6 +179,7 @@ def _holes(
     variance: NDArray[np.floating] | None,
     beside: Sequence[Beside],
     bad_bits: str | int | None,
+    empties: Sequence[Sequence[float]] | None,
 ) -> dict[str, NDArray[np.bool_]]:
     """The pixels that must not be used, by the reason for it; each (band, y, x)."""
     found: dict[str, NDArray[np.bool_]] = {}
@@ -196,12 +200,14 @@ def _holes(
             # What a restorer is unsure of may be as wide as it is.
             if text_card(plane.hdu.header, "PLCROLE") != "UNCERT":
                 found[f"an absurd noise by {plane}"] = absurd_noise(variance) & ~none
-    for reason in [r for r, bad in found.items() if not r.startswith("flagged") and bad.all()]:
+    anywhere = [r for r, bad in found.items() if not r.startswith("flagged") and bad.all()]
+    for reason in anywhere if file.window is None else ():
         # Nobody would keep an image of which nothing is of use.
         file.note(f"{reason} anywhere, which was passed over")
         del found[reason]
     for k, pixels in enumerate(flux):
-        for empty, value in all_empty_pixels(pixels):
+        of_it = all_empty_pixels(pixels) if empties is None else where_empty(pixels, empties[k])
+        for empty, value in of_it:
             reason = f"the value {value:g}, which stands for no data"
             found.setdefault(reason, np.zeros(flux.shape, dtype=bool))[k] = empty
     return {reason: bad for reason, bad in found.items() if bad.any()}

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError, refusal
 from pellucid.fits.beside import Beside, part_files, role_of_file
 from pellucid.fits.cards import quiet, text_card
 from pellucid.fits.checksum import contradicted
 from pellucid.fits.choose import note_of, planes_of
-from pellucid.fits.file import open_fits
+from pellucid.fits.file import FitsFile, open_fits
 from pellucid.fits.layout import Layout, layout_of, merged
 from pellucid.fits.naming import check_others, names_of, renamed
 from pellucid.fits.nodata import only_value
@@ -28,6 +29,8 @@ from pellucid.sky.image import SkyImage, pixel_scale_of
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
+#: Of one file its bands, how it is built, and what was guessed.
+Read = tuple[list[Planes], Layout, list[str]]
 #: What brings images to one grid.
 REPROJECT = "reproject one of them onto the other's grid, such as with the Python package reproject"
 
@@ -83,17 +86,24 @@ def read_image(
         _read_file(path, hdu, several, beside.get(path, []), bad_bits, names)
         for path, names in zip(images, given, strict=True)
     ]
+    image = composed(read, paths, bands, pixel_scale, beside)
+    return _with_light(image, ", ".join(str(Path(path)) for path in paths))
+
+
+def composed(
+    read: Sequence[Read],
+    paths: Sequence[str | os.PathLike[str]],
+    bands: Sequence[str] | None,
+    pixel_scale: float | None,
+    beside: Mapping[Path, Sequence[Beside]],
+) -> SkyImage:
+    """One image of what was read of each file; parameters as for `read_image`."""
+    several = len(read) > 1
     hdus = [planes for planes_of_file, *_ in read for planes in planes_of_file]
     _check_fit(hdus)
     where = ", ".join(str(Path(path)) for path in paths)
     names, chosen = names_of(hdus, bands, where)
-    flux = np.concatenate([planes.flux for planes in hdus])
-    variances = [planes.variance for planes in hdus if planes.variance is not None]
-    variance = np.concatenate(variances) if len(variances) == len(hdus) else None
-    mask = None
-    if any(planes.mask is not None for planes in hdus):
-        good = np.zeros(hdus[0].flux.shape, dtype=bool)
-        mask = np.concatenate([good if p.mask is None else p.mask for p in hdus])
+    flux, variance, mask = stacked(hdus)
     layouts = [layout for _, layout, _ in read]
     layout = merged(layouts, names) if several else layouts[0]
     wcs = next((planes.wcs for planes in hdus if planes.wcs is not None), None)
@@ -125,7 +135,20 @@ def read_image(
         ),
         notes=(*notes, *_unused(hdus, chosen)),
     )
-    return _with_light(image if chosen is None else with_bands(image, chosen), where)
+    return image if chosen is None else with_bands(image, chosen)
+
+
+def stacked(
+    hdus: Sequence[Planes],
+) -> tuple[NDArray[Any], NDArray[Any] | None, NDArray[Any] | None]:
+    """Flux, variance and mask of all bands."""
+    flux = np.concatenate([planes.flux for planes in hdus])
+    variances = [planes.variance for planes in hdus if planes.variance is not None]
+    variance = np.concatenate(variances) if len(variances) == len(hdus) else None
+    if all(planes.mask is None for planes in hdus):
+        return flux, variance, None
+    masks = [np.zeros(p.flux.shape, dtype=bool) if p.mask is None else p.mask for p in hdus]
+    return flux, variance, np.concatenate(masks)
 
 
 def _read_file(
@@ -135,44 +158,56 @@ def _read_file(
     others: Sequence[Beside],
     bad_bits: str | int | None,
     given: Sequence[str],
-) -> tuple[list[Planes], Layout, list[str]]:
+) -> Read:
     with open_fits(path) as file:
-        planes = planes_of(file, wanted)
-        chosen = [plane.hdu for plane in planes if plane.use == "band"]
-        count = len(chosen) if len(chosen[0].shape) == 2 else chosen[0].shape[0]
-        if several and count > 1:
-            raise file.refuse(
-                f"holds {count} bands ({', '.join(map(str, chosen))})",
-                "give several files one band each, or this file alone, or choose with --hdu",
-            )
-        for damaged in contradicted(file):
-            file.note(f"HDU {damaged} does not fit its CHECKSUM: it was changed or damaged")
-        taken = note_of(planes)
-        if taken:
-            file.note(taken)
-        named = None if several or wanted is not None else role_of_file(path)
-        if named and not taken and told_role(chosen[0])[0] is None:
-            says = f"{named[1]} says {named[0]}"
-            file.note(f"taken as the image for want of another, though {says}")
-        done = [hdu for hdu in chosen if text_card(hdu.header, "PLCTYPE") == "RESTORATION"]
-        if done:
-            some = text_card(done[0].header, "PLCBANDS")
-            if not some and len(done) < len(chosen):
-                some = ", ".join(map(str, done))
-            which = f"of {some} were" if some else "were"
-            file.note(f"its pixels {which} restored already, not measured (PLCTYPE)")
-        for other in others:
-            file.note(f"read {other.plane} as {other.plane.role} ({other.plane.why})")
-        of_it = [*(plane for plane in planes if plane.use == "read"), *(o.plane for o in others)]
-        masks = [plane for plane in of_it if plane.role == "mask"]
-        if bad_bits is not None and not masks:
-            raise UsageError(f"{path}: --bad-bits {bad_bits}, but none of its planes is a mask")
-        depth = count // len(chosen) if len(given) == count else 0
-        read = [
-            read_planes(file, k, planes, others, bad_bits, given[k * depth : (k + 1) * depth])
-            for k in range(len(chosen))
-        ]
-        return read, layout_of(file, planes), file.notes
+        return read_opened(file, wanted, several, others, bad_bits, given)
+
+
+def read_opened(
+    file: FitsFile,
+    wanted: int | str | None,
+    several: bool,
+    others: Sequence[Beside],
+    bad_bits: str | int | None,
+    given: Sequence[str],
+) -> Read:
+    """What a file that is open holds of an image; parameters as for `read_image`."""
+    planes = planes_of(file, wanted)
+    chosen = [plane.hdu for plane in planes if plane.use == "band"]
+    count = len(chosen) if len(chosen[0].shape) == 2 else chosen[0].shape[0]
+    if several and count > 1:
+        raise file.refuse(
+            f"holds {count} bands ({', '.join(map(str, chosen))})",
+            "give several files one band each, or this file alone, or choose with --hdu",
+        )
+    for damaged in contradicted(file):
+        file.note(f"HDU {damaged} does not fit its CHECKSUM: it was changed or damaged")
+    taken = note_of(planes)
+    if taken:
+        file.note(taken)
+    named = None if several or wanted is not None else role_of_file(file.path)
+    if named and not taken and told_role(chosen[0])[0] is None:
+        says = f"{named[1]} says {named[0]}"
+        file.note(f"taken as the image for want of another, though {says}")
+    done = [hdu for hdu in chosen if text_card(hdu.header, "PLCTYPE") == "RESTORATION"]
+    if done:
+        some = text_card(done[0].header, "PLCBANDS")
+        if not some and len(done) < len(chosen):
+            some = ", ".join(map(str, done))
+        which = f"of {some} were" if some else "were"
+        file.note(f"its pixels {which} restored already, not measured (PLCTYPE)")
+    for other in others:
+        file.note(f"read {other.plane} as {other.plane.role} ({other.plane.why})")
+    of_it = [*(plane for plane in planes if plane.use == "read"), *(o.plane for o in others)]
+    masks = [plane for plane in of_it if plane.role == "mask"]
+    if bad_bits is not None and not masks:
+        raise UsageError(f"{file.path}: --bad-bits {bad_bits}, but none of its planes is a mask")
+    depth = count // len(chosen) if len(given) == count else 0
+    read = [
+        read_planes(file, k, planes, others, bad_bits, given[k * depth : (k + 1) * depth])
+        for k in range(len(chosen))
+    ]
+    return read, layout_of(file, planes), file.notes
 
 
 def _with_light(image: SkyImage, where: str) -> SkyImage:

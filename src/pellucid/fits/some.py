@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError
 from pellucid.fits.layout import Layout, Part
+from pellucid.fits.reserved import stacked_planes
 from pellucid.sky.image import SkyImage
 
 
@@ -73,7 +74,7 @@ def planes_of(part: Part, planes: NDArray[Any], rest: NDArray[Any] | None) -> ND
     found = [
         planes[k] if rest is None or k < len(planes) else rest[k - len(planes)] for k in part.planes
     ]
-    return np.stack(found) if part.cube else found[0]
+    return stacked_planes(found) if part.cube else found[0]
 
 
 def _renumbered(layout: Layout, order: Sequence[int]) -> tuple[Part, ...]:

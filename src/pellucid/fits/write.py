@@ -81,39 +81,11 @@ def write_image(
     """
     from astropy.io import fits
 
-    arrays = {name.upper(): np.asarray(data) for name, data in (layers or {}).items()}
-    for name, data in arrays.items():
-        if data.shape not in (image.shape, image.shape[1:]):
-            raise InputError(f"layer {name} has shape {data.shape}, the image has {image.shape}")
     target = Path(path)
     check_written_name(target)
-    layout = image.layout
-    if not isinstance(layout, Layout):
-        layout = _plain_layout(image)
     with quiet():
-        given, finer = layout, layout.shape != image.shape
-        if restored:
-            layout = beside_restored(layout, len(image.flux), finer, psf is not None)
-        if finer:
-            layout = on_other_pixels(layout, image)
-        arrays |= untold(image, given if restored else layout, restored)
-        tiled = target.suffix.lower() == ".fz"
-        hdus, bands = _assemble(image, layout, arrays, tiled)
-        hdus += layer_hdus(image, layout, arrays, tiled, restored)
-        if restored and finer:
-            hdus += input_variance(image, given, tiled)
-        for hdu, part in bands:
-            if restored:
-                _say_which(hdu.header, image, part)
-            for keyword, (value, comment) in (cards or {}).items():
-                hdu.header[keyword] = (ascii_text(value), ascii_text(comment))
-            for line in [*(f"note: {note}" for note in image.notes), *history]:
-                hdu.header.add_history(ascii_text(line))
-        if psf is not None:
-            whose = psf.bands if layout.rest else ()
-            hdus = [hdu for hdu in hdus if hdu.name != "PSF"] + [psf_hdu(psf, whose)]
+        hdus = built_hdus(image, target, layers, psf, restored, history, cards)
         hdulist = fits.HDUList(hdus)
-        hdulist.update_extend()
         for hdu in hdus:
             hdu.add_checksum(when="over the whole HDU")
 
@@ -128,6 +100,51 @@ def write_image(
                 raise
 
     return write_atomically(target, write, overwrite)
+
+
+def built_hdus(
+    image: SkyImage,
+    target: Path,
+    layers: Mapping[str, NDArray[Any]] | None,
+    psf: PSF | None,
+    restored: bool,
+    history: Sequence[str],
+    cards: Mapping[str, Card] | None,
+) -> list[Any]:
+    """The HDUs of an image's file without their checksums; see `write_image`."""
+    arrays = {name.upper(): np.asarray(data) for name, data in (layers or {}).items()}
+    for name, data in arrays.items():
+        if data.shape not in (image.shape, image.shape[1:]):
+            raise InputError(f"layer {name} has shape {data.shape}, the image has {image.shape}")
+    layout = image.layout
+    if not isinstance(layout, Layout):
+        layout = _plain_layout(image)
+    given, finer = layout, layout.shape != image.shape
+    if restored:
+        layout = beside_restored(layout, len(image.flux), finer, psf is not None)
+    if finer:
+        layout = on_other_pixels(layout, image)
+    arrays |= untold(image, given if restored else layout, restored)
+    tiled = target.suffix.lower() == ".fz"
+    hdus, bands = _assemble(image, layout, arrays, tiled)
+    hdus += layer_hdus(image, layout, arrays, tiled, restored)
+    if restored and finer:
+        hdus += input_variance(image, given, tiled)
+    for hdu, part in bands:
+        if restored:
+            _say_which(hdu.header, image, part)
+        for keyword, (value, comment) in (cards or {}).items():
+            hdu.header[keyword] = (ascii_text(value), ascii_text(comment))
+        for line in [*(f"note: {note}" for note in image.notes), *history]:
+            hdu.header.add_history(ascii_text(line))
+    if psf is not None:
+        whose = psf.bands if layout.rest else ()
+        hdus = [hdu for hdu in hdus if hdu.name != "PSF"] + [psf_hdu(psf, whose)]
+    header = hdus[0].header
+    if len(hdus) > 1 and header.get("EXTEND") is not True:
+        after = "NAXIS" + (str(header["NAXIS"]) if header["NAXIS"] else "")
+        header.set("EXTEND", True, after=after)
+    return hdus
 
 
 def _assemble(

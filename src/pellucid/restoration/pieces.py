@@ -175,8 +175,12 @@ def places(shape: tuple[int, int], core: int, halo: int) -> list[Place]:
     return [Place((y, x), (down, across), shape) for (y, down), (x, across) in product(*along)]
 
 
-def fill(pieces: Pieces, field: Field, sky: FieldSky, planes: Planes) -> dict[str, Any]:
+def fill(
+    pieces: Pieces, field: Field, sky: FieldSky, planes: Planes, others: Sequence[str] = ()
+) -> dict[str, Any]:
     """Restore a field into ``planes``, and tell what is known of the result.
+
+    Of the input go there, too, the ``others`` of its variance and its mask.
 
     Returns
     -------
@@ -188,7 +192,7 @@ def fill(pieces: Pieces, field: Field, sky: FieldSky, planes: Planes) -> dict[st
     notes: dict[str, None] = {}
     for place in counted(places((height, width), pieces.core, pieces.halo)):
         with listening(lambda done, total: None):
-            found = _restore_piece(pieces, field, sky, planes, place)
+            found = _restore_piece(pieces, field, sky, planes, place, others)
         for name, value in found.sums.items():
             sums[name] = sums.get(name, 0.0) + value
         notes.update(dict.fromkeys(found.notes))
@@ -232,6 +236,7 @@ def _restore_piece(
     sky: FieldSky,
     planes: Planes,
     place: Place,
+    others: Sequence[str],
 ) -> Restored:
     """Restore a piece and put it where it belongs; its sums are those of what is put there."""
     window = field.window(*place.window)
@@ -246,6 +251,9 @@ def _restore_piece(
     # Planes of what is a pixel's flux are so, where pixels are finer.
     flux = found.planes["flux"][fine] * sigma + area * level
     complete = area * (_spread(found.complete[inner], pieces.finer) * sigma + level)
+    for name, plane in zip(("variance", "mask"), beside(pieces, window), strict=True):
+        if name in others and plane is not None:
+            planes.put(name, *there, plane[fine])
     found.sums["before"] = complete.sum(axis=(1, 2), dtype=np.float64)
     # What was guessed in a hole is in neither.
     found.sums["after"] = np.where(holes, complete, flux).sum(axis=(1, 2), dtype=np.float64)

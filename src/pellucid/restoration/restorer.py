@@ -104,16 +104,26 @@ class FittingRestorer:
         target: PSF | float | None = None,
     ) -> Restoration:
         """Restore ``image``; see `Restorer`, and `fitting_model` for what it raises."""
-        name, reason = fitting_model(image, blur, psf)
-        if name == ANY:  # what it refuses is refused before it is said that it was taken
-            plan_of(image, blur, psf, target)
-        taken = f"model {name} was taken: {reason}"
+        restorer, taken = self.fitting(image, blur, psf, target)
         if self.tell is not None:
             self.tell(taken)
-        restorer = _shipped(name, self.engine, self.precision, self.force)
         result = restorer(image, blur, psf, target)
         notes = [taken, *result.provenance["notes"]]
         return replace(result, provenance={**result.provenance, "notes": notes})
+
+    def fitting(
+        self,
+        image: SkyImage,
+        blur: PSF | float | None = None,
+        psf: PSF | float | None = None,
+        target: PSF | float | None = None,
+    ) -> tuple[Restorer, str]:
+        """The restorer for an image, and why."""
+        name, reason = fitting_model(image, blur, psf)
+        if name == ANY:  # what it refuses is refused before it is said that it was taken
+            plan_of(image, blur, psf, target)
+        restorer = _shipped(name, self.engine, self.precision, self.force)
+        return restorer, f"model {name} was taken: {reason}"
 
 
 @cache

@@ -53,14 +53,15 @@ class HeldField:
         )
 
 
-def emptied(image: SkyImage) -> SkyImage:
-    """The image with planes of one value, which take no memory."""
+def emptied(image: SkyImage, shape: tuple[int, int, int] | None = None) -> SkyImage:
+    """The image, of a ``shape``, with planes of one value, which take no memory."""
     variance, mask = image.variance, image.mask
+    shape = shape or image.shape
     return replace(
         image,
-        flux=np.broadcast_to(np.float32(0.0), image.shape),
-        variance=None if variance is None else np.broadcast_to(np.float32(1.0), image.shape),
-        mask=None if mask is None else np.broadcast_to(np.False_, image.shape),
+        flux=np.broadcast_to(np.float32(0.0), shape),
+        variance=None if variance is None else np.broadcast_to(np.float32(1.0), shape),
+        mask=None if mask is None else np.broadcast_to(np.False_, shape),
     )
 
 

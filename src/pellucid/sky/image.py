@@ -255,6 +255,6 @@ def _as_cube(values: ArrayLike, dtype: Any, name: str) -> NDArray[Any]:
         raise InputError(f"{name} has {cube.ndim} dimensions; an image has (y, x) or (band, y, x)")
     if 0 in cube.shape:
         raise InputError(f"{name} has a zero-length axis: shape {cube.shape}")
-    if cube.dtype == dtype and cube.strides == (0, 0, 0):  # one value, which takes no memory
+    if cube.dtype == dtype and cube.strides[-2:] == (0, 0):  # takes no memory
         return cube
     return np.ascontiguousarray(cube, dtype=dtype)

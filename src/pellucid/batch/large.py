@@ -1,0 +1,158 @@
+"""One image that is too large to be in memory, restored from file to file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.batch.request import Request, Stated, load, stated_of
+from pellucid.errors import naming
+from pellucid.fits import (
+    FieldFiles,
+    FilePlanes,
+    Whole,
+    check_field_target,
+    open_field,
+    pixels_of,
+    write_field,
+)
+from pellucid.optics.own_psf import psf_of_file, with_own_psf
+from pellucid.restoration import pieces as in_pieces
+from pellucid.restoration.field_sky import measured_sky
+from pellucid.restoration.pieces import PieceRestorer, fill
+from pellucid.restoration.restorer import FittingRestorer
+from pellucid.restoration.result import Restoration, restoration_cards, restoration_history
+from pellucid.sky import SkyImage
+from pellucid.sky.field import middle_image
+
+#: What the planes of a restoration are called in a file.
+NAMES = {
+    "flux": "flux",
+    "uncertainty": "UNCERT",
+    "range_95": "RANGE95",
+    "doubt": "DOUBT",
+    "chi2": "CHI2",
+    "variance": "INPUT_VARIANCE",
+    "mask": "MASK",
+}
+#: No file holds more pixels a byte.
+DENSE = 20
+#: Ends of names that files which are not FITS have.
+_OTHERS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".xisf")
+#: Side in pixels of the part on which stars and noise are looked at.
+LOOKED_AT = 2048
+
+
+@dataclass(frozen=True)
+class Called:
+    """Planes of a file by the names that pieces have for them."""
+
+    planes: FilePlanes
+
+    def put(self, name: str, rows: slice, columns: slice, values: NDArray[Any]) -> None:
+        self.planes.put(NAMES[name], rows, columns, values)
+
+    def get(self, name: str, rows: slice, columns: slice) -> NDArray[np.float32]:
+        return self.planes.get(NAMES[name], rows, columns)
+
+
+def is_large_file(files: Sequence[str | PathLike[str]], request: Request) -> bool:
+    """Whether files hold an image that is to be restored piece by piece."""
+    if request.samples or any(Path(file).suffix.lower() in _OTHERS for file in files):
+        return False
+    # Most are far too small, which need not be opened for it.
+    if all(Path(f).exists() and DENSE * Path(f).stat().st_size < in_pieces.LARGE for f in files):
+        return False
+    return pixels_of(*files, hdu=request.hdu) > in_pieces.LARGE
+
+
+def restore_large(
+    files: Sequence[str | PathLike[str]],
+    output: str | PathLike[str],
+    request: Request,
+    overwrite: bool = False,
+    history: Sequence[str] = (),
+    tell: Callable[[str], None] = lambda note: None,
+) -> tuple[Restoration, SkyImage]:
+    """Restore an image into a FITS file, piece by piece.
+
+    Parameters
+    ----------
+    tell
+        Is told what was guessed, before the work.
+
+    Returns
+    -------
+    Restoration
+        Without its pixels, which are in the file.
+    SkyImage
+        What was read, without its pixels.
+
+    Raises
+    ------
+    Whole
+        When it has to be restored whole, in memory.
+    """
+    check_field_target(output, overwrite)
+    asked = request
+    with open_field(
+        *files,
+        hdu=asked.hdu,
+        bands=asked.bands,
+        pixel_scale=asked.pixel_scale,
+        bad_bits=asked.bad_bits,
+    ) as opened:
+        with naming(files[0]):
+            field, stated = _with_psf(opened, files, request)
+            restorer, said = _restorer(field, stated, request)
+            notes = [*field.frame.notes, *said]
+            for note in notes:
+                tell(note)
+            sky = measured_sky(field)
+            pieces = restorer.pieces(field, sky, *stated)
+        frame = pieces.frame(field.frame)
+        # In other pixels a variance would say less than it does in its own.
+        others = ("mask",) if pieces.finer > 1 else ("variance", "mask")
+        beside = [name for name in others if getattr(frame, name) is not None]
+        names = [NAMES[name] for name in (*pieces.names, *beside)]
+        done = []
+
+        def put(planes: FilePlanes) -> tuple[Mapping[str, Any], Sequence[str]]:
+            facts = fill(pieces, field, sky, Called(planes), beside)
+            facts["notes"] = [*said, *facts["notes"]]
+            done.append(Restoration(frame, provenance=facts))
+            lines = [*history, *restoration_history(done[0])]
+            return restoration_cards(done[0]), lines
+
+        psf = psf_of_file(frame, frame.psf) if frame.psf is not None else None
+        write_field(frame, output, names, put, overwrite, psf)
+    return done[0], replace(field.frame, notes=tuple(notes))
+
+
+def _with_psf(
+    opened: FieldFiles, files: Sequence[str | PathLike[str]], request: Request
+) -> tuple[FieldFiles, Stated]:
+    """The field with its own PSF, and what is stated of its blur, as its middle shows it."""
+    frame = opened.frame
+    if len(files) == 1:
+        frame = with_own_psf(frame, files[0])
+    sample, stated = stated_of(middle_image(replace(opened, frame=frame), LOOKED_AT), request)
+    return replace(opened, frame=replace(frame, notes=sample.notes)), stated
+
+
+def _restorer(
+    field: FieldFiles, stated: Stated, request: Request
+) -> tuple[PieceRestorer, list[str]]:
+    restorer, said = load(request), []
+    if isinstance(restorer, FittingRestorer):
+        restorer, taken = restorer.fitting(middle_image(field, LOOKED_AT), *stated)
+        said = [taken]
+    if not hasattr(restorer, "pieces"):
+        raise Whole(f"{restorer.name} works on the whole of an image")
+    return restorer, said  # type: ignore[return-value]

@@ -1,0 +1,129 @@
+"""restore of an image that is too large for memory: from file to file, piece by piece."""
+
+from __future__ import annotations
+
+import gzip
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from numpy.testing import assert_array_equal
+from typed import USAGE, strict
+
+from pellucid import load_restorer, read_image, write_image
+from pellucid.cli import main
+from pellucid.restoration import pieces
+
+PLANES = ("UNCERT", "RANGE95", "DOUBT", "CHI2")
+SIDES = (2, 90, 110)
+
+
+@pytest.fixture
+def mosaic(tmp_path: Path) -> Path:
+    """Two bands with noise, a source, a border, errors, flags, a table and a WCS."""
+    rng = np.random.default_rng(5)
+    flux = rng.normal(10.0, 1.0, SIDES).astype(">f4")
+    y, x = np.mgrid[: SIDES[1], : SIDES[2]]
+    flux += (80.0 * np.exp(-((y - 40) ** 2 + (x - 50) ** 2) / 40.0)).astype("f4")
+    flux[:, :, 104:] = np.nan
+    error = np.ones(SIDES, ">f4")
+    flags = np.zeros(SIDES[1:], ">i2")
+    flags[20:23, 60:64] = 1
+    cards = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 150.0, "CRVAL2": 2.0}
+    cards |= {"CRPIX1": 50.0, "CRPIX2": 50.0, "CDELT1": -0.4 / 3600, "CDELT2": 0.4 / 3600}
+    cards |= {"BUNIT": "adu", "OBSERVER": "Hubble", "BAND1": "g", "BAND2": "r"}
+    table = fits.BinTableHDU.from_columns([fits.Column("A", "J", array=[1, 2])], name="LOG")
+    hdus = [
+        fits.PrimaryHDU(flux, fits.Header(cards)),
+        fits.ImageHDU(error, name="ERR"),
+        fits.ImageHDU(flags, name="DQ"),
+        table,
+    ]
+    path = tmp_path / "mosaic.fits"
+    fits.HDUList(hdus).writeto(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("form", "psf"),
+    [(".fits", 1.3), (".fits", 2.4), (".fits", 4.4), (".fits.gz", 2.4), (".fits.fz", 2.4)],
+)
+def test_a_file_restored_by_pieces_has_the_bits_of_the_image_in_memory(
+    psf, form, mosaic, tmp_path, monkeypatch, pellucid
+):
+    """On finer pixels, the image's own, and joined ones; plain, packed and tile-compressed."""
+    source = mosaic
+    if form == ".fits.gz":
+        source = tmp_path / "packed.fits.gz"
+        source.write_bytes(gzip.compress(mosaic.read_bytes()))
+    elif form == ".fits.fz":
+        source = tmp_path / "tiled.fits.fz"
+        with fits.open(mosaic) as opened:
+            tiled = fits.CompImageHDU(
+                opened[0].data, opened[0].header, compression_type="GZIP_2", quantize_level=0.0
+            )
+            fits.HDUList([fits.PrimaryHDU(), tiled, *opened[1:]]).writeto(source)
+    monkeypatch.setattr(pieces, "LARGE", 1)
+    held = load_restorer("pellucid")(read_image(source), psf=psf)
+    write_image(held, tmp_path / "held.fits")
+    out = tmp_path / "out.fits"
+    words = ["restore", source, "--model", "pellucid", "--psf", psf, "--output", out, "--json"]
+    assert strict(pellucid(*words))["shape"] == list(SIDES)
+    with fits.open(tmp_path / "held.fits") as expected, fits.open(out, checksum=True) as opened:
+        for hdu in opened:
+            assert hdu.verify_checksum() == hdu.verify_datasum() == 1
+        first = next(k for k, hdu in enumerate(expected) if hdu.data is not None)
+        for name in (first, *PLANES):
+            assert_array_equal(opened[name].data, expected[name].data)
+        assert opened["LOG"].data["A"].tolist() == [1, 2]
+        header = opened[first].header
+        assert header["OBSERVER"] == "Hubble"
+        for keyword in ("PLCTYPE", "PLCMODEL", "PLCDOUBT", "PLCCHI1", "CRPIX1", "BUNIT"):
+            assert header[keyword] == expected[first].header[keyword]
+        assert any("not a measurement" in line for line in header["HISTORY"])
+    again = read_image(out)
+    assert_array_equal(again.flux, held.image.flux)
+    assert sorted(each.name for each in tmp_path.iterdir() if each.name.startswith(".")) == []
+
+
+def test_what_does_not_stream_is_restored_whole_and_says_so(mosaic, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(pieces, "LARGE", 1)
+    words = ["restore", mosaic, "--method", "blind", "--psf", 1.3, "--output", tmp_path / "o.fits"]
+    assert main(list(map(str, words))) == 0
+    assert "restored whole, in memory: blind" in capsys.readouterr().err
+
+
+def test_a_large_image_goes_into_a_plain_file(mosaic, tmp_path, monkeypatch, refused):
+    monkeypatch.setattr(pieces, "LARGE", 1)
+    target = tmp_path / "out.fits.gz"
+    words = ("restore", mosaic, "--model", "pellucid", "--psf", 1.3, "--output", target)
+    assert ".fits file" in refused(USAGE, *words, naming=target)
+    assert not target.exists()
+
+
+ENDED = """
+import sys
+from pellucid.cli import main
+from pellucid.restoration import pieces
+pieces.LARGE = 1
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_an_end_on_demand_leaves_nothing(mosaic, tmp_path):
+    """SIGTERM while pieces are put into the file: no output, no temporary file."""
+    target = tmp_path / "out.fits"
+    words = ["restore", mosaic, "--model", "pellucid", "--psf", "1.3", "--output", target]
+    with subprocess.Popen([sys.executable, "-c", ENDED, *map(str, words)]) as process:
+        for _ in range(600):
+            if any(each.name.startswith(".out.fits") for each in tmp_path.iterdir()):
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert [each.name for each in tmp_path.iterdir()] == [mosaic.name]
