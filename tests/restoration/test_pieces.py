@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from patches import galaxies
 
 from pellucid import SkyImage, load_restorer
-from pellucid.restoration import bandwise_pieces, pieces
+from pellucid.restoration import bandwise_pieces, classical_pieces, pieces
 from pellucid.restoration.field_sky import BLOCK, measured_sky
 from pellucid.sky.field import HeldField, Smooth
 
@@ -90,3 +90,22 @@ def test_a_smooth_map_is_the_same_from_any_window():
     assert_array_equal(smooth(np.arange(7, 33), np.arange(5, 45)), whole[:, 7:33, 5:45])
     assert_array_equal(whole[:, 10, 20], smooth.values[:, 0, 1].astype(np.float32))
     assert_array_equal(whole[:, :11, :11], np.broadcast_to(whole[:, :1, :1], (2, 11, 11)))
+
+
+@pytest.mark.parametrize("method", ["wiener", "tikhonov", "richardson-lucy"])
+def test_a_classical_method_shows_no_seam(method, monkeypatch):
+    """In units of the noise; what is left is of the window's edge, and of what is measured."""
+    rng = np.random.default_rng(6)
+    y, x = np.mgrid[:500, :520]
+    flux = np.zeros((500, 520))
+    for row, column in rng.integers(10, 490, (60, 2)):
+        flux += rng.uniform(5, 300) * np.exp(-((y - row) ** 2 + (x - column) ** 2) / 14)
+    flux = (flux + rng.normal(0.0, 1.0, flux.shape)).astype(np.float32)
+    image = SkyImage(flux, ("r",), pixel_scale=0.4)
+    restorer = load_restorer(method=method)
+    once = restorer(image, psf=2.0)
+    monkeypatch.setattr(pieces, "LARGE", 1)
+    monkeypatch.setattr(classical_pieces, "CORE", 100)
+    apart = restorer(image, psf=2.0)
+    assert np.abs(apart.image.flux - once.image.flux).max() < 0.1
+    assert apart.image.flux.sum(dtype=float) == pytest.approx(flux.sum(dtype=float), rel=1e-5)

@@ -153,6 +153,6 @@ def _restorer(
     if isinstance(restorer, FittingRestorer):
         restorer, taken = restorer.fitting(middle_image(field, LOOKED_AT), *stated)
         said = [taken]
-    if not hasattr(restorer, "pieces"):
+    if not getattr(restorer, "by_pieces", False):
         raise Whole(f"{restorer.name} works on the whole of an image")
     return restorer, said  # type: ignore[return-value]

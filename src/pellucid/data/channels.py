@@ -77,12 +77,9 @@ class Known:
         sky = self.sky.sky[:, None, None]
         stamps = _known_blur(self).for_bands(len(self.flux))
         signal = [None] * len(stamps) if self.signal is None else self.signal
-        return np.stack(
-            [
-                wiener_bank(plane, stamp, self.sky.sigma, STRENGTHS, power)
-                for plane, stamp, power in zip(self.flux - sky, stamps, signal, strict=True)
-            ]
-        )
+        bands = zip(self.flux - sky, stamps, signal, strict=True)
+        sigma = self.sky.sigma
+        return np.stack([wiener_bank(band, k, sigma, STRENGTHS, s) for band, k, s in bands])
 
 
 def pixel_weights(image: SkyImage, of_sky: float | None = None) -> NDArray[np.float32]:
@@ -191,8 +188,7 @@ def _fwhm(known: Known) -> NDArray[np.float32]:
 def _grain(known: Known) -> NDArray[np.float32]:
     """Those of `noise_grains`, constant planes."""
     values = known.grains
-    if values is None:
-        values = noise_grains(known.flux, known.sky.sigma)
+    values = noise_grains(known.flux, known.sky.sigma) if values is None else values
     values = values.astype(np.float32).reshape(-1, 1, 1)
     return np.broadcast_to(values, (len(values), *known.flux.shape[1:]))
 
@@ -281,9 +277,7 @@ def guide_of(
     stamps
         The blur, shape (band, y, x).
     sigma
-        The noise of each.
-    signal
-        Of each, as `wiener_bank` has it.
+        The noise of each; and the ``signal`` of each, as `wiener_bank` has it.
     """
     total, count = None, len(stamps)
     powers = [None] * count if signal is None else signal

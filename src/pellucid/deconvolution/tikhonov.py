@@ -55,7 +55,7 @@ def tikhonov(
 
 def _with(smoothness: float, least: NDArray[np.float32] | None = None) -> Response:
     def response(strip: Strip) -> NDArray:
-        ratio = np.float32(smoothness) * _rough(strip)
+        ratio = np.float32(smoothness) * rough(strip)
         if least is not None:
             ratio = np.maximum(ratio, least[strip.ring])
         return strip.transfer.conj() / np.maximum(strip.gain + ratio, _TINY)
@@ -66,21 +66,21 @@ def _with(smoothness: float, least: NDArray[np.float32] | None = None) -> Respon
 def _filter(plane: NDArray[np.float32], spectrum: Spectrum) -> Response:
     rings = ring_means(spectrum)
     law = fitted_power(plane, rings)
-    return _with(_by_discrepancy(spectrum, law.noise), least_noise_to_signal(rings, law))
+    return _with(by_discrepancy(spectrum, law.noise), least_noise_to_signal(rings, law))
 
 
-def _rough(strip: Strip) -> NDArray[np.float32]:
+def rough(strip: Strip) -> NDArray[np.float32]:
     """|L|² of the Laplacian L."""
     turns = np.float32(2 * np.pi)
     return np.square(4.0 - 2.0 * np.cos(turns * strip.y) - 2.0 * np.cos(turns * strip.x))
 
 
-def _by_discrepancy(spectrum: Spectrum, noise: float) -> float:
+def by_discrepancy(spectrum: Spectrum, noise: float) -> float:
     """The γ with which the mean power of the residual is the ``noise``'s; it grows with γ."""
     # Of a frequency only |L/H|² counts: its power is sorted by that once.
     power = np.zeros(len(_LOG_RATIO))
     for strip in spectrum.strips():
-        ratio = _rough(strip) / np.maximum(strip.gain, np.float32(1e-30))
+        ratio = rough(strip) / np.maximum(strip.gain, np.float32(1e-30))
         place = (np.log(np.clip(ratio, 1e-30, 1e38)) - _LOG_RATIO[0]) / _BIN
         place = np.rint(place).astype(np.intp)
         power += np.bincount(place.ravel(), spectrum.power(strip).ravel(), len(power))

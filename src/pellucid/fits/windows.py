@@ -136,7 +136,7 @@ def open_field(
             each.count * each.depth for each in opened
         ):
             raise Whole("--bands chooses among its bands")
-        shape = (len(image.flux), *sides)
+        shape = (len(image.flux), sides[0], sides[1])
         frame = emptied(image, shape)
         frame = replace(
             frame,

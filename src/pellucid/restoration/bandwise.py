@@ -156,6 +156,8 @@ class BandwiseRestorer(NeuralRestorer):
             provenance["target_fwhm"] = round(plan.target.fwhm, 4)
         return provenance
 
+    by_pieces = True
+
     def pieces(
         self,
         field: Field,
@@ -167,8 +169,7 @@ class BandwiseRestorer(NeuralRestorer):
         """How it works on a large image; see `Pieces`."""
         from pellucid.restoration.bandwise_pieces import bandwise_pieces
 
-        image = middle_image(field)
-        return bandwise_pieces(self, field, sky, plan_of(image, blur, psf, target))
+        return bandwise_pieces(self, field, sky, plan_of(middle_image(field), blur, psf, target))
 
     def made(
         self,

@@ -17,7 +17,8 @@ from pellucid.restoration.field_sky import FieldSky, flattened
 from pellucid.restoration.grid import Plan, on_grid
 from pellucid.restoration.holes import finer, with_restored
 from pellucid.restoration.noise import of_many_pixels
-from pellucid.restoration.pieces import Place, Restored
+from pellucid.restoration.pieces import Restored
+from pellucid.restoration.places import Place
 from pellucid.sky import SkyImage
 from pellucid.sky.field import Field, middle_of
 from pellucid.sky.image import per_pixel

@@ -8,13 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.deconvolution import METHODS
+from pellucid.deconvolution.settled import SETTLED
 from pellucid.errors import InputError
 from pellucid.optics import blur_of, unknown_unit
 from pellucid.optics.inpaint import whole
 from pellucid.restoration.change import with_change
+from pellucid.restoration.field_sky import FieldSky
 from pellucid.restoration.holes import with_restored
+from pellucid.restoration.pieces import Pieces, is_large, restored_in_pieces
 from pellucid.restoration.result import Restoration
 from pellucid.sky import PSF, SkyImage
+from pellucid.sky.field import Field, middle_image
 
 #: They do to the flux what they did when they were published.
 AS_PUBLISHED = ("richardson-lucy-paper", "blind-paper")
@@ -48,13 +52,9 @@ class ClassicalRestorer:
         target: PSF | float | None = None,
     ) -> Restoration:
         """Restore ``image``, undoing its blur; see `Restorer`."""
-        kernel = blur_of(image, blur, psf, target)
-        if kernel is None:
-            reason = f" ({said})" if (said := unknown_unit(image)) else ""
-            raise InputError(
-                f"a classical method needs the PSF{reason}: --psf FWHM_ARCSEC, PSF.fits or stars, "
-                "from Python psf=…, for pairs of two telescopes `pairs-observed --blurred-psf`"
-            )
+        if is_large(image) and self.by_pieces:
+            return restored_in_pieces(self, image, blur, psf, target)
+        kernel = _known_kernel(image, blur, psf, target)
         complete = whole(image)
         flux = complete.flux
         # A border without data has no noise, which would count as the sky's.
@@ -74,6 +74,38 @@ class ClassicalRestorer:
         del flux, complete
         result = Restoration(restored, provenance=provenance)
         return with_change(image, result, fwhm)
+
+    @property
+    def by_pieces(self) -> bool:
+        """Whether it works on a large image piece by piece; the others take it whole."""
+        return self.method in SETTLED and self.constant is None
+
+    def pieces(
+        self,
+        field: Field,
+        sky: FieldSky,
+        blur: PSF | float | None = None,
+        psf: PSF | float | None = None,
+        target: PSF | float | None = None,
+    ) -> Pieces:
+        """How it works on a large image; see `Pieces`."""
+        from pellucid.restoration.classical_pieces import classical_pieces
+
+        kernel = _known_kernel(middle_image(field), blur, psf, target)
+        return classical_pieces(self.method, field, sky, kernel)
+
+
+def _known_kernel(
+    image: SkyImage, blur: PSF | float | None, psf: PSF | float | None, target: PSF | float | None
+) -> PSF:
+    kernel = blur_of(image, blur, psf, target)
+    if kernel is None:
+        reason = f" ({said})" if (said := unknown_unit(image)) else ""
+        raise InputError(
+            f"a classical method needs the PSF{reason}: --psf FWHM_ARCSEC, PSF.fits or stars, "
+            "from Python psf=…, for pairs of two telescopes `pairs-observed --blurred-psf`"
+        )
+    return kernel
 
 
 def _keep_total(flux: NDArray[np.float32], restored: NDArray[np.float32]) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from pellucid.restoration.change import with_change
 from pellucid.restoration.field_sky import FieldSky, flattened, measured_sky
+from pellucid.restoration.places import Place, places
 from pellucid.restoration.result import Restoration
 from pellucid.sky import PSF, SkyImage
 from pellucid.sky.blocks import blocks
@@ -30,33 +30,6 @@ LARGE = 4000 * 4000
 IN_FLUX = ("uncertainty", "range_95")
 #: Rows of the image that are gone over at a time.
 STRIP = 256
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a piece lies in its image, in pixels of it.
-
-    Parameters
-    ----------
-    core
-        Rows and columns that it gives to the result.
-    window
-        Rows and columns that it is made from.
-    shape
-        (height, width) of the image.
-    """
-
-    core: tuple[slice, slice]
-    window: tuple[slice, slice]
-    shape: tuple[int, int]
-
-    def inner(self, finer: int = 1) -> tuple[slice, slice]:
-        """The core in its window, in pixels of which ``finer`` are a side of one."""
-        rows, columns = (
-            slice(finer * (core.start - around.start), finer * (core.stop - around.start))
-            for core, around in zip(self.core, self.window, strict=True)
-        )
-        return rows, columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +98,10 @@ class Pieces(Protocol):
 
 
 class PieceRestorer(Protocol):
-    """A restorer that can."""
+    """A restorer that can, where ``by_pieces`` says so."""
+
+    @property
+    def by_pieces(self) -> bool: ...
 
     def pieces(
         self,
@@ -161,18 +137,6 @@ class HeldPlanes:
 def is_large(image: SkyImage) -> bool:
     """Whether an image is to be restored piece by piece."""
     return image.shape[1] * image.shape[2] > LARGE
-
-
-def places(shape: tuple[int, int], core: int, halo: int) -> list[Place]:
-    """The pieces of an image of this (height, width), row after row."""
-    along = [
-        [
-            (slice(k, min(k + core, side)), slice(max(k - halo, 0), min(k + core + halo, side)))
-            for k in range(0, side, core)
-        ]
-        for side in shape
-    ]
-    return [Place((y, x), (down, across), shape) for (y, down), (x, across) in product(*along)]
 
 
 def fill(
