@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pellucid.fits.cards import BAND_CARDS, ascii_text, text_card
+from pellucid.sky.bands import wavelength
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -25,6 +26,15 @@ _NO_FILTER = re.compile(
     r"CLEAR\d*[LS]?|OPEN\d*|EMPTY\d*|BLANK\d*|NONE|N/A|NULL|AIR|POL\d+(UV|V)", re.IGNORECASE
 )
 _JWST = re.compile(r"F\d{3,4}[WMN]2?")
+#: How cards that name one plane each begin, before its number; cards that may name all of them,
+#: the last of which name the filter of a single plane as well.
+_STEMS = ("BAND", "FILTER", "FILT", "FILTNAM", "PLANE", "BAND_", "FILTER_", "BAND0", "FILTER0")
+_LISTS = ("BANDS", "FILTERS", "FILTER", "BAND")
+_LETTERS = re.compile(r"[ugrizy]+|[JHK]+")
+_BAND_AXIS = re.compile(r"(FILTER|BAND|PASSBAND)S?", re.IGNORECASE)
+_PLANE = re.compile(
+    r"\W*(?:plane|band|layer|slice|channel)\s*#?\s*(\d+)\s*[:=]?\s*([\w.+]+)\s*$", re.IGNORECASE
+)
 _MOSAIC_CARDS = ("BAYERPAT", "COLORTYP", "CFAPAT", "BAYRPAT", "CFA-PAT")
 _MOSAIC = re.compile(r"(?:BAYER[ _]?)?([RGBCMYW]{4,36})", re.IGNORECASE)
 
@@ -50,19 +60,72 @@ def filter_name(header: Header) -> str:
 def cube_names(header: Header, count: int) -> tuple[str, ...] | None:
     """The bands of a cube, where cards name them; None where none do.
 
-    BAND1 to BANDn or BAND0 to BANDn−1 hold one name each, BANDS all of them (``grz`` or
-    ``g,r,z``); a cube of three in which CTYPE3 or a camera's program says so is R, G, B.
+    BAND1 to BANDn or BAND0 to BANDn−1, FILTER1 to FILTERn and their like hold one name each, BANDS
+    all of them (``grz`` or ``g,r,z``), as may FILTER or comments. A cube of three in which CTYPE3
+    or a camera's program says so is R, G, B.
     """
-    for first in (1, 0):
-        names = tuple(text_card(header, f"BAND{first + k}") for k in range(count))
-        if all(names):
+    for cards in _numbered(header, count):
+        return tuple(text_card(header, card) for card in cards)
+    for keyword in _LISTS:
+        names = _listed(text_card(header, keyword), count, keyword.endswith("S"))
+        if names and (count > 1 or keyword.endswith("S")):
             return names
-    for keyword in ("BANDS", "FILTERS"):
-        text = text_card(header, keyword)
-        for names in (tuple(re.split(r"[\s,;/|]+", text)), tuple(text)):
-            if len(names) == count and all(names):
-                return names
+    if names := commented_names(header, count):
+        return names
     return CAMERA if count == 3 and is_colour(header) else None
+
+
+def commented_names(header: Header, count: int) -> tuple[str, ...] | None:
+    """The bands of a cube's planes by the comments of its header; None where these do not say.
+
+    Beside the cards of an axis that is one of bands stand all of them, or a COMMENT for each gives
+    its number and its name.
+    """
+    if count == 1:
+        return None
+    if _BAND_AXIS.fullmatch(text_card(header, "CTYPE3")):
+        for keyword in ("CTYPE3", "CRVAL3", "CNAME3", "NAXIS3"):
+            if keyword in header and (names := _listed(str(header.comments[keyword]), count)):
+                return names
+    lines = (_PLANE.match(str(line)) for line in header.get("COMMENT") or ())
+    found = {int(line[1]): line[2] for line in lines if line and wavelength(line[2])}
+    first = min(found, default=0)
+    if first > 1 or sorted(found) != list(range(first, first + count)):
+        return None
+    return tuple(found[first + k] for k in range(count))
+
+
+def _numbered(header: Header, count: int) -> list[list[str]]:
+    """The cards that name ``count`` planes, one each, in each of their forms.
+
+    FILTER1 and FILTER2 are wheels as well: they name planes where there are as many, all of them
+    of another name and none an empty place.
+    """
+    found = []
+    for stem in _STEMS:
+        for first in (1, 0):
+            if f"{stem}{first}" not in header:
+                continue
+            cards = [f"{stem}{first + k}" for k in range(count)]
+            names = [text_card(header, card) for card in cards]
+            wheels = (
+                count == 1
+                or f"{stem}{first + count}" in header
+                or len(set(names)) < count
+                or any(_NO_FILTER.fullmatch(name) for name in names)
+            )
+            if all(names) and not (wheels and stem != "BAND"):
+                found.append(cards)
+                break
+    return found
+
+
+def _listed(text: str, count: int, sure: bool = False) -> tuple[str, ...] | None:
+    """The names in a text of ``count`` of them; unless ``sure``, each must be that of a band."""
+    words = tuple(word for word in re.split(r"[\s,;/|]+", text) if word)
+    if len(words) == count and (sure or len({*filter(wavelength, words)}) == count):
+        return words
+    return tuple(text) if len(text) == count and (sure or _LETTERS.fullmatch(text)) else None
 
 
 def band_names_of(header: Header, count: int) -> tuple[str, ...]:
@@ -77,9 +140,14 @@ def name_planes(header: Header, names: Sequence[str], depth: int) -> None:
     from astropy.io.fits import Header
 
     first = 0 if "BAND0" in header and f"BAND{depth}" not in header else 1
-    for keyword in ("BANDS", "FILTERS"):
+    for keyword in _LISTS:
         if cube_names(Header({keyword: text_card(header, keyword)}), depth):
             header[keyword] = ascii_text(("" if max(map(len, names)) == 1 else ",").join(names))
+    for cards in _numbered(header, depth):
+        for name, card in zip(names, cards, strict=False):
+            header[card] = ascii_text(name)
+        for card in cards[len(names) :]:
+            header.remove(card)
     for k in (*range(first), *range(first + len(names), first + depth)):
         header.remove(f"BAND{k}", ignore_missing=True)
     for k, name in enumerate(names):

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.fits.bands import CAMERA, cube_names, filter_name, mosaic_pattern
+from pellucid.fits.bands import (
+    CAMERA,
+    commented_names,
+    cube_names,
+    filter_name,
+    mosaic_pattern,
+)
 from pellucid.fits.beside import Beside
 from pellucid.fits.cards import text_card
 from pellucid.fits.choose import Plane
@@ -90,6 +96,9 @@ def read_planes(
             file.note(f"the planes of HDU {hdu} were taken as a camera's red, green and blue")
         elif None in names:
             file.note(f"nothing names the planes of HDU {hdu}; --bands does")
+        elif names == commented_names(header, len(flux)):
+            called = ", ".join(filter(None, names))
+            file.note(f"the planes of HDU {hdu} are {called} by the comments of its header")
     elif names is None:
         # The primary header speaks for an only image.
         headers = [hdu.header, file.hdus[0].header] if len(chosen) == 1 else [hdu.header]

@@ -21,6 +21,7 @@ from pellucid.fits.layout import Layout, layout_of, merged
 from pellucid.fits.naming import check_others, names_of, renamed
 from pellucid.fits.nodata import only_value
 from pellucid.fits.pixel_size import pixel_size
+from pellucid.fits.plane_roles import image_planes, with_its_planes
 from pellucid.fits.planes import Planes, read_planes
 from pellucid.fits.roles import told_role
 from pellucid.fits.some import with_bands
@@ -103,6 +104,7 @@ def composed(
     _check_fit(hdus)
     where = ", ".join(str(Path(path)) for path in paths)
     names, chosen = names_of(hdus, bands, where)
+    several_roles = image_planes(hdus) if bands is None else None
     flux, variance, mask = stacked(hdus)
     layouts = [layout for _, layout, _ in read]
     layout = merged(layouts, names) if several else layouts[0]
@@ -133,8 +135,10 @@ def composed(
             beside=variance if beside else None,
             told=all(planes.told for planes in hdus),
         ),
-        notes=(*notes, *_unused(hdus, chosen)),
+        notes=(*notes, *_unused(hdus, several_roles if chosen is None else chosen)),
     )
+    if several_roles is not None:
+        return with_its_planes(image, several_roles)
     return image if chosen is None else with_bands(image, chosen)
 
 

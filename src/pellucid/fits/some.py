@@ -15,8 +15,10 @@ from pellucid.fits.reserved import stacked_planes
 from pellucid.sky.image import SkyImage
 
 
-def with_bands(image: SkyImage, places: Sequence[int]) -> SkyImage:
+def with_bands(image: SkyImage, places: Sequence[int], notes: Sequence[str] = ()) -> SkyImage:
     """The bands of an image that was read that stand at these places, in this order.
+
+    ``notes`` say who chose them, if not ``--bands``.
 
     Raises
     ------
@@ -47,7 +49,7 @@ def with_bands(image: SkyImage, places: Sequence[int]) -> SkyImage:
             beside=None if layout.beside is None else chosen.variance,
             rest=rest,
         ),
-        notes=(*image.notes, *_notes(chosen, rest)),
+        notes=(*image.notes, *(notes or _notes(chosen, rest))),
     )
 
 
