@@ -13,7 +13,7 @@ from truths import small_scenes  # noqa: E402
 
 from pellucid.data.splits import Split  # noqa: E402
 from pellucid.errors import UsageError  # noqa: E402
-from pellucid.networks.bundle import open_bundle, shipped  # noqa: E402
+from pellucid.networks.bundle import open_bundle  # noqa: E402
 from pellucid.networks.sampler import Generator, SamplerConfig  # noqa: E402
 from pellucid.restoration import load_restorer  # noqa: E402
 from pellucid.restoration.bandwise import BandwiseRestorer  # noqa: E402
@@ -97,9 +97,6 @@ def test_the_network_below_is_the_one_it_began_with(bundles):
 def test_only_a_model_that_has_a_spread_draws(store, bundles):
     with pytest.raises(UsageError, match="a method has one answer"):
         load_restorer(method="wiener", samples=2)
-    if "pellucid-sampler" not in shipped():
-        with pytest.raises(UsageError, match="--samples 2: no model that draws samples ships"):
-            load_restorer(samples=2)
     recipe = SamplerRecipe(name="drawn", steps=1)
     with pytest.raises(UsageError, match="begins with a trained network of pellucid's own"):
         recipe.build_trainer(3, torch.device("cpu"))

@@ -18,6 +18,9 @@ from pellucid.data.channels import channel_count
 from pellucid.networks.pellucid import CONSTANTS, PellucidConfig, UNet
 from pellucid.networks.pellucid import Generator as MeanGenerator
 
+#: A wider spread, in the network's range, counts as this, and nothing lies so many spreads away.
+WIDEST, FARTHEST = 0.1, 5.0
+
 
 @dataclass(frozen=True)
 class SamplerConfig:
@@ -83,7 +86,8 @@ class Generator(nn.Module):
     def sample(self, channels: Tensor, mean: Tensor, spread: Tensor) -> Tensor:
         """A sky, where the mean and the spread are known already."""
         drawn = self.own.drawn(torch.cat([mean, torch.log(spread) * 0.2 + 1.0, channels], dim=1))
-        return mean + spread * drawn
+        # Where the mean knows nothing, as at the edge of a hole, a sky would be drawn at random.
+        return mean + spread.clamp(max=WIDEST) * drawn.clamp(-FARTHEST, FARTHEST)
 
 
 class Critic(nn.Module):

@@ -37,6 +37,8 @@ OUTLIER_SIGMAS = 10.0
 FLUX_TOLERANCE = 0.01
 #: A spread that is wider than this, in the network's range, says no more: a factor of 20 in flux.
 WIDEST = np.float32(0.5)
+#: What is restored beyond this, in the network's range, is no light: training saw no more.
+FARTHEST = np.float32(2.0)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pellucid.deconvolution import METHODS
 from pellucid.errors import UsageError
-from pellucid.networks.bundle import Card, open_bundle, shipped
+from pellucid.networks.bundle import Card, open_bundle
 from pellucid.restoration.bandwise import BandwiseRestorer
 from pellucid.restoration.choice import ANY, fitting_model
 from pellucid.restoration.classical import ClassicalRestorer
@@ -66,11 +66,6 @@ def load_restorer(
             )
         return ClassicalRestorer(method)
     if samples:
-        if SAMPLER not in shipped():
-            raise UsageError(
-                f"--samples {samples}: no model that draws samples ships with this version yet; "
-                "leave it out: beside the result of model pellucid stands each pixel's deviation"
-            )
         drawn = load_restorer(SAMPLER, None, engine, precision, force=force)
         assert isinstance(drawn, BandwiseRestorer)
         mean = load_restorer(model, None, engine, precision, force=force)

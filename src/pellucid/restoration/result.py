@@ -111,6 +111,8 @@ def restoration_history(restoration: Restoration) -> list[str]:
         lines.append(f"model {facts['model']}, sha256 {facts['sha256']}")
     else:
         lines.append(f"method {facts.get('method')}")
+    if "samples" in facts:
+        lines.append(facts["samples"])
     if "psf_fwhm" in facts:
         lines.append(f"psf fwhm {facts['psf_fwhm']} arcsec")
     if "blur_fwhm" in facts:

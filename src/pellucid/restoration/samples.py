@@ -48,4 +48,6 @@ class SamplingRestorer:
             replace(self.sampler, seed=seed)(image, blur, psf, target).image.flux
             for seed in range(self.count)
         ]
-        return replace(result, samples=np.stack(drawn))
+        told = f"samples drawn by {self.sampler.name}, sha256 {self.sampler.sha256}"
+        provenance = {**result.provenance, "samples": told}
+        return replace(result, samples=np.stack(drawn), provenance=provenance)
