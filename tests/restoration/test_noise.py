@@ -126,5 +126,5 @@ def test_of_smooth_noise_less_is_taken_for_structure(white, monkeypatch):
         return float(np.sqrt(np.mean((np.arcsinh(result.image.flux) - np.arcsinh(sharp)) ** 2)))
 
     told = error()
-    monkeypatch.setattr("pellucid.restoration.bandwise.of_many_pixels", lambda *_: 1.0)
+    monkeypatch.setattr("pellucid.restoration.noise.of_many_pixels", lambda *_: 1.0)
     assert told < 0.95 * error()
