@@ -123,10 +123,15 @@ def test_duplicate_bands(tmp_path):
         read_image(*paths, bands=("r", "r"))
 
 
-@pytest.mark.parametrize("bands", [("g",), ("g", "r", "i"), ()])
+@pytest.mark.parametrize("bands", [("g", "r", "i"), ()])
 def test_wrong_number_of_band_names(tmp_path, bands):
     path = save(tmp_path / "a.fits", fits.PrimaryHDU(np.stack([GOOD, GOOD])))
     refused(path, match=f"{len(bands)} band names .* for 2 bands", bands=bands)
+
+
+def test_one_of_two_planes_that_nothing_names(tmp_path):
+    path = save(tmp_path / "a.fits", fits.PrimaryHDU(np.stack([GOOD, GOOD])))
+    refused(path, match="nothing says which of its 2 planes is g; give 2", bands=("g",))
 
 
 def test_several_files_of_several_bands(tmp_path):

@@ -59,7 +59,7 @@ def names_of(
             names, places = tuple(given), None
         elif places is None:
             fault = f"{len(given)} band names ({', '.join(given)}) for {len(found)} bands"
-            if len(nameless) == len(found) > len(given):
+            if len(nameless) == len(found) > len(given) > 0:
                 fault = f"nothing says which of its {len(found)} planes is {', '.join(given)}"
             advice = f"give {len(found)} with --bands, or choose among {', '.join(names)}"
             raise refusal(where, fault, advice)
