@@ -25,11 +25,15 @@ _TABLE = re.compile(
     r"Z(IMAGE|SIMPLE|TENSION|EXTEND|BLOCKED|BITPIX|NAXIS\d*|PCOUNT|GCOUNT|TILE\d+|CMPTYPE|NAME\d+|"
     r"VAL\d+|MASKCMP|QUANTIZ|DITHER0|BLANK|SCALE|ZERO|HECKSUM|DATASUM))$"
 )
+# The solution of a scanned plate (the Digitized Sky Survey).
+_PLATE_CARDS = r"AMD(?:RE)?[XY]\d+|PPO\d|CNPIX\d|PLT(?:RA[HMS]|DEC(?:SN|[DMS]))|[XY]PIXELSZ"
 _WCS = re.compile(
     r"^(WCSAXES|WCSNAME|C(TYPE|UNIT|RVAL|RPIX|DELT|ROTA)\d|(CD|PC)\d_\d|PC\d{6}|P[VS]\d_\d+|"
     r"LONPOLE|LATPOLE|RADESYS|RADECSYS|EQUINOX|EPOCH|[AB]P?_(ORDER|DMAX|\d+_\d+)|"
-    r"LTV\d|LTM\d_\d|WAT\d_\d{3}|C[PQ](DIS|ERR)\d|D[PQ]\d(\..*)?|D2IM(ARR|DIS\d|ERR\d|EXT))[A-Z]?$"
+    r"LTV\d|LTM\d_\d|WAT\d_\d{3}|C[PQ](DIS|ERR)\d|D[PQ]\d(\..*)?|D2IM(ARR|DIS\d|ERR\d|EXT)|"
+    rf"{_PLATE_CARDS})[A-Z]?$"
 )
+_PLATE = re.compile(rf"({_PLATE_CARDS})$")
 
 
 @contextmanager
@@ -86,6 +90,14 @@ def without_wcs(header: Header) -> Header:
     """A header without the cards that place pixels on the sky."""
     kept = header.copy()
     for keyword in {card.keyword for card in kept.cards if _WCS.match(card.keyword)}:
+        kept.remove(keyword, remove_all=True)
+    return kept
+
+
+def without_plate_cards(header: Header) -> Header:
+    """A header without those of a scanned plate, of which any alone makes wcslib look for all."""
+    kept = header.copy()
+    for keyword in {card.keyword for card in kept.cards if _PLATE.match(card.keyword)}:
         kept.remove(keyword, remove_all=True)
     return kept
 

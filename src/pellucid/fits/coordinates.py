@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import re
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pellucid.fits.cards import card_value, quiet, text_card, without_wcs
+from pellucid.fits.cards import card_value, quiet, text_card, without_plate_cards, without_wcs
+from pellucid.sky.distortion import without_plate
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -26,7 +28,13 @@ _SECOND = {
     "PXSCAL1": "PXSCAL2",
     "PIXSCALX": "PIXSCALY",
     "XPIXSZ": "YPIXSZ",
+    "XPIXELSZ": "YPIXELSZ",
 }
+#: Pixels in μm, what tells how large they are on the sky, and what makes arcsec a mm of that.
+_CAMERAS: tuple[tuple[str, str, Callable[[float], float]], ...] = (
+    ("XPIXSZ", "FOCALLEN", lambda length: math.degrees(1.0 / length) * 3600.0),
+    ("XPIXELSZ", "PLTSCALE", float),
+)
 _ARCSEC = {r"\bmas\b|milliarc": 1e-3, r"\barc ?min": 60.0, r"\bdeg": 3600.0}
 _NUMBER = re.compile(r"\s*([-+]?\d*\.?\d+(?:[eEdD][-+]?\d+)?)(.*)", re.DOTALL)
 #: What astropy mends of a WCS, as its warnings begin, and how a note says it; of what else it
@@ -54,11 +62,20 @@ class Scale(NamedTuple):
 
 
 def is_celestial(header: Header) -> bool:
-    """Whether the first axis is a coordinate on the sky."""
-    return any(_CELESTIAL.match(text_card(header, f"CTYPE{axis}").upper()) for axis in (1, 2))
+    """Whether the first axis is a coordinate on the sky, or a plate's solution gives both."""
+    return _is_plate(header) or any(
+        _CELESTIAL.match(text_card(header, f"CTYPE{axis}").upper()) for axis in (1, 2)
+    )
 
 
-def celestial_wcs(header: Header, opened: Any = None) -> tuple[WCS | None, list[str]]:
+def _is_plate(header: Header) -> bool:
+    """Whether it has the plate solution of the Digitized Sky Survey."""
+    return all(keyword in header for keyword in ("PLTRAH", "AMDX1", "AMDY1", "PPO3"))
+
+
+def celestial_wcs(
+    header: Header, shape: tuple[int, int], opened: Any = None
+) -> tuple[WCS | None, list[str]]:
     """The WCS of the pixels as astropy reads it, and what had to be mended for it.
 
     Raises what astropy raises where the cards contradict each other.
@@ -67,6 +84,8 @@ def celestial_wcs(header: Header, opened: Any = None) -> tuple[WCS | None, list[
     ----------
     header
         Of the image.
+    shape
+        (y, x) of the image.
     opened
         astropy's list of HDUs, for distortions that are kept as tables (HST).
     """
@@ -75,12 +94,14 @@ def celestial_wcs(header: Header, opened: Any = None) -> tuple[WCS | None, list[
     with quiet(), warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always", FITSFixedWarning)
         # All axes at once: given naxis=2, astropy leaves its mending out.
-        wcs = WCS(header.copy(), fobj=opened)
+        wcs = WCS(header.copy() if _is_plate(header) else without_plate_cards(header), fobj=opened)
         wcs.wcs.set()
     said = [" ".join(str(remark.message).split()) for remark in remarks]
     mended = [note for start, note in _MENDED.items() if any(s.startswith(start) for s in said)]
     if not wcs.has_celestial or {wcs.wcs.lng, wcs.wcs.lat} != {0, 1}:
         return None, []
+    if _is_plate(header):
+        return without_plate(wcs, shape), [*mended, "the solution of its plate (AMDX, AMDY)"]
     mended += _contradicted(header, wcs)
     return (wcs if wcs.naxis == 2 else wcs.celestial), mended
 
@@ -105,7 +126,8 @@ def stated_scale(header: Header) -> Scale | None:
     """A pixel's size where a card gives it, or a camera's pixels and a telescope's focal length.
 
     Pixels of p µm behind a focal length of f mm see 206.265 p/f arcsec; XPIXSZ is the size after
-    binning, as NINA, MaxIm and Siril write it.
+    binning, as NINA, MaxIm and Siril write it. Those of a scanned plate (the Digitized Sky Survey)
+    see p s/1000 arcsec, of its scale s in arcsec a mm.
     """
     for keyword in _SCALE_CARDS:
         value = _arcsec(header, keyword)
@@ -116,12 +138,13 @@ def stated_scale(header: Header) -> Scale | None:
         value = _arcsec(header, "SCALE")
         if value is not None:
             return Scale(value, "SCALE")
-    across, down, focal = (
-        _positive(card_value(header, key)) for key in ("XPIXSZ", "YPIXSZ", "FOCALLEN")
-    )
-    if across and focal:
-        sides = (math.degrees(size / focal * 1e-3) * 3600.0 for size in (across, down or across))
-        return _scale("XPIXSZ and FOCALLEN", *sides, guessed=True)
+    for pixels, other, to_arcsec in _CAMERAS:
+        across, down, value = (
+            _positive(card_value(header, key)) for key in (pixels, _SECOND[pixels], other)
+        )
+        if across and value:
+            sides = (size * 1e-3 * to_arcsec(value) for size in (across, down or across))
+            return _scale(f"{pixels} and {other}", *sides, guessed=True)
     return None
 
 

@@ -96,7 +96,7 @@ class FitsFile:
         if not is_celestial(header):
             return None
         try:
-            wcs, mended = celestial_wcs(header, self.opened)
+            wcs, mended = celestial_wcs(header, (hdu.shape[-2], hdu.shape[-1]), self.opened)
         except Exception as error:
             # wcslib's errors have no common base; each means that the cards contradict each other.
             raise self.refuse(
