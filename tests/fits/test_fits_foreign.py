@@ -80,6 +80,7 @@ def test_xisf_is_read_with_its_keywords(tmp_path, dtype, codec, count):
         "OBJECT": [{"value": "'M 51'", "comment": "what"}],
         "EXPTIME": [{"value": "30.5", "comment": "[s]"}],
         "PIXSCALE": [{"value": "1.25", "comment": ""}],
+        "ROWORDER": [{"value": "'TOP-DOWN'", "comment": ""}],
         "HISTORY": [{"value": "", "comment": "Integration"}],
         "BITPIX": [{"value": "8", "comment": "of something else"}],
         "NOT A KEYWORD": [{"value": "1", "comment": ""}],
@@ -94,6 +95,8 @@ def test_xisf_is_read_with_its_keywords(tmp_path, dtype, codec, count):
     assert image.header["OBJECT"] == "M 51"
     assert image.header["EXPTIME"] == 30.5
     assert image.pixel_scale == 1.25
+    assert image.header["ROWORDER"] == "BOTTOM-UP", "as the rows stand now"
+    assert not any("ROWORDER" in note for note in image.notes)
     write_image(image, tmp_path / "b.fits")
     assert fits.getheader(tmp_path / "b.fits")["BITPIX"] == -32
 

@@ -99,6 +99,8 @@ def converted(path: Path, start: bytes) -> tuple[bytes, list[str]]:
         hdu.header = with_lasting_cards(hdu.header.cards, found.header)
         if planes.dtype.kind == "u":
             hdu.header["BZERO"] = 2 ** (8 * planes.dtype.itemsize - 1)
+        if "ROWORDER" in hdu.header:
+            hdu.header["ROWORDER"] = "BOTTOM-UP"  # whatever it was there
         packed = io.BytesIO()
         fits.HDUList([hdu]).writeto(packed, output_verify="silentfix+ignore")
     return packed.getvalue(), found.notes

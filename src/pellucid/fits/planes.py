@@ -76,6 +76,9 @@ def read_planes(
     if pattern and len(hdu.shape) == 2:
         fault = f"HDU {hdu} is a camera's colour mosaic ({pattern})"
         raise file.refuse(fault, "debayer it first, in Siril, PixInsight or ASTAP")
+    if text_card(header, "ROWORDER").upper() == "TOP-DOWN":
+        shown = "pictures stand as DS9 shows them, upside down to what a camera's program shows"
+        file.note(f"its rows are stored from the top (ROWORDER) and stay so; {shown}")
     values, form = file.pixels(hdu), form_of(file, hdu)
     if form is not None:
         file.note(form.note(hdu))
