@@ -29,11 +29,13 @@ if TYPE_CHECKING:
         read_psf,
         write_image,
     )
+    from pellucid.batch.catalogue import Cutouts
     from pellucid.batch.request import Request
     from pellucid.batch.survey import restore_all
 
 __all__ = [
     "PSF",
+    "Cutouts",
     "Degradation",
     "Request",
     "Restoration",
@@ -52,7 +54,11 @@ __all__ = [
 
 
 #: Where what many images need lies; all else is in `pellucid.api`.
-_OF_MANY = {"Request": "pellucid.batch.request", "restore_all": "pellucid.batch.survey"}
+_OF_MANY = {
+    "Cutouts": "pellucid.batch.catalogue",
+    "Request": "pellucid.batch.request",
+    "restore_all": "pellucid.batch.survey",
+}
 
 
 def __getattr__(name: str) -> Any:

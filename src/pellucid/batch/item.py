@@ -6,6 +6,16 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Cut:
+    """Where an object of a ``catalogue`` stands in its mosaics: deg (ICRS), and pixels a side."""
+
+    catalogue: str
+    ra: float
+    dec: float
+    size: int
+
+
+@dataclass(frozen=True)
 class Item:
     """An image to restore.
 
@@ -21,6 +31,8 @@ class Item:
         Of each of the first files, as names or headers tell; none where they do not.
     fault
         Why it cannot be restored, as far as that is known before it is opened.
+    cut
+        The window of its files that it is; without it, they are the image.
     """
 
     name: str
@@ -28,6 +40,12 @@ class Item:
     place: str = ""
     bands: tuple[str, ...] = ()
     fault: str = ""
+    cut: Cut | None = None
+
+    @property
+    def said(self) -> str:
+        """What it is called where something is told of it."""
+        return self.files[0] if self.cut is None else f"{self.cut.catalogue}: {self.name}"
 
     @property
     def output(self) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +35,18 @@ def restore_item(folder: Path, request: Request, item: Item) -> None:
     """
     started = time.perf_counter()
     row: dict[str, Any] = {"id": item.name, "input": list(item.files)}
+    if item.cut is not None:
+        row |= {"ra": _number(item.cut.ra), "dec": _number(item.cut.dec)}
     failed = None
     try:
-        restored, facts = _restored(item, request)
-        row |= {**_written(restored, folder, item, request), **facts}
+        restored, facts, history = _restored(item, request)
+        row |= {**_written(restored, folder, item, history), **facts}
     except PellucidError as error:
         if isinstance(error, TemporaryError):
             raise
         failed = error
     except Exception as error:  # of writing: the machine's doing is raised, the rest is this one's
-        failed = PellucidError(f"{item.files[0]}: {reason_of(error)}")
+        failed = PellucidError(f"{item.said}: {reason_of(error)}")
     row["seconds"] = round(time.perf_counter() - started, 4)
     row |= {"state": "failed" if failed else "done", "reason": str(failed or "")}
     note_row(folder, row)
@@ -50,25 +54,35 @@ def restore_item(folder: Path, request: Request, item: Item) -> None:
         raise failed
 
 
-def _restored(item: Item, request: Request) -> tuple[Restoration, dict[str, Any]]:
-    """The restoration and what the table tells of it; whatever goes wrong is of this image."""
+def _restored(item: Item, request: Request) -> tuple[Restoration, dict[str, Any], Sequence[str]]:
+    """The restoration, what the table and its history tell; whatever goes wrong is its own."""
     try:
         if item.fault:
-            raise InputError(f"{item.files[0]}: {item.fault}")
-        image, stated = opened(item.files, request)
-        with naming(item.files[0]):
+            raise InputError(f"{item.said}: {item.fault}")
+        (image, stated), history = _opened(item, request)
+        with naming(item.said):
             result = restorer_of(request)(image, *stated)
-        return result, _facts(image, stated, result)
+        return result, _facts(image, stated, result), [_command(item, request), *history]
     except Exception as error:  # a fault of ours or of a library, too: the others go on
         raise _failure(item, error) from error
 
 
+def _opened(item: Item, request: Request) -> tuple[tuple[SkyImage, Stated], Sequence[str]]:
+    """The image of an item, and what its history tells of where it is from."""
+    if item.cut is None:
+        return opened(item.files, request), ()
+    from pellucid.batch.catalogue import cut_files
+
+    with cut_files(item, request.hdu) as (files, told):
+        return opened(files, request), told
+
+
 def _written(
-    restored: Restoration, folder: Path, item: Item, request: Request
+    restored: Restoration, folder: Path, item: Item, history: Sequence[str]
 ) -> dict[str, str | None]:
     target = folder / item.output
     make_folder(target.parent)
-    write_image(restored, target, overwrite=True, history=[_command(item, request)])
+    write_image(restored, target, overwrite=True, history=history)
     return {"output": item.output, "sha256": hashlib.sha256(target.read_bytes()).hexdigest()}
 
 
@@ -102,11 +116,21 @@ def _plain(value: float) -> float | None:
     return float(f"{value:.6g}") if np.isfinite(value) else None
 
 
+def _number(value: float) -> float | None:
+    """A number as it is, and None for what is none."""
+    return value if np.isfinite(value) else None
+
+
 def _command(item: Item, request: Request) -> str:
     """What would write this file by itself: the same in every run, wherever it is done."""
-    names = [Path(file).name for file in item.files]
+    names = [Path(os.path.abspath(file)).name for file in item.files]
     options = [word for pair in request.words().items() for word in pair if word]
-    return shlex.join(["pellucid", "restore", *names, *options, "--output", Path(item.output).name])
+    output = Path(item.output).name
+    if item.cut is not None:
+        images = [word for name in names for word in ("--image", name)]
+        names = ["--catalogue", item.cut.catalogue, *images, "--size", str(item.cut.size)]
+        output = os.curdir
+    return shlex.join(["pellucid", "restore", *names, *options, "--output", output])
 
 
 def _failure(item: Item, error: Exception) -> PellucidError:
@@ -120,5 +144,5 @@ def _failure(item: Item, error: Exception) -> PellucidError:
         text = error.strerror or str(error)
     else:
         text = reason_of(InputError(str(error)) if isinstance(error, PellucidError) else error)
-    named = any(file in text for file in item.files)
-    return InputError(" ".join((text if named else f"{item.files[0]}: {text}").split()))
+    named = item.said in text or (item.cut is None and any(file in text for file in item.files))
+    return InputError(" ".join((text if named else f"{item.said}: {text}").split()))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from pellucid.batch import journal
+from pellucid.batch.catalogue import Cutouts, cutout_items
 from pellucid.batch.inputs import find_inputs
 from pellucid.batch.inputs import in_words as passed_in_words
 from pellucid.batch.item import Item
@@ -84,7 +85,7 @@ class Outcome:
 
 
 def restore_all(
-    inputs: Sequence[str | os.PathLike[str]],
+    inputs: Sequence[str | os.PathLike[str]] | Cutouts,
     output: str | os.PathLike[str],
     request: Request | None = None,
     group: str | None = None,
@@ -99,7 +100,7 @@ def restore_all(
     ----------
     inputs
         Files, folders with all that is in them, and lists of files: a text with a name a line, or
-        a table with a column of names.
+        a table with a column of names. Or `Cutouts`: the objects of a catalogue in mosaics.
     output
         The folder. It gets a FITS file an image and a table of them (``restored.ecsv``).
     request
@@ -130,14 +131,14 @@ def restore_all(
     request, spread = request or Request(), spread or Spread()
     request.check()
     folder = Path(output)
-    found = find_inputs(inputs, folder)
-    items = make_items(found.files, group, request.bands)
-    stray = len(found.files) - sum(len(item.files) for item in items)
-    if stray:
-        found.passed[f"that --group {group} does not fit"] += stray
+    if isinstance(inputs, Cutouts):
+        taken = _taken_objects(inputs, request)
+    else:
+        taken = _taken_files(inputs, folder, group, request)
+    items = taken.items
     mine: list[Item] = share(items, spread.shard)
-    options = {**request.words(), **({"--group": group} if group else {})}
-    _check_targets(folder, items, found.files)
+    options = {**request.words(), **taken.words}
+    _check_targets(folder, items, taken.files)
     shard = f"shard-{spread.shard.replace('/', '-of-')}" if spread.shard else "run"
     busy = "another run is at work there; wait for it, or name another --output"
     _check_run(folder, options, mine, existing, joining=spread.shard is not None)
@@ -150,9 +151,8 @@ def restore_all(
             item.name for item in mine if existing != "overwrite" and _stands(folder, item, rows)
         }
         todo = [item for item in mine if item.name not in done]
-        say(in_words(items, group))
-        if found.passed:
-            say(f"not taken: {passed_in_words(found.passed)}")
+        for line in taken.said:
+            say(line)
         if done:
             say(f"{len(done)} of {len(mine)} are done already")
         _sweep(folder, todo)
@@ -178,6 +178,43 @@ def restore_all(
         failures=failures,
         digest=_digest(told),
     )
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """The images of a run, the files that they are read from, and what is said of them.
+
+    ``words`` are the options by which they were chosen, as far as a resumed run must have them.
+    """
+
+    items: list[Item]
+    files: Iterable[str]
+    words: dict[str, str]
+    said: list[str]
+
+
+def _taken_files(
+    inputs: Sequence[str | os.PathLike[str]], folder: Path, group: str | None, request: Request
+) -> _Taken:
+    found = find_inputs(inputs, folder)
+    items = make_items(found.files, group, request.bands)
+    stray = len(found.files) - sum(len(item.files) for item in items)
+    if stray:
+        found.passed[f"that --group {group} does not fit"] += stray
+    said = [in_words(items, group)]
+    if found.passed:
+        said.append(f"not taken: {passed_in_words(found.passed)}")
+    return _Taken(items, found.files, {"--group": group} if group else {}, said)
+
+
+def _taken_objects(asked: Cutouts, request: Request) -> _Taken:
+    items, files = cutout_items(asked, request.hdu)
+    side, count = asked.size, len(asked.images)
+    mosaics = "a mosaic" if count == 1 else f"{count} mosaics"
+    said = (
+        f"{len(items)} objects of {asked.catalogue}, cut from {mosaics} in {side} × {side} pixels"
+    )
+    return _Taken(items, files, asked.words(), [said])
 
 
 def _check_targets(folder: Path, items: Sequence[Item], files: Iterable[str]) -> None:
@@ -215,7 +252,10 @@ def _from_anywhere(item: Item) -> Item:
 
 def _stands(folder: Path, item: Item, rows: dict[str, Row]) -> bool:
     row = rows.get(item.name)
-    return row is not None and row["state"] == "done" and (folder / item.output).is_file()
+    if row is None or row["state"] != "done" or not (folder / item.output).is_file():
+        return False
+    # An object that a later catalogue has elsewhere is another one.
+    return item.cut is None or (row.get("ra"), row.get("dec")) == (item.cut.ra, item.cut.dec)
 
 
 def _sweep(folder: Path, items: Iterable[Item]) -> None:

@@ -17,7 +17,7 @@ from pellucid.files import write_content
 ECSV, PARQUET = "restored.ecsv", "restored.parquet"
 _WORDS = ("id", "input", "output", "sha256", "model", "bands")
 _BY_BAND = ("noise", "flux")
-_UNITS = {"psf_fwhm": "arcsec", "seconds": "s"}
+_UNITS = {"ra": "deg", "dec": "deg", "psf_fwhm": "arcsec", "seconds": "s"}
 
 
 def write_tables(folder: Path, rows: Sequence[Row]) -> Path:
@@ -28,7 +28,7 @@ def write_tables(folder: Path, rows: Sequence[Row]) -> Path:
     from astropy.table import Table
 
     arrays = {name: _column(values) for name, values in columns.items()}
-    table = Table(arrays, units=_UNITS)
+    table = Table(arrays, units={name: unit for name, unit in _UNITS.items() if name in arrays})
     write_catalogue(folder / ECSV, table, overwrite=True)
     return folder / ECSV
 
@@ -42,6 +42,8 @@ def _columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
         values = [row.get(name) or "" for row in rows]
         mark = joined.get(name)
         columns[name] = [mark.join(value) for value in values] if mark else values
+    if any("ra" in row for row in rows):
+        columns |= {name: [row.get(name) for row in rows] for name in ("ra", "dec")}
     columns["psf_fwhm"] = [row.get("psf_fwhm") for row in rows]
     most = max((len(row.get("bands") or ()) for row in rows), default=1)
     for name in _BY_BAND:

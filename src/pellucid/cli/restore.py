@@ -1,4 +1,4 @@
-"""restore: one image in, the restored image out; or many into a folder."""
+"""restore: one image in, the restored image out; or many, or a catalogue's, into a folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pellucid.batch.request import Request
-    from pellucid.batch.survey import Existing, Spread
     from pellucid.restoration import Restoration
     from pellucid.sky import SkyImage
 
@@ -28,16 +27,32 @@ _SUFFIX = re.compile(r"\.[a-z]\w{0,7}", re.IGNORECASE)
 
 def restore(
     context: typer.Context,
-    inputs: Annotated[
-        list[Path],
-        typer.Argument(
-            help="FITS, TIFF, XISF (one file a band, a cube …) or one PNG/JPEG composite; "
-            "for a folder of results also folders, and lists of files."
-        ),
-    ],
     output: Annotated[
         str, typer.Option("--output", "-o", help="File to write, or a folder for many images.")
     ],
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="FITS, TIFF, XISF (one file a band, a cube …) or one PNG/JPEG composite; "
+            "for a folder of results also folders, and lists of files.",
+            show_default=False,
+            metavar="[INPUT]...",
+        ),
+    ] = None,
+    catalogue: Annotated[
+        Path | None, typer.Option("--catalogue", help="Table of objects to cut out of mosaics.")
+    ] = None,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option("--image", help="Of them, a FITS mosaic a band, or a folder of its tiles."),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option("--size", min=8, help="Pixels a side of their cutouts.")
+    ] = None,
+    id_column: Annotated[
+        str | None, typer.Option("--id-column", help="Of the catalogue.", show_default="id")
+    ] = None,
+    where: options.Where = None,
     model: Annotated[
         str | None, typer.Option("--model", help="A shipped model's name or a bundle's path.")
     ] = None,
@@ -118,9 +133,21 @@ def restore(
         precision=precision,
         force=force,
     )
+    of_objects = {"--image": images, "--size": size, "--id-column": id_column, "--where": where}
+    objects = None
+    if catalogue is not None:
+        from pellucid.cli.many import objects_of
+
+        objects = objects_of(catalogue, images, size, id_column, where or (), inputs)
+    elif given := next((option for option, value in of_objects.items() if value), None):
+        raise UsageError(f"{given} is for objects of a catalogue: name it with --catalogue")
+    elif not inputs:
+        raise UsageError("nothing to restore: name images, or --catalogue and --image")
+    inputs = inputs or []
     of_many = {"--group": group, "--workers": workers, "--scheduler": scheduler, "--shard": shard}
     if _is_folder(output):
         from pellucid.batch.survey import Spread
+        from pellucid.cli.many import restore_many
 
         if png is not None:
             raise UsageError(f"--png {png}: draws one image; a folder gets FITS files and a table")
@@ -128,10 +155,14 @@ def restore(
             raise UsageError("--resume and --overwrite: name one of them")
         if scheduler is not None and (workers is not None or shard is not None):
             raise UsageError("--scheduler has its own workers; leave out --workers and --shard")
+        if objects is not None and group is not None:
+            raise UsageError(f"--group {group}: is for files; a catalogue says what one object is")
         existing = "resume" if resume else "overwrite" if overwrite else "refuse"
         spread = Spread(workers, scheduler, shard)
-        _restore_many(inputs, Path(output), request, group, existing, spread, as_json)
+        restore_many(objects or inputs, Path(output), request, group, existing, spread, as_json)
         return
+    if objects is not None:
+        raise UsageError(f"--output {output}: is a file; the objects of a catalogue need a folder")
     asked = [option for option, value in {**of_many, "--resume": resume or None}.items() if value]
     if asked:
         raise UsageError(f"{asked[0]} is for many images: --output {output} is a file, no folder")
@@ -221,37 +252,3 @@ def _report(
     }
     by = result.provenance.get("model") or result.provenance.get("method")
     options.report_result(report, as_json, f"{output}: restored by {by}")
-
-
-def _restore_many(
-    inputs: list[Path],
-    folder: Path,
-    request: Request,
-    group: str | None,
-    existing: Existing,
-    spread: Spread,
-    as_json: bool,
-) -> None:
-    from dataclasses import asdict
-
-    from pellucid.batch.survey import restore_all
-    from pellucid.cli.progress import duration, followed
-
-    started = time.perf_counter()
-    outcome = restore_all(
-        inputs, folder, request, group, existing, spread, followed, lambda text: options.say(text)
-    )
-    seconds = time.perf_counter() - started
-    report = {
-        "output": str(folder),
-        **asdict(outcome),
-        "table": str(outcome.table),
-        "pellucid": __version__,
-        "seconds": round(seconds, 3),
-    }
-    line = f"{outcome.table}: {outcome.done} of {outcome.images} restored in {duration(seconds)}"
-    if outcome.failed:
-        line += f", {outcome.failed} failed; --resume tries these again"
-    options.report_result(report, as_json, line)
-    if outcome.failed:
-        raise typer.Exit(1)

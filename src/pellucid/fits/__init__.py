@@ -6,6 +6,7 @@ from pellucid.fits.cards import card_value, quiet, text_card, wcs_cards
 from pellucid.fits.checksum import check_sums
 from pellucid.fits.choose import Plane, chosen_hdus, file_roles
 from pellucid.fits.coordinates import rescaled, scale_card
+from pellucid.fits.cut import cut_out
 from pellucid.fits.file import FitsFile, open_fits
 from pellucid.fits.foreign import check_written_name
 from pellucid.fits.read import largest_shift, read_image
@@ -32,6 +33,7 @@ __all__ = [
     "check_sums",
     "check_written_name",
     "chosen_hdus",
+    "cut_out",
     "file_roles",
     "is_band_word",
     "largest_shift",

@@ -127,7 +127,19 @@ def open_mosaic(
         When a file is missing, damaged, has no image or no celestial WCS; when the tiles differ in
         pixel scale or unit, or only some have a zero point.
     """
-    tiles = [open_tile(path, hdu) for path in _files(paths)]
+    tiles = open_tiles(paths, hdu)
+    first = tiles[0]
+    if zero_point is None:
+        zero_point = first.zero_point
+        tiles = [_at_zero_point(tile, zero_point) for tile in tiles]
+    return Mosaic(tuple(tiles), zero_point, first.unit, pixel_scale_of(first.wcs))
+
+
+def open_tiles(
+    paths: Sequence[str | Path], hdu: str | int | None = None, bands: bool = False
+) -> list[Tile]:
+    """Read the headers of a mosaic's tiles, which may each hold ``bands``; see `open_mosaic`."""
+    tiles = [open_tile(path, hdu, bands) for path in _files(paths)]
     first = tiles[0]
     pixel_scale = pixel_scale_of(first.wcs)
     for tile in tiles:
@@ -139,10 +151,38 @@ def open_mosaic(
         if tile.unit != first.unit:
             units = [some.unit or "no unit" for some in (tile, first)]
             raise InputError(f"{tile.path}: is in {units[0]}, {first.path} in {units[1]}")
-    if zero_point is None:
-        zero_point = first.zero_point
-        tiles = [_at_zero_point(tile, zero_point) for tile in tiles]
-    return Mosaic(tuple(tiles), zero_point, first.unit, pixel_scale)
+    return tiles
+
+
+def boxes(
+    tiles: Sequence[Tile], ra: float, dec: float, size: int
+) -> list[tuple[Tile, slice, slice]]:
+    """The tiles that hold a square of pixels around a place whole, and their rows and columns.
+
+    That whose middle is nearest comes first.
+
+    Parameters
+    ----------
+    ra, dec
+        The place, deg (ICRS); it lies in the pixel ``size // 2`` of the square, counted from 0.
+    size
+        Side of the square, pixels.
+    """
+    found, fault = [], "off the mosaic"
+    for tile in tiles:
+        place = tile.pixel_of(ra, dec)
+        if not tile.holds(place):
+            continue
+        low = np.floor(place + 0.5).astype(int) - size // 2
+        if (low < 0).any() or (low + size > tile.shape).any():
+            fault = f"across the edge of {tile.path}"
+            continue
+        distance = float(np.linalg.norm(place / tile.shape - 0.5))
+        rows, columns = (slice(int(start), int(start) + size) for start in low)
+        found.append((distance, (tile, rows, columns)))
+    if not found:
+        raise InputError(fault)
+    return [box for _, box in sorted(found, key=lambda each: each[0])]
 
 
 def _at_zero_point(tile: Tile, zero_point: float | None) -> Tile:

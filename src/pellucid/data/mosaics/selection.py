@@ -42,8 +42,8 @@ class Columns(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = "id"
-    ra: Names = ("ra", "alpha_j2000", "raj2000")
-    dec: Names = ("dec", "delta_j2000", "dej2000")
+    ra: Names = ("ra", "alpha_j2000", "raj2000", "ra_icrs")
+    dec: Names = ("dec", "delta_j2000", "dej2000", "de_icrs")
     redshift: Names = ("redshift", "photoz", "zbest", "z")
     #: log10 of solar masses, or solar masses: what exceeds 20 is no logarithm.
     stellar_mass: Names = ("log_stellar_mass", "stellar_mass", "mass_med", "log_mass", "mass")
@@ -169,11 +169,11 @@ def select_sources(
     seen: set[str] = set()
     for row in np.flatnonzero(left):
         radius = None if r90 is None else r90[row]
-        fault = _fault_of_id(ids[row], seen) or _fault_of_place(ra[row], dec[row], radius)
+        fault = fault_of_id(ids[row], seen) or fault_of_place(ra[row], dec[row], radius)
         if fault is None:
             seen.add(ids[row])
         else:
-            rejected.append(Rejection(_printable(ids[row], int(row)), fault))
+            rejected.append(Rejection(printable_id(ids[row], int(row)), fault))
             left[row] = False
 
     drawn = _drawn(path, selection, ids, np.flatnonzero(left), classes)
@@ -240,7 +240,7 @@ def _classes(table: Catalogue, selection: Selection) -> NDArray[np.str_] | None:
     return np.array([meaning.get(_bare(value), "") for value in table.text(*names)], dtype=str)
 
 
-def _fault_of_id(name: str, seen: set[str]) -> str | None:
+def fault_of_id(name: str, seen: set[str]) -> str | None:
     """Why an id must not enter a store, whose users make file names of it."""
     if not name.strip():
         return "has no id"
@@ -253,7 +253,8 @@ def _fault_of_id(name: str, seen: set[str]) -> str | None:
     return "an object of this id came before" if name in seen else None
 
 
-def _fault_of_place(ra: float, dec: float, r90: float | None) -> str | None:
+def fault_of_place(ra: float, dec: float, r90: float | None = None) -> str | None:
+    """Why a position or a R90 cannot be one."""
     if np.isnan(ra + dec):
         return "has no position"
     if not (-360.0 <= ra <= 360.0 and -90.0 <= dec <= 90.0):
@@ -263,7 +264,8 @@ def _fault_of_place(ra: float, dec: float, r90: float | None) -> str | None:
     return None
 
 
-def _printable(name: str, row: int) -> str:
+def printable_id(name: str, row: int) -> str:
+    """An id, or what stands for one, as it can be shown."""
     shown = name.encode("unicode_escape").decode()
     return shown[:LONGEST_ID] if shown.strip() else f"row {row + 1}"
 

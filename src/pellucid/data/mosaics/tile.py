@@ -99,15 +99,15 @@ class Tile:
         return flux if self.gain == 1.0 else flux * np.float32(self.gain)
 
 
-def open_tile(path: Path, hdu: str | int | None = None) -> Tile:
-    """Read the header of a tile; errors as of `open_mosaic`."""
+def open_tile(path: Path, hdu: str | int | None = None, bands: bool = False) -> Tile:
+    """Read the header of a tile, which may hold several ``bands``; errors as of `open_mosaic`."""
     with open_fits(path) as file:
         chosen = chosen_hdus(file, hdu)
-        if len(chosen) > 1:
+        if len(chosen) > 1 and not bands:
             names = ", ".join(map(str, chosen))
             raise file.refuse("holds several images", f"choose one of {names}")
         image = chosen[0]
-        if math.prod(image.shape[:-2]) != 1:
+        if math.prod(image.shape[:-2]) != 1 and not bands:
             raise file.refuse(f"HDU {image} is a cube", "a mosaic has (y, x)")
         wcs = file.wcs(image)
         if wcs is None:

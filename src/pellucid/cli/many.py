@@ -1,0 +1,65 @@
+"""restore, of many images or of a catalogue's objects."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+from pellucid.batch.catalogue import Cutouts
+from pellucid.batch.request import Request
+from pellucid.batch.survey import Existing, Spread, restore_all
+from pellucid.cli import options
+from pellucid.cli.progress import duration, followed
+from pellucid.errors import UsageError
+from pellucid.version import __version__
+
+
+def objects_of(
+    catalogue: Path,
+    images: list[Path] | None,
+    size: int | None,
+    id_column: str | None,
+    where: Sequence[str],
+    inputs: list[Path] | None,
+) -> Cutouts:
+    """The objects of a catalogue that were asked for."""
+    if inputs:
+        raise UsageError(f"{inputs[0]}: mosaics of a --catalogue are named by --image")
+    if not images or size is None:
+        missing = "--image MOSAIC" if not images else "--size PIXELS"
+        raise UsageError(f"--catalogue {catalogue}: needs {missing}, too")
+    return Cutouts(catalogue, tuple(images), size, id_column or "id", tuple(where))
+
+
+def restore_many(
+    inputs: list[Path] | Cutouts,
+    folder: Path,
+    request: Request,
+    group: str | None,
+    existing: Existing,
+    spread: Spread,
+    as_json: bool,
+) -> None:
+    """Restore images into a folder, and report."""
+    started = time.perf_counter()
+    outcome = restore_all(
+        inputs, folder, request, group, existing, spread, followed, lambda text: options.say(text)
+    )
+    seconds = time.perf_counter() - started
+    report = {
+        "output": str(folder),
+        **asdict(outcome),
+        "table": str(outcome.table),
+        "pellucid": __version__,
+        "seconds": round(seconds, 3),
+    }
+    line = f"{outcome.table}: {outcome.done} of {outcome.images} restored in {duration(seconds)}"
+    if outcome.failed:
+        line += f", {outcome.failed} failed; --resume tries these again"
+    options.report_result(report, as_json, line)
+    if outcome.failed:
+        raise typer.Exit(1)
