@@ -25,6 +25,8 @@ FLAGS = (HOLED == 0).astype("i4")
         ("coadd.fits", "coadd.weight.fits", HOLED, {}),
         ("KIDS_r_sci.fits", "KIDS_r_weight.fits.gz", HOLED, {}),
         ("stk.r.unconv.fits", "stk.r.unconv.mask.fits", FLAGS, {"MSKNAM00": "SAT", "MSKVAL00": 1}),
+        ("KiDS_DR4.0_r_sci.fits", "KiDS_DR4.0_r_wei.fits", HOLED, {"FILTER": "r"}),
+        ("unwise-w1-img-m.fits", "unwise-w1-std-m.fits", HOLED, {"FILTER": "r"}),
         ("unwise-w1-img-m.fits", "unwise-w1-invvar-m.fits.gz", HOLED, {}),
         ("brick-image-r.fits", "brick-b-r.fits", HOLED, {"IMTYPE": "invvar"}),
         ("EUC_MER_VIS.fits", "EUC_MER_VIS_RMS.fits", HOLED, {}),

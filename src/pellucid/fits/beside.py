@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from pellucid.fits.roles import COMPANIONS, NAMELESS, Role, role_of_name, told_r
 
 #: Words of a file's name that count: stk.r.unconv.mask.fits, legacysurvey-…-invvar-r.fits.fz.
 _LAST_WORDS = 3
+#: Of these words only the names of files make use: KiDS' weights.
+_SHORT = {"WEI": "WEIGHT"}
 _SUFFIXES = re.compile(r"(\.(fits?|fts|fz|gz|bz2|xz|zip))+$", re.IGNORECASE)
 _PACKED = re.compile(r"\.(gz|bz2|xz|zip)$", re.IGNORECASE)
 
@@ -46,7 +48,8 @@ def part_files(
     for path in given:
         if (told := role_of_file(path)) and told[0] == "psf":
             raise UsageError(f"{path}: is a PSF, by {told[1]}; give it as --psf {path.name}")
-    roles = {path: _told_of_file(path) for path in given}
+    names = {path.name for path in given}
+    roles = {path: _told_of_file(path) or _deviation(path, names) for path in given}
     images = [path for path in given if roles[path] is None]
     if not images:
         return given, {}
@@ -74,11 +77,12 @@ def roles_together(
 
 def role_of_file(path: Path) -> tuple[Role, str] | None:
     """What the last words of a file's name tell that it is, and how it is known; or None."""
-    words = re.findall(r"[A-Z]+", _SUFFIXES.sub("", path.name).upper())
+    words: list[str] = re.findall(r"[A-Z]+", _SUFFIXES.sub("", path.name).upper())
     if words and words[0] == "FPM":
         return "mask", "its name is that of SDSS's masks"
     # Of a file's name STD may say that it shows a field of standard stars.
-    role = role_of_name(" ".join(word for word in words[-_LAST_WORDS:] if word != "STD"))
+    last = [_SHORT.get(word, word) for word in words[-_LAST_WORDS:] if word != "STD"]
+    role = role_of_name(" ".join(last))
     return (role, "its file's name") if role in (*COMPANIONS, "psf") else None
 
 
@@ -97,6 +101,12 @@ def _told_of_file(path: Path) -> tuple[Role, str] | None:
                 return None
     told = role_of_file(path)
     return told if told and told[0] in COMPANIONS else None
+
+
+def _deviation(path: Path, names: Collection[str]) -> tuple[Role, str] | None:
+    """Whether STD in a file's name is of the image beside it (unWISE), not of standard stars."""
+    image = re.sub(r"\bstd\b", "img", path.name)
+    return ("error", "its file's name") if image != path.name and image in names else None
 
 
 def _image_of(path: Path, images: Sequence[Path]) -> Path:
