@@ -93,6 +93,9 @@ def test_noise_as_smooth_as_in_training_is_what_its_pixels_are(white):
     smooth = ndimage.gaussian_filter(white, 0.6)
     light = 300.0 * np.exp(-np.hypot(*np.indices(white.shape) - 60.0) / 9.0)
     assert of_white(white) == of_white(smooth) == 1.0
+    # As pixels that are halved before the network sees them.
+    assert of_white(ndimage.zoom(white, 2, order=3)) == 1.0
+    assert of_white(ndimage.zoom(white, 2, order=1)) == 1.0
     assert of_many_pixels(SkyImage(white + light), 1.0) == 1.0
 
 

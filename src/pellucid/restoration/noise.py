@@ -22,9 +22,12 @@ from pellucid.sky import SkyImage, noise_of, robust_background, sky_of
 UNLIKE = 1.3
 #: The noise of neighbours' differences, of what it is where the noise is white: shared noise.
 SHARED = 0.9
-#: Grain of the smoothest noise that training saw, over its deviation, and of one with which a
-#: network that takes the noise by its pixels is wholly lost.
-SEEN, LOST = 0.27, 0.085
+#: Grain of squares of two by two, over the deviation of their pixels: the least of noise that
+#: training saw, be it smoothed or enlarged twofold, and with which a network that takes the noise
+#: by its pixels is wholly lost.
+SEEN, LOST = 0.95, 0.7
+#: Grain of pixels, over their deviation: below it they were interpolated.
+SMOOTH = 0.27
 
 
 def of_many_pixels(band: SkyImage, sigma: float) -> float:
@@ -47,10 +50,12 @@ def of_many_pixels(band: SkyImage, sigma: float) -> float:
         1 for noise that is no smoother than in training.
     """
     plane = _middle(band)
-    fine = grain(plane) / sigma
-    if fine >= SEEN or min(plane.shape) < 4 * max(GRAINS):
+    if min(plane.shape) < 4 * max(GRAINS):
         return 1.0
-    wide = max(each * grain(block_mean(plane, each, each)) for each in GRAINS) / sigma
+    pixel, fine, coarse = (each * grain(block_mean(plane, each, each)) / sigma for each in GRAINS)
+    if fine >= SEEN or pixel >= SMOOTH:
+        return 1.0
+    wide = max(fine, coarse)
     beyond = min(1.0, np.log(SEEN / max(fine, LOST)) / np.log(SEEN / LOST))
     return float(max(1.0, wide) ** beyond)
 
@@ -59,7 +64,7 @@ def interpolated(image: SkyImage) -> bool:
     """Whether all bands have noise so smooth that their pixels are finer than the data were."""
     planes = (_middle(image.of_bands([k])) for k in range(len(image.flux)))
     return all(
-        grain(plane) < SEEN * noise_of(plane, robust_background(plane[None]).sigma)
+        grain(plane) < SMOOTH * noise_of(plane, robust_background(plane[None]).sigma)
         for plane in planes
     )
 
