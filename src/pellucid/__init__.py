@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from pellucid.batch.catalogue import Cutouts
     from pellucid.batch.request import Request
+    from pellucid.batch.store import RestoredStore, open_restored
     from pellucid.batch.survey import restore_all
 
 __all__ = [
@@ -39,12 +40,14 @@ __all__ = [
     "Degradation",
     "Request",
     "Restoration",
+    "RestoredStore",
     "Restorer",
     "SkyImage",
     "__version__",
     "gaussian_psf",
     "load_restorer",
     "moffat_psf",
+    "open_restored",
     "psf_from_stars",
     "read_image",
     "read_psf",
@@ -57,6 +60,8 @@ __all__ = [
 _OF_MANY = {
     "Cutouts": "pellucid.batch.catalogue",
     "Request": "pellucid.batch.request",
+    "RestoredStore": "pellucid.batch.store",
+    "open_restored": "pellucid.batch.store",
     "restore_all": "pellucid.batch.survey",
 }
 

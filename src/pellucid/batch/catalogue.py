@@ -43,6 +43,8 @@ class Cutouts:
         Of the catalogue.
     where
         Which of its rows, e.g. ``"mag_r < 22"``.
+    shard
+        How many cutouts an HDF5 file holds, see `open_restored`; 0 writes a FITS file an object.
     """
 
     catalogue: str | os.PathLike[str]
@@ -50,11 +52,13 @@ class Cutouts:
     size: int
     id_column: str = "id"
     where: Sequence[str] = ()
+    shard: int = 0
 
     def words(self) -> dict[str, str]:
         """What a run is known by: more rows may join it, other pixels may not."""
         images = " ".join(os.path.realpath(path) for path in self.images)
-        return {"--image": images, "--size": str(self.size)}
+        store = {"--output": "STORE.h5"} if self.shard else {}
+        return {"--image": images, "--size": str(self.size), **store}
 
 
 def cutout_items(asked: Cutouts, hdu: int | str | None = None) -> tuple[list[Item], list[str]]:

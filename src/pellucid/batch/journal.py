@@ -12,7 +12,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,13 +29,15 @@ Row = dict[str, Any]
 _BEGUN = time.time_ns()
 
 
-def note_row(folder: Path, row: Row) -> None:
-    """Append an image's row to the journal of this process."""
-    line = json.dumps({**row, "ended": time.time()}, allow_nan=False).encode() + b"\n"
+def note_rows(folder: Path, rows: Sequence[Row]) -> None:
+    """Append the rows of some images to the journal of this process, at once."""
+    now = time.time()
+    lines = [json.dumps({**row, "ended": now}, allow_nan=False) + "\n" for row in rows]
+    text = "".join(lines).encode()
     # Opened anew for each line: an --overwrite may have deleted it.
     name = folder / HIDDEN / f"journal-{socket.gethostname()}-{os.getpid()}-{_BEGUN}.jsonl"
     with open(name, "ab", buffering=0) as stream:
-        if stream.write(line) < len(line):
+        if stream.write(text) < len(text):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(name))
 
 

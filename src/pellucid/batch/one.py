@@ -6,14 +6,15 @@ import hashlib
 import os
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pellucid.batch.item import Item
-from pellucid.batch.journal import note_row
+from pellucid.batch.journal import Row, note_rows
 from pellucid.batch.request import Request, Stated, opened, restorer_of
 from pellucid.errors import InputError, PellucidError, TemporaryError, naming, reason_of
 from pellucid.files import make_folder
@@ -33,14 +34,30 @@ def restore_item(folder: Path, request: Request, item: Item) -> None:
     TemporaryError
         When its file cannot be written, which the others' could not either.
     """
+    row, failed = attempt_item(item, request, partial(_written, folder, item))
+    note_rows(folder, [row])
+    if failed:
+        raise failed
+
+
+def attempt_item(
+    item: Item, request: Request, put: Callable[[Restoration, Sequence[str]], Row]
+) -> tuple[Row, PellucidError | None]:
+    """The row of an image that was restored and ``put`` where it belongs, or why it was not.
+
+    Parameters
+    ----------
+    put
+        Writes a restoration, with lines of its history, and tells where and its checksum.
+    """
     started = time.perf_counter()
-    row: dict[str, Any] = {"id": item.name, "input": list(item.files)}
+    row: Row = {"id": item.name, "input": list(item.files)}
     if item.cut is not None:
         row |= {"ra": _number(item.cut.ra), "dec": _number(item.cut.dec)}
     failed = None
     try:
         restored, facts, history = _restored(item, request)
-        row |= {**_written(restored, folder, item, history), **facts}
+        row |= {**put(restored, history), **facts}
     except PellucidError as error:
         if isinstance(error, TemporaryError):
             raise
@@ -48,10 +65,7 @@ def restore_item(folder: Path, request: Request, item: Item) -> None:
     except Exception as error:  # of writing: the machine's doing is raised, the rest is this one's
         failed = PellucidError(f"{item.said}: {reason_of(error)}")
     row["seconds"] = round(time.perf_counter() - started, 4)
-    row |= {"state": "failed" if failed else "done", "reason": str(failed or "")}
-    note_row(folder, row)
-    if failed:
-        raise failed
+    return row | {"state": "failed" if failed else "done", "reason": str(failed or "")}, failed
 
 
 def _restored(item: Item, request: Request) -> tuple[Restoration, dict[str, Any], Sequence[str]]:
@@ -77,9 +91,7 @@ def _opened(item: Item, request: Request) -> tuple[tuple[SkyImage, Stated], Sequ
         return opened(files, request), told
 
 
-def _written(
-    restored: Restoration, folder: Path, item: Item, history: Sequence[str]
-) -> dict[str, str | None]:
+def _written(folder: Path, item: Item, restored: Restoration, history: Sequence[str]) -> Row:
     target = folder / item.output
     make_folder(target.parent)
     write_image(restored, target, overwrite=True, history=history)

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pellucid.errors import PellucidError, TemporaryError, UsageError, reason_of
 from pellucid.workers import available_cores, processes
@@ -27,6 +28,14 @@ class Job(Protocol):
 
 
 SomeJob = TypeVar("SomeJob", bound=Job)
+
+
+@dataclass(frozen=True)
+class Part(Generic[SomeJob]):
+    """Jobs that one worker does one after the other, under a name of their own."""
+
+    name: str
+    jobs: tuple[SomeJob, ...]
 
 
 @dataclass(frozen=True)
@@ -70,20 +79,42 @@ def run_jobs(
         When a worker is killed, e.g. for want of memory, the disk is full, no scheduler answers,
         or it goes away.
     """
-    workers = min(workers or available_cores(), len(jobs))
+    yield from run_parts(partial(each, task), alone(jobs), workers, scheduler)
+
+
+def run_parts(
+    task: Callable[[Part[SomeJob]], list[Failure | None]],
+    parts: Sequence[Part[SomeJob]],
+    workers: int | None = None,
+    scheduler: str | None = None,
+) -> Iterator[Failure | None]:
+    """Do ``task(part)`` for each part, yielding the outcomes of its jobs; else as `run_jobs`."""
+    workers = min(workers or available_cores(), len(parts))
     if scheduler is not None:
-        yield from _on_dask(task, jobs, scheduler)
+        yield from _on_dask(task, parts, scheduler)
     elif workers > 1:
         advice, most = "--resume goes on, --workers 1 needs less", IN_FLIGHT * workers
         with processes(workers, advice, _use_one_thread) as pool:
-            yield from _flow(lambda job: pool.submit(_attempt, task, job), jobs, lambda: most)
+            yield from _flow(lambda part: pool.submit(task, part), parts, lambda: most)
     else:
-        for job in jobs:
-            yield _attempt(task, job)
+        for part in parts:
+            yield from task(part)
+
+
+def alone(jobs: Sequence[SomeJob]) -> list[Part[SomeJob]]:
+    """Each job as a part."""
+    return [Part(job.name, (job,)) for job in jobs]
+
+
+def each(task: Callable[[SomeJob], None], part: Part[SomeJob]) -> list[Failure | None]:
+    """Do ``task(job)`` for the jobs of a part; one that fails stops no other."""
+    return [_attempt(task, job) for job in part.jobs]
 
 
 def _on_dask(
-    task: Callable[[SomeJob], None], jobs: Sequence[SomeJob], address: str
+    task: Callable[[Part[SomeJob]], list[Failure | None]],
+    parts: Sequence[Part[SomeJob]],
+    address: str,
 ) -> Iterator[Failure | None]:
     try:
         from distributed import Client
@@ -99,8 +130,8 @@ def _on_dask(
     with client:
         executor: Executor = client.get_executor()
 
-        def submit(job: SomeJob) -> Future[Failure | None]:
-            return executor.submit(_attempt, task, job, key=f"{job.name}-{time.time_ns()}")
+        def submit(part: Part[SomeJob]) -> Future[list[Failure | None]]:
+            return executor.submit(task, part, key=f"{part.name}-{time.time_ns()}")
 
         def room() -> int:
             try:
@@ -110,33 +141,33 @@ def _on_dask(
                 raise gone from None
 
         try:
-            yield from _flow(submit, jobs, room)
+            yield from _flow(submit, parts, room)
         except CancelledError:
             raise gone from None
 
 
 def _flow(
-    submit: Callable[[SomeJob], Future[Failure | None]],
-    jobs: Sequence[SomeJob],
+    submit: Callable[[Part[SomeJob]], Future[list[Failure | None]]],
+    parts: Sequence[Part[SomeJob]],
     room: Callable[[], int],
 ) -> Iterator[Failure | None]:
-    """Submit jobs as others end, never more at a time than there is room for."""
-    waiting = iter(jobs)
-    pending: dict[Future[Failure | None], str] = {}
+    """Submit parts as others end, never more at a time than there is room for."""
+    waiting = iter(parts)
+    pending: dict[Future[list[Failure | None]], Part[SomeJob]] = {}
     while True:
-        for job in islice(waiting, max(0, room() - len(pending))):
-            pending[submit(job)] = job.name
+        for part in islice(waiting, max(0, room() - len(pending))):
+            pending[submit(part)] = part
         if not pending:
             return
         for future in wait(pending, return_when=FIRST_COMPLETED).done:
-            name = pending.pop(future)
+            part = pending.pop(future)
             error = future.exception()
             if error is None:
-                yield future.result()
+                yield from future.result()
             elif isinstance(error, (TemporaryError, OSError, MemoryError, BrokenProcessPool)):
                 raise error
-            else:  # dask gives up a job that took several workers with it
-                yield Failure(name, PellucidError(str(error)))
+            else:  # dask gives up a part that took several workers with it
+                yield from (Failure(job.name, PellucidError(str(error))) for job in part.jobs)
 
 
 def _use_one_thread() -> None:

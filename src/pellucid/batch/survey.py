@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import Literal
 
 from pellucid.batch import journal
-from pellucid.batch.catalogue import Cutouts, cutout_items
-from pellucid.batch.inputs import find_inputs
-from pellucid.batch.inputs import in_words as passed_in_words
+from pellucid.batch.catalogue import Cutouts
 from pellucid.batch.item import Item
 from pellucid.batch.journal import Row
-from pellucid.batch.objects import in_words, make_items
 from pellucid.batch.one import restore_item
 from pellucid.batch.request import Request
-from pellucid.batch.schedule import Failure, run_jobs, share
+from pellucid.batch.schedule import Failure, Part, alone, each, run_parts, share
+from pellucid.batch.shards import any_shard, parts_of, sweep_shards, write_shard
 from pellucid.batch.table import ECSV, write_tables
+from pellucid.batch.taken import take_files, take_objects
 from pellucid.errors import UsageError
 from pellucid.files import make_folder
 from pellucid.workers import available_cores
@@ -31,6 +30,8 @@ Existing = Literal["refuse", "resume", "overwrite"]
 Progress = Callable[[Iterable[Failure | None], int], Iterable[Failure | None]]
 #: Images that a further process is worth starting for.
 WORTH = 8
+#: A cluster's workers are given this share of all images at a time, and at most so many.
+SHARES, MOST_TOGETHER = 64, 500
 #: Seconds to wait for another member of a job array that is writing the tables.
 _PATIENCE = 600.0
 
@@ -132,16 +133,18 @@ def restore_all(
     request.check()
     folder = Path(output)
     if isinstance(inputs, Cutouts):
-        taken = _taken_objects(inputs, request)
+        taken = take_objects(inputs, request)
     else:
-        taken = _taken_files(inputs, folder, group, request)
+        taken = take_files(inputs, folder, group, request)
     items = taken.items
     mine: list[Item] = share(items, spread.shard)
     options = {**request.words(), **taken.words}
-    _check_targets(folder, items, taken.files)
+    if not taken.shard:
+        _check_targets(folder, items, taken.files)
     shard = f"shard-{spread.shard.replace('/', '-of-')}" if spread.shard else "run"
     busy = "another run is at work there; wait for it, or name another --output"
-    _check_run(folder, options, mine, existing, joining=spread.shard is not None)
+    joining = spread.shard is not None
+    _check_run(folder, options, mine, existing, joining, taken.shard > 0)
     with journal.locked(make_folder(folder), shard, busy):
         if existing == "overwrite" and spread.shard is None:
             journal.forget(folder)
@@ -155,14 +158,24 @@ def restore_all(
             say(line)
         if done:
             say(f"{len(done)} of {len(mine)} are done already")
-        _sweep(folder, todo)
+        if taken.shard:
+            sweep_shards(folder, rows.values(), spread.shard)
+        else:
+            _sweep(folder, todo)
         failures: dict[str, str] = {}
         try:
             workers = spread.workers or min(available_cores(), -(-len(todo) // WORTH))
             if spread.scheduler is not None:
                 todo, request = [_from_anywhere(item) for item in todo], request.from_anywhere()
-            task = partial(restore_item, folder.absolute(), request)
-            for failure in progress(run_jobs(task, todo, workers, spread.scheduler), len(todo)):
+            work = partial(write_shard, folder.absolute(), request)
+            if taken.shard:
+                size = min(taken.shard, -(-len(todo) // max(workers, 1)))
+                parts = parts_of(folder, todo, size if todo else 1, spread.shard)
+            else:
+                work = partial(each, partial(restore_item, folder.absolute(), request))
+                parts = _parts(todo, spread.scheduler)
+            ended = run_parts(work, parts, workers, spread.scheduler)
+            for failure in progress(ended, len(todo)):
                 if failure is not None:
                     failures[failure.job] = str(failure.error)
         finally:
@@ -180,43 +193,6 @@ def restore_all(
     )
 
 
-@dataclass(frozen=True)
-class _Taken:
-    """The images of a run, the files that they are read from, and what is said of them.
-
-    ``words`` are the options by which they were chosen, as far as a resumed run must have them.
-    """
-
-    items: list[Item]
-    files: Iterable[str]
-    words: dict[str, str]
-    said: list[str]
-
-
-def _taken_files(
-    inputs: Sequence[str | os.PathLike[str]], folder: Path, group: str | None, request: Request
-) -> _Taken:
-    found = find_inputs(inputs, folder)
-    items = make_items(found.files, group, request.bands)
-    stray = len(found.files) - sum(len(item.files) for item in items)
-    if stray:
-        found.passed[f"that --group {group} does not fit"] += stray
-    said = [in_words(items, group)]
-    if found.passed:
-        said.append(f"not taken: {passed_in_words(found.passed)}")
-    return _Taken(items, found.files, {"--group": group} if group else {}, said)
-
-
-def _taken_objects(asked: Cutouts, request: Request) -> _Taken:
-    items, files = cutout_items(asked, request.hdu)
-    side, count = asked.size, len(asked.images)
-    mosaics = "a mosaic" if count == 1 else f"{count} mosaics"
-    said = (
-        f"{len(items)} objects of {asked.catalogue}, cut from {mosaics} in {side} × {side} pixels"
-    )
-    return _Taken(items, files, asked.words(), [said])
-
-
 def _check_targets(folder: Path, items: Sequence[Item], files: Iterable[str]) -> None:
     """Refuse before any work is done to write over an input."""
     read = {os.path.realpath(file): file for file in files}
@@ -227,7 +203,12 @@ def _check_targets(folder: Path, items: Sequence[Item], files: Iterable[str]) ->
 
 
 def _check_run(
-    folder: Path, options: dict[str, str], mine: Sequence[Item], existing: Existing, joining: bool
+    folder: Path,
+    options: dict[str, str],
+    mine: Sequence[Item],
+    existing: Existing,
+    joining: bool,
+    stored: bool,
 ) -> None:
     """Refuse a folder with a run that is not to be resumed, or with files in the way."""
     before = journal.recorded(folder) if existing != "overwrite" else None
@@ -240,9 +221,22 @@ def _check_run(
             way = "--resume goes on with it, --overwrite begins anew"
             raise UsageError(f"{folder}: holds a run already; {way}")
         journal.check_same(folder, before, options)
-    elif (there := next((i for i in mine if (folder / i.output).exists()), None)) is not None:
-        path = folder / there.output
+        return
+    paths = (folder / item.output for item in mine)
+    path = any_shard(folder) if stored else next((path for path in paths if path.exists()), None)
+    if path is not None:
         raise UsageError(f"{path}: exists already; --overwrite replaces it")
+
+
+def _parts(items: Sequence[Item], scheduler: str | None) -> list[Part[Item]]:
+    """What a worker is given at a time: of a cluster, where that takes its time, several."""
+    if scheduler is None:
+        return alone(items)
+    size = max(1, min(MOST_TOGETHER, len(items) // SHARES))
+    return [
+        Part(items[start].name, tuple(items[start : start + size]))
+        for start in range(0, len(items), size)
+    ]
 
 
 def _from_anywhere(item: Item) -> Item:
@@ -252,7 +246,7 @@ def _from_anywhere(item: Item) -> Item:
 
 def _stands(folder: Path, item: Item, rows: dict[str, Row]) -> bool:
     row = rows.get(item.name)
-    if row is None or row["state"] != "done" or not (folder / item.output).is_file():
+    if row is None or row["state"] != "done" or not (folder / row["output"]).is_file():
         return False
     # An object that a later catalogue has elsewhere is another one.
     return item.cut is None or (row.get("ra"), row.get("dec")) == (item.cut.ra, item.cut.dec)

@@ -28,7 +28,7 @@ _SUFFIX = re.compile(r"\.[a-z]\w{0,7}", re.IGNORECASE)
 def restore(
     context: typer.Context,
     output: Annotated[
-        str, typer.Option("--output", "-o", help="File to write, or a folder for many images.")
+        str, typer.Option("--output", "-o", help="File to write, or a folder (STORE.h5) for many.")
     ],
     inputs: Annotated[
         list[Path] | None,
@@ -136,16 +136,19 @@ def restore(
     of_objects = {"--image": images, "--size": size, "--id-column": id_column, "--where": where}
     objects = None
     if catalogue is not None:
+        from pellucid.batch.shards import USUAL
         from pellucid.cli.many import objects_of
 
         objects = objects_of(catalogue, images, size, id_column, where or (), inputs)
+        if _is_store(output):
+            objects = replace(objects, shard=USUAL)
     elif given := next((option for option, value in of_objects.items() if value), None):
         raise UsageError(f"{given} is for objects of a catalogue: name it with --catalogue")
     elif not inputs:
         raise UsageError("nothing to restore: name images, or --catalogue and --image")
     inputs = inputs or []
     of_many = {"--group": group, "--workers": workers, "--scheduler": scheduler, "--shard": shard}
-    if _is_folder(output):
+    if _is_folder(output) or (objects is not None and objects.shard):
         from pellucid.batch.survey import Spread
         from pellucid.cli.many import restore_many
 
@@ -173,6 +176,10 @@ def restore(
         )
     command = options.command_line(context)
     _restore_one(inputs, [Path(output), png], request, command, overwrite, as_json)
+
+
+def _is_store(output: str) -> bool:
+    return Path(output).suffix.lower() in (".h5", ".hdf5")
 
 
 def _is_folder(output: str) -> bool:

@@ -64,7 +64,7 @@ def read_hdf5(path: Path, read: Callable[[Any], T], what: str, advice: str = "")
         raise InputError(f"{path}: is damaged or no {what} ({error})") from error
 
 
-def append_image(file: Any, name: str, flux: NDArray[np.float32]) -> None:
+def append_image(file: Any, name: str, flux: NDArray[np.generic], kind: str = "float32") -> None:
     """Add to a data set of images, one chunk each, compressed and with a checksum."""
     if name not in file:
         file.create_dataset(
@@ -72,7 +72,7 @@ def append_image(file: Any, name: str, flux: NDArray[np.float32]) -> None:
             shape=(0, *flux.shape),
             maxshape=(None, *flux.shape),
             chunks=(1, *flux.shape),
-            dtype="float32",
+            dtype=kind,
             compression="lzf",
             shuffle=True,
             fletcher32=True,
