@@ -150,6 +150,28 @@ def test_a_folder_of_tiles_is_one_mosaic(mosaics, catalogue, cut, tmp_path):
         np.testing.assert_array_equal(one.flux, other.flux)
 
 
+def test_a_folder_of_tiles_holds_one_band_and_its_masks_are_no_tiles(
+    mosaics, catalogue, cut, tmp_path
+):
+    tiles = tmp_path / "tiles"
+    tiles.mkdir()
+    flux, header = fits.getdata(mosaics[0], 1, header=True)
+    cube = np.stack([flux, 3 * flux])
+    header["FILTER"] = "g,r"
+    for name in ("t1", "t2"):  # each object is on both
+        fits.PrimaryHDU(cube, header).writeto(tiles / f"{name}.fits")
+    fits.PrimaryHDU(np.zeros(flux.shape, "i2"), header).writeto(tiles / "t1-mask.fits")
+    assert cut(catalogue, [tiles], *WIENER, "--output", tmp_path / "out")[0] == 0
+    found = read_image(tmp_path / "out" / "a1.fits")
+    assert found.bands == ("g", "r")
+    header["FILTER"] = "i,z"
+    fits.PrimaryHDU(cube, header).writeto(tiles / "u.fits")
+    code, _, said = cut(catalogue, [tiles], *WIENER, "--output", tmp_path / "two")
+    assert (code, said.count("\n")) == (INPUT, 1)
+    assert "u.fits: shows i,z" in said
+    assert "a folder of their own" in said
+
+
 def test_rows_of_which_nothing_can_be_made_fail_alone(mosaics, cut, tmp_path):
     more = [
         ("../x", *place_of(90, 90)),

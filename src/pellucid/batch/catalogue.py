@@ -153,7 +153,12 @@ def _best(found: list[tuple[Tile, slice, slice]]) -> tuple[Tile, slice, slice]:
     return max(found, key=lambda box: np.isfinite(box[0].read(*box[1:])).sum())
 
 
-@lru_cache(maxsize=32)
 def _tiles(path: str, hdu: int | str | None) -> list[Tile]:
-    """The tiles of a mosaic, whose headers each process reads once."""
+    """The tiles of a mosaic, whose headers each process reads once, and again where it changed."""
+    status = os.stat(path) if os.path.exists(path) else None
+    return _kept(path, hdu, status and (status.st_mtime_ns, status.st_size))
+
+
+@lru_cache(maxsize=32)
+def _kept(path: str, hdu: int | str | None, stamp: object) -> list[Tile]:
     return open_tiles([path], hdu, bands=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,23 +31,21 @@ FORMAT = "pellucid-restored-1"
 LAYERS = ("uncertainty", "range_95", "doubt", "chi2", "samples")
 #: Cutouts of a shard, unless said.
 USUAL = 2000
-_NAME = re.compile(r"\.?(restored(?:-\d+of\d+)?)-(\d{5,})\.h5(\..*)?")
+_NAME = re.compile(r"\.?(restored(?:-\d+of\d+)?)-[0-9a-f]+-\d{5,}\.h5(\..*)?")
 
 
-def parts_of(folder: Path, items: Sequence[Item], size: int, shard: str | None) -> list[Part[Item]]:
-    """The items in shards that have names of their own; members of a job array have theirs."""
-    prefix = _prefix(shard)
-    taken = [int(match[2]) for match in _matches(folder) if match[1] == prefix]
-    first = 1 + max(taken, default=-1)
+def parts_of(items: Sequence[Item], size: int, shard: str | None) -> list[Part[Item]]:
+    """The items in shards with names that no run before had: a task of it may still be at work."""
+    name = f"{_prefix(shard)}-{time.time_ns() // 1_000_000:x}"
     return [
-        Part(f"{prefix}-{first + k:05d}", tuple(items[start : start + size]))
+        Part(f"{name}-{k:05d}", tuple(items[start : start + size]))
         for k, start in enumerate(range(0, len(items), size))
     ]
 
 
 def any_shard(folder: Path) -> Path | None:
     """A shard that is in a folder, if there is one."""
-    return next((folder / match[0] for match in _matches(folder) if not match[3]), None)
+    return next((folder / match[0] for match in _matches(folder) if not match[2]), None)
 
 
 def sweep_shards(folder: Path, rows: Iterable[Row], shard: str | None) -> None:

@@ -170,7 +170,7 @@ def restore_all(
             work = partial(write_shard, folder.absolute(), request)
             if taken.shard:
                 size = min(taken.shard, -(-len(todo) // max(workers, 1)))
-                parts = parts_of(folder, todo, size if todo else 1, spread.shard)
+                parts = parts_of(todo, size if todo else 1, spread.shard)
             else:
                 work = partial(each, partial(restore_item, folder.absolute(), request))
                 parts = _parts(todo, spread.scheduler)
@@ -179,6 +179,8 @@ def restore_all(
                 if failure is not None:
                     failures[failure.job] = str(failure.error)
         finally:
+            if not taken.shard:  # of workers that outlived a run before this one for a moment
+                _sweep(folder, todo)
             with journal.locked(folder, "tables", "another run writes its tables", _PATIENCE):
                 told = _table_rows(items, journal.rows_of(folder))
                 write_tables(folder, told)

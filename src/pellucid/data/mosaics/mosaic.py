@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pellucid.data.mosaics.geometry import square
 from pellucid.data.mosaics.tile import Tile, open_tile
 from pellucid.data.names import FITS_SUFFIXES
-from pellucid.errors import InputError, UsageError
+from pellucid.errors import InputError, UsageError, refusal
+from pellucid.fits import role_of_file
 from pellucid.sky import PSF, gaussian_psf
 from pellucid.sky.image import pixel_scale_of
 
@@ -151,6 +152,13 @@ def open_tiles(
         if tile.unit != first.unit:
             units = [some.unit or "no unit" for some in (tile, first)]
             raise InputError(f"{tile.path}: is in {units[0]}, {first.path} in {units[1]}")
+        if bands and tile.bands != first.bands:
+            names = [",".join(some.bands) or "no band that is named" for some in (tile, first)]
+            raise refusal(
+                tile.path,
+                f"shows {names[0]}, {first.path} {names[1]}",
+                "give the tiles of each band a folder of their own",
+            )
     return tiles
 
 
@@ -202,6 +210,8 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
             files.append(path)
             continue
         inside = sorted(p for p in path.iterdir() if p.name.lower().endswith(FITS_SUFFIXES))
+        # Masks and weights that lie beside the images are no tiles.
+        inside = [p for p in inside if role_of_file(p) is None] or inside
         if not inside:
             raise InputError(f"{path}: holds no FITS file")
         files += inside

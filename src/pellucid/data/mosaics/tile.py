@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from pellucid.data.mosaics.geometry import pixel_of
 from pellucid.data.mosaics.zero_point import zero_point_of
 from pellucid.errors import TemporaryError, one_line, refusal
-from pellucid.fits import FitsFile, chosen_hdus, open_fits, quiet, text_card
+from pellucid.fits import FitsFile, band_names_of, chosen_hdus, open_fits, quiet, text_card
 from pellucid.sky import PSF
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Tile:
         What its pixels are multiplied by, to have the zero point of the mosaic.
     unpacked
         Where a gzipped file lies unpacked.
+    bands
+        As the header names them.
     """
 
     path: Path
@@ -63,6 +65,7 @@ class Tile:
     zero_is_gap: bool = True
     gain: float = 1.0
     unpacked: Path | None = None
+    bands: tuple[str, ...] = ()
 
     def pixel_of(self, ra: ArrayLike, dec: ArrayLike) -> NDArray[np.float64]:
         """Pixels (y, x) of places on the sky (ICRS, deg), shape (…, 2)."""
@@ -79,7 +82,10 @@ class Tile:
         return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
 
     def read(self, rows: slice, columns: slice) -> NDArray[np.float32]:
-        """A part of the tile, NaN where it has no data; nothing else is read or decompressed."""
+        """A part of the tile, NaN where it has no data; nothing else is read or decompressed.
+
+        Of several bands it is the first.
+        """
         from astropy.io import fits
 
         path = self.unpacked or self.path
@@ -93,7 +99,7 @@ class Tile:
         except Exception as error:  # the tile decoders raise whatever they stumble over
             fault = f"HDU {self.hdu} cannot be read ({one_line(error)})"
             raise refusal(self.path, fault, "fetch the file again") from error
-        flux = values.reshape(values.shape[-2:]).astype(np.float32)
+        flux = values.reshape(-1, *values.shape[-2:])[0].astype(np.float32)
         if self.zero_is_gap:
             flux[_patches(flux == 0.0)] = np.nan
         return flux if self.gain == 1.0 else flux * np.float32(self.gain)
@@ -124,6 +130,11 @@ def open_tile(path: Path, hdu: str | int | None = None, bands: bool = False) -> 
             zero_point=zero_point_of(headers),
             zero_is_gap=image.bitpix < 0,
             unpacked=_unpacked(file),
+            bands=tuple(
+                name
+                for each in chosen
+                for name in band_names_of(file.header(each), math.prod(each.shape[:-2]))
+            ),
         )
 
 
