@@ -51,11 +51,20 @@ def told(items: list[Item]) -> dict[str, str]:
          {"one": "one.fits one.weight.fits", "two": "two.fits"}),
         ("ls-image-g.fits ls-invvar-g.fits ls-image-z.fits ls-invvar-z.fits",
          {"ls-image": "ls-image-g.fits ls-image-z.fits ls-invvar-g.fits ls-invvar-z.fits"}),
+        ("G12fitim.fits G12mskim.fits G12sigma.fits G13fitim.fits",
+         {"G12fitim": "G12fitim.fits G12mskim.fits G12sigma.fits", "G13fitim": "G13fitim.fits"}),
         ("noise_1.fits noise_2.fits", {"noise_1": "noise_1.fits", "noise_2": "noise_2.fits"}),
     ],
 )  # fmt: skip
 def test_names_tell_which_files_are_one_image(files, expected):
     assert told(items_of(*files.split())) == expected
+
+
+def test_a_mask_that_goes_with_no_image_is_none():
+    one, two, stray = items_of("a-1.fits", "a-2.fits", "a-mask.fits")
+    assert (one.fault, two.fault) == ("", "")
+    assert stray.files == ("a-mask.fits",)
+    assert "by its name beside an image" in stray.fault
 
 
 def test_bands_alone_are_called_after_their_folder():

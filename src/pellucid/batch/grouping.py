@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from string import ascii_letters
 
 from pellucid.batch.item import Item
 from pellucid.data.names import Told, stem_of, told_bands
@@ -154,24 +155,37 @@ def _by_headers(items: list[Item]) -> list[Item]:
 def _with_companions(items: list[Item], files: Sequence[str], strays: bool = True) -> list[Item]:
     """Masks, weights and errors go with the image whose name is theirs but for the role.
 
-    Where there is none, a file may be an image all the same: ``strays`` are tried.
+    Or else with the only one whose name ends in other letters (``12mskim``, ``12fitim``). What fits
+    none is a fault where there are images, and may be one itself where there is nothing else:
+    ``strays`` are tried.
     """
     owners: dict[tuple[str, ...], int] = {}
+    heads: dict[str, set[int]] = defaultdict(set)
     for k, item in enumerate(items if files else ()):
         for name in (item.name, *map(stem_of, item.files)):
             owners.setdefault(rest_of_name(name), k)
+            heads[_head(name)].add(k)
     found = [list(item.files) for item in items]
     more = []
     for file in files:
         owner = owners.get(rest_of_name(stem_of(file)))
+        like = heads[_head(stem_of(file))]
+        if owner is None and len(like) == 1:
+            (owner,) = like
         if owner is not None:
             found[owner].append(file)
         elif strays:
-            more.append(_alone(file))
+            fault = "is by its name beside an image, and none has a name like it; leave it out"
+            more.append(replace(_alone(file), fault=fault if items else ""))
     return [
         *(replace(item, files=tuple(own)) for item, own in zip(items, found, strict=True)),
         *more,
     ]
+
+
+def _head(name: str) -> str:
+    """A name without the letters that it ends in; all of it where there is nothing else."""
+    return name.rstrip(ascii_letters) or name
 
 
 def _by_pattern(files: Iterable[str], pattern: str) -> list[Item]:
