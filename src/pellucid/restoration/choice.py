@@ -120,19 +120,21 @@ def _of_stars(image: SkyImage, name: str) -> str:
     InputError
         When it is far from what the model was trained on.
     """
+    trained = MODELS[name]
+    low, high = trained.psf
+    training = f'{low:g}"' if low == high else f'{low:g}" to {high:g}"'
+    unknown = f"; its training had stars of {training}: where yours are sharper, state --psf"
     if image.header is None:  # the size of a picture's pixels is a guess
-        return ""
+        return unknown
     try:
         stars = psf_of_the_middle(image)
     except InputError:  # it shows too few
-        return ""
+        return unknown
     if min(map(len, stars.stars)) < ENOUGH:  # which may be none
-        return ""
-    fwhm, trained = stars.fwhm, MODELS[name]
-    low, high = trained.psf
+        return unknown
+    fwhm = stars.fwhm
     if low * BELOW <= fwhm <= high * ABOVE:
         return f' (its stars have {fwhm:.2f}")'
-    training = f'{low:g}"' if low == high else f'{low:g}" to {high:g}"'
     way = f"--psf stars states what they look like, for model {ANY} or --method wiener"
     if _is_near(fwhm, trained):
         return f': its stars have {fwhm:.2f}", those of the training {training}; {way}'
