@@ -173,3 +173,23 @@ def test_a_file_of_tables_alone_goes_with_an_image(tmp_path):
     tables = [fits.BinTableHDU.from_columns([rows]) for _ in range(2)]
     fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(tmp_path / "psField.fits")
     refused(tmp_path / "psField.fits", match="no image but 2 tables; a mask is given beside")
+
+
+def test_the_chips_of_a_camera_show_different_sky(tmp_path):
+    """As CFHT's MegaCam writes them: one chip is read, with its band and pixels, by its name."""
+    scale = 0.187 / 3600
+    chips = []
+    for k in range(3):
+        cards = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 150.0, "CRVAL2": 2.0}
+        cards |= {"CRPIX1": 3.0 - 60.0 * k, "CRPIX2": 2.0, "CD1_1": -scale, "CD2_2": scale}
+        header = fits.Header({**cards, "CD1_2": 0.0, "CD2_1": 0.0, "FILTER": "r.MP9601"})
+        chips.append(fits.ImageHDU(GOOD + k, header, name=f"ccd{k:02d}"))
+    primary = fits.PrimaryHDU(
+        header=fits.Header({"INSTRUME": "MegaPrime", "TELESCOP": "CFHT 3.6m"})
+    )
+    path = save(tmp_path / "1p.fits", primary, *chips)
+    refused(path, match="different sky.*--hdu")
+    chip = read_image(path, hdu="ccd01")
+    np.testing.assert_array_equal(chip.flux[0], GOOD + 1)
+    assert chip.bands == ("r.MP9601",)
+    assert chip.pixel_scale == pytest.approx(0.187, rel=1e-4)
