@@ -11,6 +11,7 @@ from pellucid.optics import block_mean
 from pellucid.restoration.result import Restoration
 from pellucid.sky import SkyImage, noise_of, robust_background
 from pellucid.sky.image import per_pixel
+from pellucid.sky.psf import FWHM_PER_SIGMA
 
 #: Bright sources that are looked at, their least height in σ, and half a side of what is one.
 SOURCES, BRIGHT, REACH = 8, 20.0, 24
@@ -22,8 +23,13 @@ OF_A_FILTER = "a linear filter draws them even with the right PSF; richardson-lu
 #: Of a bright source's restored peak: how deep the rings are that a linear filter draws about it
 #: with its own PSF; and the σ from which on a source rules what such a filter does.
 RINGS, RULING = 0.12, 1000.0
-#: A source that is wider than before by this factor did not become sharper.
-BROADER = 1.02
+#: A source that is wider than before by this factor did not become sharper; noise on its highest
+#: pixel, of which half is taken, moves the width by so much of itself.
+BROADER, BY_NOISE = 1.02, 1.5
+#: Of a source this broad, in pixels, means of pixels are measured, which have less noise.
+BROAD = 4.0
+#: Directions in which a source's width is measured, and steps along them in pixels.
+ARMS, STEP = 16, 0.25
 #: The noise of neighbours' differences, of what it is where the noise is white, that is smooth.
 SMOOTH = 0.7
 #: Of the PSF's FWHM: no source is narrower, but for what pixels and noise make of it.
@@ -213,6 +219,11 @@ def _widths(
             _fwhm(plane[window], here, level)
             for plane, level in zip((before, after), levels, strict=True)
         ]
+        if widths[0] > BROAD:
+            widths = [
+                _fwhm_of_means(plane[window], here, level)
+                for plane, level in zip((before, after), levels, strict=True)
+            ]
         if np.isfinite(widths).all():
             found.append((widths[0], widths[1]))
     found.sort()
@@ -220,7 +231,10 @@ def _widths(
 
 
 def _fwhm(plane: NDArray[np.float32], peak: tuple[int, int], level: float) -> float:
-    """Of the source near a place: geometric mean of its widths at half height along both axes."""
+    """Of the source near a place: of a disc as large as what lies above half of its height.
+
+    Along many directions, as noise moves each of them.
+    """
     y, x = peak
     near = plane[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3]
     if not np.isfinite(near).all():
@@ -228,15 +242,39 @@ def _fwhm(plane: NDArray[np.float32], peak: tuple[int, int], level: float) -> fl
     row, column = np.unravel_index(int(near.argmax()), near.shape)
     y, x = max(y - 2, 0) + row, max(x - 2, 0) + column
     half = level + 0.5 * (float(plane[y, x]) - level)
-    arms = plane[y, x:], plane[y, x::-1], plane[y:, x], plane[y::-1, x]
-    right, left, up, down = (_reach(arm, half) for arm in arms)
-    return float(np.sqrt((right + left) * (up + down)))
-
-
-def _reach(arm: NDArray[np.float32], half: float) -> float:
-    """Pixels from the first value to where it falls to half."""
-    below = np.flatnonzero(~(arm > half))
-    if not below.size:
+    arms = _arms(plane, y, x)
+    below = ~(arms > half)
+    if not below.any(axis=1).all():
         return np.nan
-    k = int(below[0])
-    return k - 1 + float((arm[k - 1] - half) / (arm[k - 1] - arm[k])) if k else 0.0
+    last = below.argmax(axis=1)
+    if not last.all():
+        return 0.0
+    each = np.arange(ARMS)
+    inner, outer = arms[each, last - 1], arms[each, last]
+    radii = STEP * (last - 1 + (inner - half) / (inner - outer))
+    return float(2.0 * np.sqrt(np.mean(radii**2)))
+
+
+def _fwhm_of_means(plane: NDArray[np.float32], peak: tuple[int, int], level: float) -> float:
+    """The same on means of 3 × 3 pixels, whose own width is taken off."""
+    means = np.full_like(plane, np.nan)
+    shifted = [plane[i : i - 2 or None, j : j - 2 or None] for i in range(3) for j in range(3)]
+    means[1:-1, 1:-1] = np.mean(shifted, axis=0)
+    return float(np.sqrt(max(_fwhm(means, peak, level) ** 2 - FWHM_PER_SIGMA**2 * 2.0 / 3.0, 0.0)))
+
+
+def _arms(plane: NDArray[np.float32], y: int, x: int) -> NDArray[np.floating]:
+    """The plane along `ARMS` directions from a place, (direction, step); NaN beyond its edge."""
+    angles = np.arange(ARMS)[:, None] * (2.0 * np.pi / ARMS)
+    radii = np.arange(0.0, REACH, STEP)
+    rows, columns = y + radii * np.sin(angles), x + radii * np.cos(angles)
+    top, left = np.floor(rows).astype(int), np.floor(columns).astype(int)
+    padded = np.pad(plane, ((REACH, REACH + 1),) * 2, constant_values=np.nan)
+    v, u = rows - top, columns - left
+    top, left = top + REACH, left + REACH
+    upper = (1 - u) * padded[top, left] + u * padded[top, left + 1]
+    lower = (1 - u) * padded[top + 1, left] + u * padded[top + 1, left + 1]
+    # A corner of no weight has no say, where it is NaN either.
+    upper = np.where(u == 0, padded[top, left], upper)
+    lower = np.where(u == 0, padded[top + 1, left], lower)
+    return np.where(v == 0, upper, (1 - v) * upper + v * lower)
