@@ -10,7 +10,7 @@ from pellucid.errors import InputError
 from pellucid.fits import write_image
 from pellucid.optics import convolve
 from pellucid.restoration import ClassicalRestorer, Restoration
-from pellucid.restoration.change import plain, with_change
+from pellucid.restoration.change import _widths, plain, with_change
 from pellucid.restoration.result import restoration_history
 from pellucid.sky import SkyImage, gaussian_psf
 
@@ -138,6 +138,28 @@ def test_a_result_that_is_broader_is_called_so():
     for result, broader in ((broad, True), (image, False)):
         said = with_change(image, Restoration(result)).provenance["change"]
         assert said.endswith("it became broader, not sharper") == broader
+
+
+def test_noise_on_a_broad_source_makes_it_no_narrower():
+    """Half is taken of the highest pixel, which noise has made high."""
+    y, x = np.indices((81, 81)) - 40.0
+    light = 28.0 * np.exp(-4.0 * np.log(2.0) * (y**2 + x**2) / 6.5**2)
+    found = []
+    for seed in range(20):
+        noisy = light + np.random.default_rng(seed).standard_normal(light.shape)
+        pair = (noisy.astype(np.float32), light.astype(np.float32))
+        found.append(_widths(*pair, [0.0, 0.0], 1.0))
+    noisy, clean = np.mean(found, axis=0)
+    assert clean == pytest.approx(6.5, abs=0.05)
+    assert noisy == pytest.approx(6.5, rel=0.05)
+
+
+@pytest.mark.parametrize("fwhm", [2.2, 3.0, 8.0])
+def test_the_width_of_a_star_is_its_own(fwhm):
+    y, x = np.indices((81, 81)) - 40.0
+    star = 500.0 * np.exp(-4.0 * np.log(2.0) * ((y / 1.1) ** 2 + (x * 1.1) ** 2) / fwhm**2)
+    before, after = _widths(star, star, [0.0, 0.0], 1.0)
+    assert before == after == pytest.approx(fwhm, rel=0.04)
 
 
 def test_a_refusal_stands_alone(tmp_path, capsys):

@@ -23,9 +23,8 @@ OF_A_FILTER = "a linear filter draws them even with the right PSF; richardson-lu
 #: Of a bright source's restored peak: how deep the rings are that a linear filter draws about it
 #: with its own PSF; and the σ from which on a source rules what such a filter does.
 RINGS, RULING = 0.12, 1000.0
-#: A source that is wider than before by this factor did not become sharper; noise on its highest
-#: pixel, of which half is taken, moves the width by so much of itself.
-BROADER, BY_NOISE = 1.02, 1.5
+#: A source that is wider than before by this factor did not become sharper.
+BROADER = 1.02
 #: Of a source this broad, in pixels, means of pixels are measured, which have less noise.
 BROAD = 4.0
 #: Directions in which a source's width is measured, and steps along them in pixels.
@@ -240,7 +239,7 @@ def _fwhm(plane: NDArray[np.float32], peak: tuple[int, int], level: float) -> fl
     if not np.isfinite(near).all():
         return np.nan
     row, column = np.unravel_index(int(near.argmax()), near.shape)
-    y, x = max(y - 2, 0) + row, max(x - 2, 0) + column
+    y, x = max(y - 2, 0) + int(row), max(x - 2, 0) + int(column)
     half = level + 0.5 * (float(plane[y, x]) - level)
     arms = _arms(plane, y, x)
     below = ~(arms > half)
