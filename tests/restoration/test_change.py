@@ -150,7 +150,7 @@ def test_noise_on_a_broad_source_makes_it_no_narrower():
         pair = (noisy.astype(np.float32), light.astype(np.float32))
         found.append(_widths(*pair, [0.0, 0.0], 1.0))
     noisy, clean = np.mean(found, axis=0)
-    assert clean == pytest.approx(6.5, abs=0.05)
+    assert clean == pytest.approx(6.5, rel=0.02)
     assert noisy == pytest.approx(6.5, rel=0.05)
 
 

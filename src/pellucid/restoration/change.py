@@ -25,10 +25,8 @@ OF_A_FILTER = "a linear filter draws them even with the right PSF; richardson-lu
 RINGS, RULING = 0.12, 1000.0
 #: A source that is wider than before by this factor did not become sharper.
 BROADER = 1.02
-#: Of a source this broad, in pixels, means of pixels are measured, which have less noise.
+#: Of a source this broad before and after, in pixels, means are measured, which have less noise.
 BROAD = 4.0
-#: Directions in which a source's width is measured, and steps along them in pixels.
-ARMS, STEP = 16, 0.25
 #: The noise of neighbours' differences, of what it is where the noise is white, that is smooth.
 SMOOTH = 0.7
 #: Of the PSF's FWHM: no source is narrower, but for what pixels and noise make of it.
@@ -218,7 +216,7 @@ def _widths(
             _fwhm(plane[window], here, level)
             for plane, level in zip((before, after), levels, strict=True)
         ]
-        if widths[0] > BROAD:
+        if min(widths) > BROAD:
             widths = [
                 _fwhm_of_means(plane[window], here, level)
                 for plane, level in zip((before, after), levels, strict=True)
@@ -232,7 +230,7 @@ def _widths(
 def _fwhm(plane: NDArray[np.float32], peak: tuple[int, int], level: float) -> float:
     """Of the source near a place: of a disc as large as what lies above half of its height.
 
-    Along many directions, as noise moves each of them.
+    Along the eight directions in which pixels lie, as noise moves each of them.
     """
     y, x = peak
     near = plane[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3]
@@ -241,17 +239,21 @@ def _fwhm(plane: NDArray[np.float32], peak: tuple[int, int], level: float) -> fl
     row, column = np.unravel_index(int(near.argmax()), near.shape)
     y, x = max(y - 2, 0) + int(row), max(x - 2, 0) + int(column)
     half = level + 0.5 * (float(plane[y, x]) - level)
-    arms = _arms(plane, y, x)
-    below = ~(arms > half)
-    if not below.any(axis=1).all():
+    up, down, right, left = plane[y::-1], plane[y:], np.s_[x:], np.s_[x::-1]
+    straight = up[:, x], down[:, x], plane[y, right], plane[y, left]
+    slanting = (np.diagonal(part[:, side]) for part in (up, down) for side in (right, left))
+    radii = [_reach(arm, half) for arm in straight]
+    radii += [np.sqrt(2.0) * _reach(arm, half) for arm in slanting]
+    return float(2.0 * np.sqrt(np.mean(np.square(radii))))
+
+
+def _reach(arm: NDArray[np.float32], half: float) -> float:
+    """Pixels from the first value to where it falls to half."""
+    below = np.flatnonzero(~(arm > half))
+    if not below.size:
         return np.nan
-    last = below.argmax(axis=1)
-    if not last.all():
-        return 0.0
-    each = np.arange(ARMS)
-    inner, outer = arms[each, last - 1], arms[each, last]
-    radii = STEP * (last - 1 + (inner - half) / (inner - outer))
-    return float(2.0 * np.sqrt(np.mean(radii**2)))
+    k = int(below[0])
+    return k - 1 + float((arm[k - 1] - half) / (arm[k - 1] - arm[k])) if k else 0.0
 
 
 def _fwhm_of_means(plane: NDArray[np.float32], peak: tuple[int, int], level: float) -> float:
@@ -260,20 +262,3 @@ def _fwhm_of_means(plane: NDArray[np.float32], peak: tuple[int, int], level: flo
     shifted = [plane[i : i - 2 or None, j : j - 2 or None] for i in range(3) for j in range(3)]
     means[1:-1, 1:-1] = np.mean(shifted, axis=0)
     return float(np.sqrt(max(_fwhm(means, peak, level) ** 2 - FWHM_PER_SIGMA**2 * 2.0 / 3.0, 0.0)))
-
-
-def _arms(plane: NDArray[np.float32], y: int, x: int) -> NDArray[np.floating]:
-    """The plane along `ARMS` directions from a place, (direction, step); NaN beyond its edge."""
-    angles = np.arange(ARMS)[:, None] * (2.0 * np.pi / ARMS)
-    radii = np.arange(0.0, REACH, STEP)
-    rows, columns = y + radii * np.sin(angles), x + radii * np.cos(angles)
-    top, left = np.floor(rows).astype(int), np.floor(columns).astype(int)
-    padded = np.pad(plane, ((REACH, REACH + 1),) * 2, constant_values=np.nan)
-    v, u = rows - top, columns - left
-    top, left = top + REACH, left + REACH
-    upper = (1 - u) * padded[top, left] + u * padded[top, left + 1]
-    lower = (1 - u) * padded[top + 1, left] + u * padded[top + 1, left + 1]
-    # A corner of no weight has no say, where it is NaN either.
-    upper = np.where(u == 0, padded[top, left], upper)
-    lower = np.where(u == 0, padded[top + 1, left], lower)
-    return np.where(v == 0, upper, (1 - v) * upper + v * lower)
