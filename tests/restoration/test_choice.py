@@ -130,6 +130,30 @@ def test_a_model_is_not_taken_for_stars_far_sharper_than_its_training_s():
     assert fitting_model(sharp, psf=pellucid.psf_from_stars(sharp))[0] == choice.ANY
 
 
+@pytest.mark.parametrize("words", [{"psf": 2.3}, {"psf": 2.3, "target": 1.4}, {"blur": 1.8}])
+def test_a_psf_is_compared_with_the_stars_of_the_training_and_a_blur_with_its_blur(galaxy, words):
+    notes = pellucid.load_restorer("galaxygan-sdss")(galaxy, **words).provenance["notes"]
+    assert not [note for note in notes if "training" in note or "trained" in note]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"psf": 1.3}, r'a psf of 1\.3.*" is unlike .* \(with stars of 2\.2"\)'),
+        ({"psf": 3.5}, r'a psf of 3\.5.*" is unlike .* \(with stars of 2\.2"\)'),
+        ({"blur": 2.3}, r'a blur of 2\.3.*" is outside what the model was trained on \(1\.8"\)'),
+    ],
+)
+def test_what_a_shipped_model_did_not_meet_is_noted_and_refused_where_far(galaxy, words, said):
+    restorer = pellucid.load_restorer("galaxygan-sdss")
+    assert [note for note in restorer(galaxy, **words).provenance["notes"] if re.match(said, note)]
+    far = dict.fromkeys(words, 0.45 * 1.8)
+    with pytest.raises(InputError, match="--method wiener undoes any blur"):
+        restorer(galaxy, **far)
+    forced = replace(restorer, force=True)(galaxy, **far).provenance["notes"]
+    assert [note for note in forced if "nothing vouches for the result" in note]
+
+
 def test_the_choice_is_told_with_the_result(galaxy):
     result = pellucid.load_restorer()(galaxy)
     assert result.provenance["notes"][0].startswith(

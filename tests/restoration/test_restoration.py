@@ -274,11 +274,19 @@ def test_an_unknown_pixel_scale_is_taken_and_noted(same):
     assert same(replace(noisy(40, 40), pixel_scale=0.4)).provenance["notes"] == []
 
 
-@pytest.mark.parametrize(("psf", "noted"), [(1.5, False), (3.0, True), (0.8, True), (None, False)])
-def test_a_blur_the_model_never_saw_is_noted(same, psf, noted):
-    for given_psf in (psf, psf and gaussian_psf(psf, 0.396)):
-        notes = same(noisy(40, 40), psf=given_psf).provenance["notes"]
+@pytest.mark.parametrize(("blur", "noted"), [(1.5, False), (3.0, True), (0.8, True), (None, False)])
+def test_a_blur_the_model_never_saw_is_noted(same, blur, noted):
+    for given_blur in (blur, blur and gaussian_psf(blur, 0.396)):
+        notes = same(noisy(40, 40), blur=given_blur).provenance["notes"]
         assert any("outside what the model was trained on" in note for note in notes) is noted
+
+
+@pytest.mark.parametrize(("psf", "noted"), [(1.5, False), (2.6, False), (0.8, True), (5.0, True)])
+def test_a_psf_is_at_least_as_broad_as_the_blur_that_a_model_undoes(same, psf, noted):
+    """What stars looked like in training is not on its card."""
+    for given_psf in (psf, gaussian_psf(psf, 0.396)):
+        notes = same(noisy(40, 40), psf=given_psf).provenance["notes"]
+        assert any("unlike that of the images in training" in note for note in notes) is noted
 
 
 @pytest.mark.parametrize("method", ["wiener", "richardson-lucy", "blind"])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from pellucid.errors import InputError
 from pellucid.networks.bundle import shipped
 from pellucid.optics import known_psf, unknown_unit
 from pellucid.restoration.suited import ABOVE, BELOW, FAR
+from pellucid.restoration.trained import MODELS, Trained, in_words
 from pellucid.sky import PSF, SkyImage
 from pellucid.sky.band_names import find_bands, short_name
 from pellucid.sources import ENOUGH, psf_of_the_middle
@@ -19,62 +19,6 @@ ANY = "pellucid"
 NEAR = 0.05
 #: Cards that say who took an image.
 _CARDS = ("TELESCOP", "INSTRUME", "SURVEY", "ORIGIN", "DETECTOR")
-
-
-class Trained(NamedTuple):
-    """What a model was trained for.
-
-    Parameters
-    ----------
-    bands
-        Together, or each of them alone where ``alone``.
-    alone
-        Which bands it takes one at a time; None for any.
-    pixel_scale
-        Arcsec; the camera's, by which it is known.
-    scales
-        The pixels that it takes where the header names the camera.
-    camera
-        What the header calls telescope or camera.
-    blur
-        FWHM in arcsec of what it undoes.
-    psf
-        And of what a star looked like in the images that it was trained on.
-    """
-
-    bands: tuple[str, ...]
-    alone: tuple[str, ...] | None
-    pixel_scale: float
-    scales: tuple[float, float]
-    camera: str
-    whose: str
-    blur: tuple[float, float]
-    psf: tuple[float, float]
-
-
-#: In the order in which they are tried.
-MODELS = {
-    "galaxygan-sdss": Trained(
-        ("g", "r", "i"),
-        alone=None,
-        pixel_scale=0.396,
-        scales=(0.376, 0.416),
-        camera=r"\b(SDSS|SLOAN)\b|2\.5M",
-        whose="SDSS",
-        blur=(1.8, 1.8),
-        psf=(2.2, 2.2),  # blurred on top of SDSS's own 1.3
-    ),
-    "seeinggan-hsc-hst": Trained(
-        ("i",),
-        alone=("i",),
-        pixel_scale=0.168,
-        scales=(0.03, 0.21),
-        camera=r"\b(HSC|HYPER SUPRIME.CAM)\b",
-        whose="HSC",
-        blur=(0.55, 0.62),
-        psf=(0.55, 0.63),
-    ),
-}
 
 
 def fitting_model(
@@ -121,8 +65,7 @@ def _of_stars(image: SkyImage, name: str) -> str:
         When it is far from what the model was trained on.
     """
     trained = MODELS[name]
-    low, high = trained.psf
-    training = f'{low:g}"' if low == high else f'{low:g}" to {high:g}"'
+    training = in_words(trained.psf)
     unknown = f"; its training had stars of {training}: where yours are sharper, state --psf"
     if image.header is None:  # the size of a picture's pixels is a guess
         return unknown
@@ -132,7 +75,7 @@ def _of_stars(image: SkyImage, name: str) -> str:
         return unknown
     if min(map(len, stars.stars)) < ENOUGH:  # which may be none
         return unknown
-    fwhm = stars.fwhm
+    fwhm, (low, high) = stars.fwhm, trained.psf
     if low * BELOW <= fwhm <= high * ABOVE:
         return f' (its stars have {fwhm:.2f}")'
     way = f"--psf stars states what they look like, for model {ANY} or --method wiener"

@@ -20,7 +20,7 @@ from pellucid.restoration.engine import Network
 from pellucid.restoration.holes import finer, with_restored
 from pellucid.restoration.order import in_order
 from pellucid.restoration.result import Restoration
-from pellucid.restoration.suited import blur_notes, channels_of, scale_fits, scale_notes
+from pellucid.restoration.suited import blur_notes, channels_of, psf_notes, scale_fits, scale_notes
 from pellucid.sky import PSF, Background, background_of
 from pellucid.sky.blocks import blocks
 from pellucid.sky.image import SkyImage, per_pixel
@@ -82,17 +82,22 @@ class NeuralRestorer:
         psf: PSF | float | None = None,
         target: PSF | float | None = None,
     ) -> Restoration:
-        """Restore ``image``; the blur, as `Restorer` has it, is checked against the card."""
+        """Restore ``image``; what is known of its blur, as `Restorer` has it, is checked."""
         if len(self.card.bands) == 1 < len(image.bands):
             return each_band(self, image, blur, psf, target)
         order = channels_of(image.bands, self.card)
         scaled = replace(image, pixel_scale=image.pixel_scale or self.card.pixel_scale)
         kernel = blur_of(scaled, blur, psf, target)
         notes = scale_notes(image, self.card, self.force)
-        notes += blur_notes(kernel, self.card, self.force)
+        told = "fwhm" in network_inputs(self.card.network)
+        if blur is not None or told:
+            notes += blur_notes(kernel, self.card, self.force)
+        else:  # it undoes one blur whatever the psf, which it should have met
+            stars = kernel if target is None else blur_of(scaled, psf=psf)
+            notes += psf_notes(stars, self.card, self.force)
         if kernel is not None:
             notes = [*kernel.notes, *notes]
-        if target is not None and "fwhm" not in network_inputs(self.card.network):
+        if target is not None and not told:
             notes.append("the model has a target of its own; the one that is stated has no say")
         if len(image.flux) == 1 < len(order):
             notes.append(f"one band stood for all {len(order)} of the model's")

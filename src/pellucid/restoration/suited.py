@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pellucid.errors import InputError
 from pellucid.networks.bundle import Card
 from pellucid.optics.blur import SCALE_TOLERANCE
+from pellucid.restoration.trained import MODELS, in_words
 from pellucid.sky import PSF
 from pellucid.sky.band_names import find_bands
 from pellucid.sky.image import SkyImage
 
-#: A blur that leaves a model's range by these factors is noted.
+#: A blur, or a psf, that leaves a model's range by these factors is noted.
 BELOW, ABOVE = 0.8, 1.25
 #: By this factor, it is refused.
 FAR = 2.0
@@ -85,12 +86,33 @@ def blur_notes(blur: PSF | None, card: Card, force: bool = False) -> list[str]:
     InputError
         When it is far from what the model was trained on, and not by ``force``.
     """
-    low, high = card.fwhm
-    if blur is None or high == 0 or BELOW * low <= blur.fwhm <= ABOVE * high:
+    if blur is None or card.fwhm[1] == 0:
         return []
-    trained = f'{low:g}"' if low == high else f'{low:.3g}" to {high:.3g}"'
-    text = f'a blur of {blur.fwhm:.2f}" is outside what the model was trained on ({trained})'
-    if low / FAR <= blur.fwhm <= FAR * high:
+    text = f'a blur of {blur.fwhm:.2f}" is outside what the model was trained on'
+    return _notes(f"{text} ({in_words(card.fwhm)})", blur.fwhm, card.fwhm, force)
+
+
+def psf_notes(psf: PSF | None, card: Card, force: bool = False) -> list[str]:
+    """The same of what a star looks like in an image, which its model's blur is a part of.
+
+    Where nobody knows what one looked like in training, it was no narrower than that blur.
+    """
+    low, high = card.fwhm
+    if psf is None or high == 0:
+        return []
+    trained = MODELS.get(card.name)
+    stars, said = (low, FAR * high), f"blurred by {in_words(card.fwhm)}"
+    if trained is not None:
+        stars, said = trained.psf, f"with stars of {in_words(trained.psf)}"
+    text = f'a psf of {psf.fwhm:.2f}" is unlike that of the images in training ({said})'
+    return _notes(text, psf.fwhm, stars, force)
+
+
+def _notes(text: str, fwhm: float, trained: tuple[float, float], force: bool) -> list[str]:
+    low, high = trained
+    if BELOW * low <= fwhm <= ABOVE * high:
+        return []
+    if low / FAR <= fwhm <= FAR * high:
         return [text]
     if not force:
         raise InputError(f"{text}; --method wiener undoes any blur, --force insists on the model")
