@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pellucid.fits.cards import BAND_CARDS, ascii_text, text_card
+from pellucid.fits.cards import BAND_CARDS, ascii_text, card_value, text_card
+from pellucid.sky.band_names import short_name
 from pellucid.sky.bands import wavelength
 
 if TYPE_CHECKING:
@@ -23,9 +24,21 @@ _COLOUR_PROGRAMS = re.compile(
 CAMERA = ("R", "G", "B")
 #: What filter wheels call a place that leaves all light through, or only polarises it.
 _NO_FILTER = re.compile(
-    r"CLEAR\d*[LS]?|OPEN\d*|EMPTY\d*|BLANK\d*|NONE|N/A|NULL|AIR|POL\d+(UV|V)", re.IGNORECASE
+    r"CLEAR\d*[LS]?|OPEN\d*|EMPTY\d*|BLANK\d*|NONE|N/A|NULL|AIR|POL\d+(UV|V)|_?UNKNOWN_?",
+    re.IGNORECASE,
 )
 _JWST = re.compile(r"F\d{3,4}[WMN]2?")
+#: A band as the last word of a name.
+BAND_WORD = r"[ugrizyUBVRIZYJHKL]|[Ff]\d{3,4}[A-Za-z]{1,2}|Ks|[FN]UV|VIS|W[1-4]"
+#: Cards that count the bands of a camera, by what tells that they are its, and before the number.
+_COUNTED = (
+    ("BAND", re.compile(r"\b((UN|ALL|NEO)?WISE\b|UNW_)", re.IGNORECASE), "W"),
+    ("CHNLNUM", re.compile(r"\bIRAC\b", re.IGNORECASE), "ch"),
+)
+_MAKERS = ("ORIGIN", "TELESCOP", "INSTRUME", "SURVEY", "OBSERVAT")
+_RELEASE = re.compile(r"[PE]?DR\d+(\.\d+)?", re.IGNORECASE)
+#: Surveys whose last letter is a photographic plate's, or a line's.
+_PLATES = re.compile(r"POSS|SERC|AAO|UKST|SHASSA", re.IGNORECASE)
 #: How cards that name one plane each begin, before its number; cards that may name all of them,
 #: the last of which name the filter of a single plane as well.
 _STEMS = ("BAND", "FILTER", "FILT", "FILTNAM", "PLANE", "BAND_", "FILTER_", "BAND0", "FILTER0")
@@ -54,7 +67,31 @@ def filter_name(header: Header) -> str:
         if words:
             whole = len(words) == len(re.split(r"[;,+\s]+", text))
             return text if whole else ";".join(words)
-    return next((text for text in named if text.lower() == "clear"), "")
+    clear = next((text for text in named if text.lower() == "clear"), "")
+    return clear or _counted_band(header) or _survey_band(header)
+
+
+def _counted_band(header: Header) -> str:
+    """The band of a camera whose cards count its bands: W1 of WISE, ch1 of IRAC."""
+    for card, maker, stem in _COUNTED:
+        number = card_value(header, card)
+        if type(number) is int and 1 <= number <= 4:
+            said = [*(text_card(header, each) for each in _MAKERS), header.comments[card], *header]
+            if maker.search(" ".join(said)):
+                return f"{stem}{number}"
+    return ""
+
+
+def _survey_band(header: Header) -> str:
+    """The band that a survey's name ends in: ``SDSS-r  DR7``, ``2MASS-J``, ``PS1 g``, ``SDSSr``."""
+    text = _RELEASE.sub(" ", text_card(header, "SURVEY"))
+    words = re.findall(r"[^\s_,:/-]+", text)
+    if not words or _PLATES.search(text):
+        return ""
+    if len(words) > 1 and re.fullmatch(BAND_WORD, words[-1]):
+        return words[-1]
+    glued = short_name(words[-1]) if len(words[-1]) > 2 else ""
+    return glued if len(glued) == 1 else ""
 
 
 def cube_names(header: Header, count: int) -> tuple[str, ...] | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.fits.bands import (
+    BAND_WORD,
     CAMERA,
     commented_names,
     cube_names,
@@ -33,9 +33,7 @@ if TYPE_CHECKING:
     from astropy.io.fits import Header
     from astropy.wcs import WCS
 
-_BAND_IN_NAME = re.compile(
-    r"(?:^|[-_.])([ugrizyUBVRIZYJHKL]|[Ff]\d{3,4}[A-Za-z]{1,2}|Ks|[FN]UV|VIS|W[1-4])$"
-)
+_BAND_IN_NAME = re.compile(rf"(?:^|[-_.])({BAND_WORD})$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +103,7 @@ def read_planes(
     elif names is None:
         # The primary header speaks for an only image.
         headers = [hdu.header, file.hdus[0].header] if len(chosen) == 1 else [hdu.header]
-        names = [_band_name(headers, hdu.name, file.path, len(chosen) == 1)]
+        names = [_band_name(headers, hdu.name, file, len(chosen) == 1)]
     beside = [
         Beside(plane, _beside(file, plane.hdu, band, len(chosen)), file)
         for plane in planes
@@ -144,17 +142,32 @@ def _is_told(reason: str) -> bool:
     return kept and not reason.endswith("(--bad-bits)")
 
 
-def _band_name(headers: Sequence[Header], extension: str, path: Path, alone: bool) -> str | None:
-    """The band of a plane: from its FILTER card, its extension's name, or its file's name."""
+def _band_name(
+    headers: Sequence[Header], extension: str, file: FitsFile, alone: bool
+) -> str | None:
+    """The band of a plane: from its cards, its extension's name, its file's tables or name."""
     cards = next(filter(None, map(filter_name, headers)), "")
     named = cards or "_".join(rest_of_name(extension))
     if named or not alone:
         return named or None
+    if label := _filter_label(file):
+        return label
     stem = re.sub(
-        r"(\.(fits?|fts|fz|gz|bz2|xz|zip|tiff?|xisf))+$", "", path.name, flags=re.IGNORECASE
+        r"(\.(fits?|fts|fz|gz|bz2|xz|zip|tiff?|xisf))+$", "", file.path.name, flags=re.IGNORECASE
     )
     match = _BAND_IN_NAME.search(stem)
     return match[1] if match else None
+
+
+def _filter_label(file: FitsFile) -> str:
+    """The band in the table of an LSST exposure that holds its FilterLabel; empty without one."""
+    for hdu in file.hdus:
+        if hdu.kind == "table" and text_card(hdu.header, "AR_NAME") == "FilterLabel":
+            rows = file.rows(hdu)[:1]
+            columns = [name for name in ("band", "physical") if name in rows.names]
+            told = (str(value).strip() for column in columns for value in rows[column])
+            return next(filter(None, told), "")
+    return ""
 
 
 def _beside(file: FitsFile, hdu: HDU, band: int, count: int) -> NDArray[np.generic]:
