@@ -197,3 +197,59 @@ def test_pictures_of_the_sky_are_no_psf(tmp_path):
     disc = np.exp(-np.hypot(y, x) / 4.0)
     psf = read_psf(saved(tmp_path / "disc.fits", fits.ImageHDU(disc)), image("r"))
     assert any("is it a galaxy?" in note for note in psf.notes)
+
+
+def test_a_psfex_model_is_another_one_elsewhere(tmp_path):
+    """As read for a cutout there; and of a cutout from nowhere nothing varies."""
+    path = psfex_file(tmp_path / "a.psf")
+    whole = read_psf(path, image("r", shape=(1000, 2000)))
+    cutout = read_psf(path, image("r", LTV1=-1568.0, LTV2=-468.0))
+    _, height, width = image("r").shape
+    there = whole.elsewhere(468.0 + 0.5 * (height - 1), 1568.0 + 0.5 * (width - 1))
+    np.testing.assert_allclose(there.stamps, cutout.stamps, atol=1e-7)
+    assert read_psf(path, image("r")).elsewhere is None
+    with pytest.raises(InputError, match=r"a\.psf: its PSFEx model does not reach to x = 9001"):
+        whole.elsewhere(0.0, 9000.0)
+
+
+def grid_file(path: Path, cards: str) -> tuple[Path, np.ndarray, list[tuple[float, float]]]:
+    """Effective PSFs of 2 samples a pixel on a grid of 3 × 2 places, broader along y."""
+    places = [(float(y), float(x)) for y in (0, 400, 999) for x in (0, 1999)]
+    stamps = np.stack([gaussian(5.0 + 0.002 * y + 0.0003 * x, 51) for y, x in places])
+    hdu = fits.ImageHDU(stamps.astype("f4"))
+    hdu.header["OVERSAMP"] = 2
+    for k, (y, x) in enumerate(places):
+        if cards == "STPSF":
+            hdu.header[f"DET_YX{k}"] = (f"({y}, {x})", "The detector (y, x) position")
+    if cards == "STDPSF":
+        hdu.header.update(NXPSFS=2, NYPSFS=3)
+        for k, x in enumerate((0, 1999), 1):
+            hdu.header[f"IPSFX{k:02d}"] = x + 1
+        for k, y in enumerate((0, 400, 999), 1):
+            hdu.header[f"JPSFY{k:02d}"] = y + 1
+    return saved(path, hdu), stamps, places
+
+
+@pytest.mark.parametrize("cards", ["STPSF", "STDPSF"])
+@pytest.mark.parametrize("place", [(0.0, 0.0), (400.0, 1000.0), (700.0, 333.0), (2000.0, -5.0)])
+def test_a_grid_of_psfs_is_what_photutils_makes_of_it(tmp_path, cards, place):
+    from astropy.nddata import NDData
+    from photutils.psf import GriddedPSFModel
+
+    path, stamps, places = grid_file(tmp_path / "a.fits", cards)
+    xy = [(x, y) for y, x in places]
+    theirs = GriddedPSFModel(NDData(stamps, meta={"grid_xypos": xy, "oversampling": 2}))
+    psf = read_psf(path, image("r", shape=(1000, 2000)))
+    y, x = place
+    stamp = psf.elsewhere(y, x).stamps[0]
+    reach = len(stamp) // 2
+    rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    expected = theirs.evaluate(columns + x, rows + y, 1.0, x, y)
+    np.testing.assert_allclose(stamp, expected / expected.sum(), atol=2e-5)
+
+
+def test_a_grid_of_psfs_is_taken_in_its_middle_where_the_place_is_unknown(tmp_path):
+    path, *_ = grid_file(tmp_path / "a.fits", "STPSF")
+    psf = read_psf(path, image("r"))
+    assert psf.elsewhere is None
+    assert "x = 1000, y = 500, the middle of its frame" in " ".join(psf.notes)

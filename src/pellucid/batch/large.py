@@ -142,7 +142,8 @@ def _with_psf(
     frame = opened.frame
     if len(files) == 1:
         frame = with_own_psf(frame, files[0])
-    sample, stated = stated_of(middle_image(replace(opened, frame=frame), LOOKED_AT), request)
+    middle = middle_image(replace(opened, frame=frame), LOOKED_AT)
+    sample, stated = stated_of(middle, request, frame)
     return replace(opened, frame=replace(frame, notes=sample.notes)), stated
 
 

@@ -114,11 +114,15 @@ def opened(files: Sequence[str | PathLike[str]], request: Request) -> tuple[SkyI
         return stated_of(image, request)
 
 
-def stated_of(image: SkyImage, request: Request) -> tuple[SkyImage, Stated]:
-    """An image with notes of what does not fit it, and what is stated of its blur."""
-    blur = stated_psf(request.blur, image, "--blur")
-    psf = stated_psf(request.psf, image, "--psf")
-    target = stated_psf(request.target, image, "--target")
+def stated_of(
+    image: SkyImage, request: Request, frame: SkyImage | None = None
+) -> tuple[SkyImage, Stated]:
+    """An image with notes of what does not fit it, and what is stated of its blur.
+
+    It may be the middle of a larger ``frame``.
+    """
+    said = ((request.blur, "--blur"), (request.psf, "--psf"), (request.target, "--target"))
+    blur, psf, target = (stated_psf(value, image, option, frame) for value, option in said)
     image = with_checked_psf(image, psf, request.force)
     image = replace(image, notes=(*image.notes, *noise_notes(image)))
     return image, (blur, psf, target)

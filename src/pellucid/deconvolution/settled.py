@@ -20,8 +20,9 @@ from pellucid.deconvolution.steps import PEDESTAL_SIGMAS
 from pellucid.deconvolution.tikhonov import by_discrepancy, rough
 
 Plane = NDArray[np.float32]
-#: From a plane (y, x) without holes, above its sky in units of its noise, to what is restored.
-Settled = Callable[[Plane], Plane]
+#: From a plane (y, x) without holes, above its sky in units of its noise, and the PSF's stamp there
+#: to what is restored.
+Settled = Callable[[Plane, NDArray[np.floating]], Plane]
 
 
 def settled_wiener(sample: Plane, stamp: NDArray[np.floating]) -> Settled:
@@ -35,7 +36,7 @@ def settled_wiener(sample: Plane, stamp: NDArray[np.floating]) -> Settled:
         ratio = np.maximum(law.noise_to_signal(strip.logarithm), _at(least, strip, lowest))
         return strip.transfer.conj() / (strip.gain + ratio)
 
-    return lambda plane: Spectrum(plane, stamp).filtered(response)
+    return lambda plane, there: Spectrum(plane, there).filtered(response)
 
 
 def settled_tikhonov(sample: Plane, stamp: NDArray[np.floating]) -> Settled:
@@ -50,7 +51,7 @@ def settled_tikhonov(sample: Plane, stamp: NDArray[np.floating]) -> Settled:
         ratio = np.maximum(smoothness * rough(strip), _at(least, strip, lowest))
         return strip.transfer.conj() / np.maximum(strip.gain + ratio, np.finfo(np.float32).tiny)
 
-    return lambda plane: Spectrum(plane, stamp).filtered(response)
+    return lambda plane, there: Spectrum(plane, there).filtered(response)
 
 
 def settled_richardson_lucy(sample: Plane, stamp: NDArray[np.floating]) -> Settled:
@@ -58,9 +59,9 @@ def settled_richardson_lucy(sample: Plane, stamp: NDArray[np.floating]) -> Settl
     iterations = best_iterations(sample[None], stamp[None])
     start = max(float(sample.mean()), 0.0)
 
-    def restored(plane: Plane) -> Plane:
+    def restored(plane: Plane, there: NDArray[np.floating]) -> Plane:
         pedestal = max(PEDESTAL_SIGMAS, -float(plane.min()))
-        return richardson_lucy(plane[None], stamp[None], iterations, pedestal, start=start)[0]
+        return richardson_lucy(plane[None], there[None], iterations, pedestal, start=start)[0]
 
     return restored
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import InputError, UsageError, refusal
+from pellucid.errors import InputError, naming, refusal
 from pellucid.fits import (
     FitsFile,
     band_names_of,
@@ -18,7 +19,7 @@ from pellucid.fits import (
     scale_card,
     text_card,
 )
-from pellucid.optics.psf_models import Model, Place, psfex, sdss
+from pellucid.optics.psf_models import Model, Place, grid_places, on_grid, psfex, sdss
 from pellucid.optics.stamps import check_is_star, to_pixels
 from pellucid.sky.band_names import short_name
 from pellucid.sky.image import SkyImage, pixel_scale_of
@@ -44,6 +45,7 @@ class _Stamps(NamedTuple):
     source: str
     step: float | None = None  # pixels of the image; its response is in the stamps
     note: str = ""
+    placed: bool = False  # of a model: at the place that was asked for
 
 
 def read_psf(
@@ -54,8 +56,9 @@ def read_psf(
 ) -> PSF:
     """Read a PSF for an image: its bands, in its pixels, at its place, centred.
 
-    The file is one of STPSF (WebbPSF), a PSFEx model, an SDSS psField, or holds stamps (y, x) or
-    (band, y, x): the extensions with PSF in their name, or else the first image.
+    The file is one of STPSF (WebbPSF), a PSFEx model, an SDSS psField, a grid of stamps (STPSF's,
+    STDPSF), or holds stamps (y, x) or (band, y, x): the extensions with PSF in their name, or else
+    the first image.
 
     Parameters
     ----------
@@ -71,42 +74,63 @@ def read_psf(
     Returns
     -------
     PSF
-        Its ``notes`` say what was assumed.
+        Its ``notes`` say what was assumed. Of a model that varies over the image it is that of the
+        middle, and says what it is ``elsewhere``.
     """
     scale = image.pixel_scale if isinstance(image, SkyImage) else image
     wanted = image.bands if isinstance(image, SkyImage) else ()
     place = _place(image) if isinstance(image, SkyImage) else Place(0.0, 0.0, (0, 0))
     with open_fits(path) as file:
-        found = _model(file, wanted, place) or _stamps(file, scale, wanted, ours)
-        notes = list(file.notes)
-    for stamps in found:
-        if stamps.note:
-            notes.append(stamps.note)
+        model = _model(file, wanted)
+        found = model(place) if model else _stamps(file, scale, wanted, ours)
+        notes = file.notes
     if isinstance(image, SkyImage) and any(_shows(stamps, image) for stamps in found):
         raise refusal(path, "is the image itself", "--psf stars takes the PSF of its stars")
-    try:
-        planes, names = [], []
-        for stamps in found:
-            ratio = _ratio(stamps, scale, path, notes)
-            for plane, name in zip(stamps.values, stamps.names, strict=True):
-                if not kernel:
-                    notes += [note for note in check_is_star(plane) if note not in notes]
-                planes.append(to_pixels(plane, ratio, stamps.step is not None))
-                names.append(name)
-        pixel_scale = scale or found[0].scale
-        assert pixel_scale is not None  # refused by _ratio
-        psf = PSF(
-            stacked(planes),
-            pixel_scale,
-            bands=tuple(names) if all(names) else (),
-            origin=f"{os.path.basename(path)}[{found[0].source}{', …' * (len(found) > 1)}]",
-            notes=tuple(notes),
-        )
-        return pick_bands(psf, wanted) if wanted else psf
-    except UsageError:
-        raise
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    made = _Made(os.fspath(path), scale, wanted, kernel)
+    psf = made.psf(found, notes)
+    if model and isinstance(image, SkyImage) and all(stamps.placed for stamps in found):
+        first = place.y - 0.5 * (image.shape[1] - 1), place.x - 0.5 * (image.shape[2] - 1)
+
+        def elsewhere(y: float, x: float) -> PSF:
+            there = Place(first[0] + y, first[1] + x, place.shape, True)
+            with naming(path):
+                return made.psf(model(there), ())
+
+        psf = replace(psf, elsewhere=elsewhere)
+    return psf
+
+
+@dataclass(frozen=True)
+class _Made:
+    """How stamps of a file become the PSF of an image; see `read_psf`."""
+
+    path: str
+    scale: float | None
+    wanted: Sequence[str]
+    kernel: bool
+
+    def psf(self, found: Sequence[_Stamps], notes: Sequence[str]) -> PSF:
+        notes = [*notes, *(stamps.note for stamps in found if stamps.note)]
+        with naming(self.path):
+            planes, names = [], []
+            for stamps in found:
+                ratio = _ratio(stamps, self.scale, notes)
+                for plane, name in zip(stamps.values, stamps.names, strict=True):
+                    if not self.kernel:
+                        notes += [note for note in check_is_star(plane) if note not in notes]
+                    planes.append(to_pixels(plane, ratio, stamps.step is not None))
+                    names.append(name)
+            source = found[0].source + ", …" * (len(found) > 1)
+            pixel_scale = self.scale or found[0].scale
+            assert pixel_scale is not None  # refused by _ratio
+            psf = PSF(
+                stacked(planes),
+                pixel_scale,
+                bands=tuple(names) if all(names) else (),
+                origin=f"{os.path.basename(self.path)}[{source}]",
+                notes=tuple(notes),
+            )
+            return pick_bands(psf, self.wanted) if self.wanted else psf
 
 
 def _place(image: SkyImage) -> Place:
@@ -127,17 +151,21 @@ def _shows(stamps: _Stamps, image: SkyImage) -> bool:
     )
 
 
-def _model(file: FitsFile, wanted: Sequence[str], place: Place) -> list[_Stamps] | None:
-    """What a PSFEx or SDSS model shows at a place; None where the file holds none."""
+def _model(file: FitsFile, wanted: Sequence[str]) -> Callable[[Place], list[_Stamps]] | None:
+    """What a model of a PSF that varies shows at a place; None where the file holds none."""
     tables: dict[str, Any] = {}
     for hdu in file.hdus:
+        name = hdu.name or str(hdu.number)
+        if hdu.is_plane_or_cube and len(hdu.shape) == 3 and grid_places(hdu.header) is not None:
+            header, stamps = hdu.header, np.array(file.pixels(hdu))
+            return lambda place: [_of_model(on_grid(header, stamps, place), "", name)]
         if hdu.kind != "table":
             continue
         columns = {str(hdu.header.get(f"TTYPE{k + 1}", "")).strip() for k in range(40)}
         if "PSF_MASK" in columns:
-            mask = np.asarray(file.rows(hdu)["PSF_MASK"])[0]
-            model = psfex(hdu.header, np.atleast_3d(mask) if mask.ndim < 3 else mask, place)
-            return [_of_model(file, model, "", hdu.name or str(hdu.number))]
+            mask = np.array(file.rows(hdu)["PSF_MASK"])[0]
+            header, parts = hdu.header, np.atleast_3d(mask) if mask.ndim < 3 else mask
+            return lambda place: [_of_model(psfex(header, parts, place), "", name)]
         if {"RROWS", "nrow_b"} <= columns and len(tables) < 5:
             tables["ugriz"[len(tables)]] = file.rows(hdu)
     if not tables:
@@ -146,14 +174,15 @@ def _model(file: FitsFile, wanted: Sequence[str], place: Place) -> list[_Stamps]
     if not bands or not set(bands) <= set("ugriz"):
         fault = f"holds PSFs of u, g, r, i and z, the image has {', '.join(wanted) or 'no names'}"
         raise file.refuse(fault, "name the image's bands with --bands")
-    return [
-        _of_model(file, sdss(tables, band, place), name, band)
+    return lambda place: [
+        _of_model(sdss(tables, band, place), name, band)
         for band, name in zip(bands, wanted, strict=True)
     ]
 
 
-def _of_model(file: FitsFile, model: Model, name: str, source: str) -> _Stamps:
-    return _Stamps(model.stamp[None], [name], model.scale, source, model.step, model.note)
+def _of_model(model: Model, name: str, source: str) -> _Stamps:
+    stamp = model.stamp[None]
+    return _Stamps(stamp, [name], model.scale, source, model.step, model.note, model.placed)
 
 
 def _stamps(file: FitsFile, scale: float | None, wanted: Sequence[str], own: bool) -> list[_Stamps]:
@@ -238,11 +267,11 @@ def _near(first: float | None, second: float) -> bool:
     return first is not None and abs(first / second - 1.0) <= _SAME
 
 
-def _ratio(stamps: _Stamps, scale: float | None, path: Any, notes: list[str]) -> float:
+def _ratio(stamps: _Stamps, scale: float | None, notes: list[str]) -> float:
     """The image's pixels in those of the stamps."""
     if stamps.step is not None:
         if scale is None:
-            raise refusal(path, "the PSF has no pixel scale", "state --pixel-scale")
+            raise InputError("the PSF has no pixel scale; state --pixel-scale")
         return 1.0 / stamps.step
     own = stamps.scale
     if own is not None and scale is not None and not _SENSIBLE[0] < own / scale < _SENSIBLE[1]:
@@ -250,8 +279,8 @@ def _ratio(stamps: _Stamps, scale: float | None, path: Any, notes: list[str]) ->
         return 1.0
     if own is None:
         if scale is None:
-            raise refusal(
-                path, "the PSF has no pixel scale", "state --pixel-scale, or add a PIXSCALE card"
+            raise InputError(
+                "the PSF has no pixel scale; state --pixel-scale, or add a PIXSCALE card"
             )
         note = f"the PSF does not state its pixels: the image's {scale:.4g}\" were taken"
         if note not in notes:

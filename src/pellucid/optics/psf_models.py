@@ -1,7 +1,11 @@
-"""PSFs that vary over the field, as pipelines store them, read at one place: PSFEx and SDSS."""
+"""PSFs that vary over the field, as pipelines store them, read at one place.
+
+PSFEx's polynomials, SDSS's eigenimages, and stamps on a grid of places.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +15,8 @@ from pellucid.errors import InputError
 
 #: SDSS's frames, (rows, columns), and their pixels in arcsec.
 SDSS_FRAME, SDSS_SCALE = (1489, 2048), 0.396
+#: Samples a pixel of STDPSF's stamps.
+_STDPSF_SAMPLES = 4
 #: SDSS's polynomials take thousands of pixels.
 _SDSS_UNIT = 1e-3
 
@@ -28,12 +34,25 @@ class Place(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A stamp (y, x), its pixels in pixels of the image or in arcsec, and what was assumed."""
+    """What a model shows at a place.
+
+    Parameters
+    ----------
+    stamp
+        Shape (y, x).
+    step, scale
+        Its pixels, in pixels of the image or in arcsec.
+    note
+        What was assumed.
+    placed
+        Whether it is known where in the model's frame the place lies.
+    """
 
     stamp: NDArray[np.float64]
     step: float | None
     scale: float | None
     note: str
+    placed: bool = False
 
 
 def psfex(header: Any, components: NDArray[np.floating], place: Place) -> Model:
@@ -79,7 +98,7 @@ def psfex(header: Any, components: NDArray[np.floating], place: Place) -> Model:
     stamp = np.tensordot(np.array(terms), components.astype(np.float64), axes=1)
     return Model(stamp, step, None, f"the PSFEx model was taken at x = {x:.0f}, y = {y:.0f}" + (
         "" if place.known or spanned else ", the middle of its frame"
-    ))  # fmt: skip
+    ), place.known or spanned)  # fmt: skip
 
 
 def sdss(tables: dict[str, Any], band: str, place: Place) -> Model:
@@ -107,7 +126,73 @@ def sdss(tables: dict[str, Any], band: str, place: Place) -> Model:
         weight = rows @ np.asarray(coefficients, float)[: len(rows), : len(columns)] @ columns
         stamp += weight * np.reshape(image, stamp.shape)
     where = f"row {row:.0f}, column {column:.0f}" + ("" if whole else ", the middle of the frame")
-    return Model(stamp, None, SDSS_SCALE, f"SDSS's PSF of band {band} was taken at {where}")
+    return Model(stamp, None, SDSS_SCALE, f"SDSS's PSF of band {band} was taken at {where}", whole)
+
+
+def on_grid(header: Any, stamps: NDArray[np.floating], place: Place) -> Model:
+    """Stamps on a grid of places, between them interpolated linearly along both axes.
+
+    Parameters
+    ----------
+    header
+        With DET_YX0, DET_YX1, … (STPSF, photutils) or IPSFX01 and JPSFY01, … (STDPSF).
+    stamps
+        Shape (place, y, x), effective PSFs in fractions of a pixel.
+
+    References
+    ----------
+    Anderson 2016, Instrument Science Report WFC3 2016-12
+    """
+    places = grid_places(header)
+    assert places is not None
+    rows, columns = (np.unique(places[:, axis]) for axis in (0, 1))
+    if len(places) != len(stamps) or len(rows) * len(columns) != len(places):
+        raise InputError(f"its {len(stamps)} PSFs stand at no grid of {len(places)} places")
+    extent = (rows[-1] - rows[0], columns[-1] - columns[0])
+    known = place.known or any(
+        side > 0.5 * length for side, length in zip(place.shape, extent, strict=True)
+    )
+    middle = 0.5 * (rows[0] + rows[-1]), 0.5 * (columns[0] + columns[-1])
+    y, x = (place.y, place.x) if known else middle
+    total = np.zeros(stamps.shape[1:])
+    for row, down in _between(y, rows):
+        for column, along in _between(x, columns):
+            here = np.flatnonzero((places[:, 0] == row) & (places[:, 1] == column))
+            total += down * along * stamps[int(here[0])].astype(np.float64)
+    step = 1.0 / float(header.get("OVERSAMP", _STDPSF_SAMPLES))
+    return Model(total, step, None, f"the grid of PSFs was taken at x = {x:.0f}, y = {y:.0f}" + (
+        "" if known else ", the middle of its frame"
+    ), known)  # fmt: skip
+
+
+def grid_places(header: Any) -> NDArray[np.float64] | None:
+    """Where the stamps of a grid stand, (y, x) from 0, shape (place, 2); None where none is."""
+    found = []
+    while (text := header.get(f"DET_YX{len(found)}")) is not None:
+        numbers = re.findall(r"-?\d+(?:\.\d*)?", str(text))
+        if len(numbers) != 2:
+            return None
+        found.append([float(number) for number in numbers])
+    if found:
+        return np.array(found)
+    axes = [
+        [float(header[f"{stem}{k:02d}"]) - 1.0 for k in range(1, 100) if f"{stem}{k:02d}" in header]
+        for stem in ("JPSFY", "IPSFX")
+    ]
+    if not all(axes):
+        return None
+    return np.array([[y, x] for y in axes[0] for x in axes[1]])
+
+
+def _between(value: float, nodes: NDArray[np.floating]) -> list[tuple[float, float]]:
+    """The nodes on both sides of a value with their weights; beyond the last ones these alone."""
+    value = float(np.clip(value, nodes[0], nodes[-1]))
+    after = int(np.searchsorted(nodes, value))
+    if nodes[after] == value:
+        return [(float(nodes[after]), 1.0)]
+    low, high = float(nodes[after - 1]), float(nodes[after])
+    share = (value - low) / (high - low)
+    return [(low, 1.0 - share), (high, share)]
 
 
 def _axis(name: str) -> str:

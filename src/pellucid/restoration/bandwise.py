@@ -32,6 +32,7 @@ from pellucid.restoration.pieces import Pieces, is_large, restored_in_pieces
 from pellucid.restoration.result import Restoration
 from pellucid.restoration.suited import ABOVE, BELOW
 from pellucid.restoration.unlike import UNUSUAL, UNUSUAL_FORM, unlikeness
+from pellucid.restoration.varying import varying
 from pellucid.sky import PSF, Background, SkyImage
 from pellucid.sky.field import Field, middle_image
 from pellucid.sky.image import per_pixel
@@ -94,7 +95,7 @@ class BandwiseRestorer(NeuralRestorer):
         InputError
             When the blur is not known, or a band has no noise.
         """
-        if is_large(image):
+        if is_large(image, blur, psf):
             return restored_in_pieces(self, image, blur, psf, target)
         weight = pixel_weights(image)
         complete = whole(replace(image, mask=weight == 0))
@@ -169,7 +170,8 @@ class BandwiseRestorer(NeuralRestorer):
         """How it works on a large image; see `Pieces`."""
         from pellucid.restoration.bandwise_pieces import bandwise_pieces
 
-        return bandwise_pieces(self, field, sky, plan_of(middle_image(field), blur, psf, target))
+        plan = plan_of(middle_image(field), blur, psf, target)
+        return bandwise_pieces(self, field, sky, plan, varying(field.frame, blur, psf))
 
     def made(
         self,

@@ -10,15 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.data.channels import noise_grains, pixel_weights
+from pellucid.optics import blur_of
 from pellucid.optics.inpaint import whole
 from pellucid.optics.resampling import on_scale
 from pellucid.restoration.bandwise import WHOLE, BandwiseRestorer, Seen
 from pellucid.restoration.field_sky import FieldSky, flattened
-from pellucid.restoration.grid import Plan, on_grid
+from pellucid.restoration.grid import Plan, on_grid, plan_elsewhere
 from pellucid.restoration.holes import finer, with_restored
 from pellucid.restoration.noise import of_many_pixels
 from pellucid.restoration.pieces import Restored
 from pellucid.restoration.places import Place
+from pellucid.restoration.varying import CONSTANT, Elsewhere, corners, middle_of_core, variation
 from pellucid.sky import SkyImage
 from pellucid.sky.field import Field, middle_of
 from pellucid.sky.image import per_pixel
@@ -42,6 +44,8 @@ class BandwisePieces:
     core: int
     halo: int
     unit: str | None
+    elsewhere: Elsewhere | None = None
+    said: Sequence[str] = ()
     names: Sequence[str] = ("uncertainty", "range_95", "doubt", "chi2")
 
     @property
@@ -60,6 +64,8 @@ class BandwisePieces:
     def restore(self, window: SkyImage, place: Place) -> Restored:
         """A window, above its sky in units of its noise, restored."""
         plan = self.plan
+        if self.elsewhere is not None:
+            plan = _plan_at(plan, self.elsewhere, window, *middle_of_core(place))
         weight, complete, work = _ready(window, plan)
         ratio = plan.ratio
         core = tuple(
@@ -88,22 +94,35 @@ class BandwisePieces:
 
     def provenance(self, sums: Mapping[str, Any], bands: Sequence[str]) -> dict[str, Any]:
         """What is known of the result."""
-        notes = [*self.plan.blur.notes, *self.restorer.range_notes(self.plan.blur)]
+        notes = [*self.plan.blur.notes, *self.said, *self.restorer.range_notes(self.plan.blur)]
         reduced = sums["misfit"] / np.maximum(sums["light"], 1e-6)
         doubted = float(sums["doubted"] / sums["seen"]) if sums["seen"] else 1.0
         return self.restorer.facts(self.plan, bands, reduced, doubted, None, notes)
 
 
 def bandwise_pieces(
-    restorer: BandwiseRestorer, field: Field, sky: FieldSky, plan: Plan
+    restorer: BandwiseRestorer,
+    field: Field,
+    sky: FieldSky,
+    plan: Plan,
+    elsewhere: Elsewhere | None = None,
 ) -> BandwisePieces:
-    """The pieces in which a field is restored: as large as `SIDE` allows."""
+    """The pieces in which a field is restored: as large as `SIDE` and a PSF that varies allow.
+
+    The ``plan`` is that of the middle; ``elsewhere`` another PSF than its own counts.
+    """
     multiple, card = restorer.card.multiple, restorer.card
-    radius = max(plan.blur.stamps.shape[1:]) // 2
-    halo = _up(card.reach, multiple) + _up(max(BESIDE, RADII * radius), multiple)
-    core = max((SIDE - 2 * halo) // multiple, 1) * multiple
     place = middle_of(field)
     window = flattened(field.window(*place), sky, *place)[0]
+    plans = [plan]
+    if elsewhere is not None:
+        there = corners(field.frame.shape)
+        plans += [_plan_at(plan, elsewhere, window, y, x) for y, x in there]
+    radius = max(max(each.blur.stamps.shape[1:]) // 2 for each in plans)
+    halo = _up(card.reach, multiple) + _up(max(BESIDE, RADII * radius), multiple)
+    core = max((SIDE - 2 * halo) // multiple, 1) * multiple
+    if elsewhere is not None:
+        core = min(core, _up(round(CONSTANT / plan.ratio), multiple))
     _, complete, work = _ready(window, plan)
     level, plain = sky.units
     smooth = [
@@ -119,7 +138,16 @@ def bandwise_pieces(
         np.var((flux - level) / sigma, axis=(1, 2)) for flux in (complete.flux, work.flux / area)
     )
     seen = Seen(sky.signal / factor.ravel() ** 2 + new - own, grains)
-    return BandwisePieces(restorer, plan, (level, sigma), seen, side, around, work.unit)
+    said = variation(elsewhere, field.frame.shape)
+    units = level, sigma
+    return BandwisePieces(restorer, plan, units, seen, side, around, work.unit, elsewhere, said)
+
+
+def _plan_at(plan: Plan, elsewhere: Elsewhere, window: SkyImage, y: float, x: float) -> Plan:
+    """The plan at a place of the image that a window is of."""
+    psf = blur_of(window, psf=elsewhere(y, x))
+    assert psf is not None
+    return plan_elsewhere(plan, psf)
 
 
 def _ready(window: SkyImage, plan: Plan) -> tuple[Any, SkyImage, SkyImage]:

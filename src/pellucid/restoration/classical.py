@@ -17,6 +17,7 @@ from pellucid.restoration.field_sky import FieldSky
 from pellucid.restoration.holes import with_restored
 from pellucid.restoration.pieces import Pieces, is_large, restored_in_pieces
 from pellucid.restoration.result import Restoration
+from pellucid.restoration.varying import varying
 from pellucid.sky import PSF, SkyImage
 from pellucid.sky.field import Field, middle_image
 
@@ -52,7 +53,7 @@ class ClassicalRestorer:
         target: PSF | float | None = None,
     ) -> Restoration:
         """Restore ``image``, undoing its blur; see `Restorer`."""
-        if is_large(image) and self.by_pieces:
+        if self.by_pieces and is_large(image, blur, psf):
             return restored_in_pieces(self, image, blur, psf, target)
         kernel = _known_kernel(image, blur, psf, target)
         complete = whole(image)
@@ -91,8 +92,14 @@ class ClassicalRestorer:
         """How it works on a large image; see `Pieces`."""
         from pellucid.restoration.classical_pieces import classical_pieces
 
-        kernel = _known_kernel(middle_image(field), blur, psf, target)
-        return classical_pieces(self.method, field, sky, kernel)
+        middle, there = middle_image(field), varying(field.frame, blur, psf)
+
+        def kernel(y: float, x: float) -> PSF:
+            assert there is not None
+            return _known_kernel(middle, None, there(y, x), target)
+
+        first = _known_kernel(middle, blur, psf, target)
+        return classical_pieces(self.method, field, sky, first, kernel if there else None)
 
 
 def _known_kernel(

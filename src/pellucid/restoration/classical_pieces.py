@@ -15,6 +15,7 @@ from pellucid.restoration.field_sky import FieldSky, flattened
 from pellucid.restoration.holes import with_restored
 from pellucid.restoration.pieces import Restored
 from pellucid.restoration.places import Place
+from pellucid.restoration.varying import CONSTANT, Elsewhere, middle_of_core, variation
 from pellucid.sky import PSF, SkyImage
 from pellucid.sky.field import Field, middle_of
 
@@ -34,6 +35,8 @@ class ClassicalPieces:
     units: tuple[NDArray[np.float32], NDArray[np.float32]]
     core: int
     halo: int
+    elsewhere: Elsewhere | None = None
+    said: Sequence[str] = ()
     finer: int = 1
     area: float = 1.0
     names: Sequence[str] = ()
@@ -47,7 +50,9 @@ class ClassicalPieces:
         level, sigma = self.units
         complete = whole(window)
         planes = (complete.flux - level) / sigma
-        found = np.stack([band(plane) for band, plane in zip(self.bands, planes, strict=True)])
+        kernel = self.elsewhere(*middle_of_core(place)) if self.elsewhere else self.kernel
+        each = zip(self.bands, planes, kernel.for_bands(len(planes)), strict=True)
+        found = np.stack([band(plane, stamp) for band, plane, stamp in each])
         flux = with_restored(window, found * sigma + level, complete).flux
         return Restored({"flux": flux}, complete.flux)
 
@@ -57,16 +62,23 @@ class ClassicalPieces:
 
     def provenance(self, sums: Mapping[str, Any], bands: Sequence[str]) -> dict[str, Any]:
         """What is known of the result."""
-        notes = list(self.kernel.notes)
+        notes = [*self.kernel.notes, *self.said]
         return {"method": self.method, "psf_fwhm": round(self.kernel.fwhm, 4), "notes": notes}
 
 
-def classical_pieces(method: str, field: Field, sky: FieldSky, kernel: PSF) -> ClassicalPieces:
-    """The pieces in which a field is restored; what the method measures, the middle shows."""
+def classical_pieces(
+    method: str, field: Field, sky: FieldSky, kernel: PSF, elsewhere: Elsewhere | None = None
+) -> ClassicalPieces:
+    """The pieces in which a field is restored; what the method measures, the middle shows.
+
+    The ``kernel`` is that of the middle, and all over where it is no other ``elsewhere``.
+    """
     place = middle_of(field)
     level, sigma = sky.units
     sample = (whole(flattened(field.window(*place), sky, *place)[0]).flux - level) / sigma
     stamps = kernel.for_bands(len(sample))
     bands = [SETTLED[method](plane, stamp) for plane, stamp in zip(sample, stamps, strict=True)]
     halo = max(LEAST, RADII * (max(stamps.shape[1:]) // 2))
-    return ClassicalPieces(method, kernel, bands, sky.units, CORE, halo)
+    core = CONSTANT if elsewhere else CORE
+    said = variation(elsewhere, field.frame.shape)
+    return ClassicalPieces(method, kernel, bands, sky.units, core, halo, elsewhere, said)

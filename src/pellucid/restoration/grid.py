@@ -118,8 +118,14 @@ def plan_of(
     else:
         _check_sharpness(target, known.fwhm, scale)
         target = gaussian_psf(target, scale)
-    known, broadened = _no_sharper(_rescaled(known, scale), target)
-    return Plan(blur_between(known, target), target, ratio, broadened)
+    return plan_elsewhere(Plan(known, target, ratio, {}), known)
+
+
+def plan_elsewhere(plan: Plan, psf: PSF) -> Plan:
+    """The same grid and target for another psf, as it is at another place of the image."""
+    assert plan.target is not None
+    known, broadened = _no_sharper(_rescaled(psf, plan.target.pixel_scale), plan.target)
+    return replace(plan, blur=blur_between(known, plan.target), broadened=broadened)
 
 
 def on_grid(image: SkyImage, plan: Plan, window: bool = False) -> SkyImage:

@@ -19,6 +19,7 @@ from pellucid.restoration.change import with_change
 from pellucid.restoration.field_sky import FieldSky, flattened, measured_sky
 from pellucid.restoration.places import Place, places
 from pellucid.restoration.result import Restoration
+from pellucid.restoration.varying import CONSTANT, varying
 from pellucid.sky import PSF, SkyImage
 from pellucid.sky.blocks import blocks
 from pellucid.sky.field import Field, HeldField, middle_of
@@ -134,9 +135,11 @@ class HeldPlanes:
         return self.arrays[name][:, rows, columns]
 
 
-def is_large(image: SkyImage) -> bool:
-    """Whether an image is to be restored piece by piece."""
-    return image.shape[1] * image.shape[2] > LARGE
+def is_large(image: SkyImage, blur: PSF | float | None, psf: PSF | float | None) -> bool:
+    """Whether an image is to be restored piece by piece: many pixels, or a PSF that varies."""
+    height, width = image.shape[1:]
+    varies = max(height, width) > CONSTANT and varying(image, blur, psf) is not None
+    return varies or height * width > LARGE
 
 
 def fill(

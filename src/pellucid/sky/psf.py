@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -34,6 +34,9 @@ class PSF:
         Where it comes from, e.g. ``"SEEING card"``.
     notes
         What was guessed on the way.
+    elsewhere
+        Of one that varies over an image: what it is at another place (y, x), in pixels of that
+        image, the first of which is 0. The stamps are those of the middle.
 
     Raises
     ------
@@ -46,6 +49,7 @@ class PSF:
     bands: tuple[str, ...] = ()
     origin: str = ""
     notes: tuple[str, ...] = ()
+    elsewhere: Callable[[float, float], PSF] | None = None
 
     def __post_init__(self) -> None:
         stamps = np.asarray(self.stamps, dtype=np.float64)

@@ -21,16 +21,24 @@ _OF_STARS = "{} stars: the stars of an image show its psf: --psf stars"
 
 
 def stated_psf(
-    said: str | float | None, image: SkyImage | float | None, option: str = "--psf"
+    said: str | float | None,
+    image: SkyImage | float | None,
+    option: str = "--psf",
+    frame: SkyImage | None = None,
 ) -> PSF | float | None:
     """A FWHM in arcsec, the PSF in a file for an image (or its pixels), or that of its stars.
 
-    ``option`` is what it was said with: of the stars there is a psf only.
+    Parameters
+    ----------
+    option
+        What it was said with: of the stars there is a psf only.
+    frame
+        The whole of which ``image`` is the middle.
     """
     if said is None:
         return None
     fwhm = _number(said, option)
-    return _psf_of(str(said), image, option) if fwhm is None else fwhm
+    return _psf_of(str(said), image, option, frame) if fwhm is None else fwhm
 
 
 def check_stated(said: str | float | None, option: str = "--psf") -> None:
@@ -53,13 +61,13 @@ def _number(said: str | float, option: str) -> float | None:
     return fwhm
 
 
-def _psf_of(text: str, image: SkyImage | float | None, option: str) -> PSF:
+def _psf_of(text: str, image: SkyImage | float | None, option: str, frame: SkyImage | None) -> PSF:
     seen = image if isinstance(image, SkyImage) and option == "--psf" else None
     if text == "stars" and not Path(text).exists():
         if seen is None:
             raise UsageError(_OF_STARS.format(option))
         return psf_from_stars(seen)
-    psf = read_psf(_file_name(text, image, option), image, kernel=option == "--blur")
+    psf = read_psf(_file_name(text, image, option), frame or image, kernel=option == "--blur")
     return psf if seen is None else replace(psf, notes=(*psf.notes, *psf_misfits(seen, psf)))
 
 
