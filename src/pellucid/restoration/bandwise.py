@@ -40,10 +40,8 @@ from pellucid.sky.nearest import nearest
 from pellucid.stretch import Stretch
 from pellucid.tiling import map_windows, passes
 
-#: Side of what a larger image is worked on at a time.
-CORE = 1024
-#: Up to this side it is worked on at once.
-WHOLE = 1664
+#: Sides of what a larger image is worked on at a time, and up to which it is at once.
+CORE, WHOLE = 1024, 1664
 #: Bands of up to this side go through the network together.
 SMALL = 384
 
@@ -170,8 +168,8 @@ class BandwiseRestorer(NeuralRestorer):
         """How it works on a large image; see `Pieces`."""
         from pellucid.restoration.bandwise_pieces import bandwise_pieces
 
-        plan = plan_of(middle_image(field), blur, psf, target)
-        return bandwise_pieces(self, field, sky, plan, varying(field.frame, blur, psf))
+        plan, there = plan_of(middle_image(field), blur, psf, target), varying(field.frame, blur, psf)
+        return bandwise_pieces(self, field, sky, plan, there)
 
     def made(
         self,
@@ -297,6 +295,5 @@ class BandwiseRestorer(NeuralRestorer):
 
 def _groups(bands: int, pixels: int) -> list[slice]:
     """Which bands are worked on together: all of a small image, one at a time of a large one."""
-    if pixels <= SMALL**2:
-        return [slice(0, bands)]
-    return [slice(band, band + 1) for band in range(bands)]
+    step = bands if pixels <= SMALL**2 else 1
+    return [slice(band, band + step) for band in range(0, bands, step)]
