@@ -168,8 +168,8 @@ class BandwiseRestorer(NeuralRestorer):
         """How it works on a large image; see `Pieces`."""
         from pellucid.restoration.bandwise_pieces import bandwise_pieces
 
-        plan, there = plan_of(middle_image(field), blur, psf, target), varying(field.frame, blur, psf)
-        return bandwise_pieces(self, field, sky, plan, there)
+        plan = plan_of(middle_image(field), blur, psf, target)
+        return bandwise_pieces(self, field, sky, plan, varying(field.frame, blur, psf))
 
     def made(
         self,
