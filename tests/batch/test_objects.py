@@ -53,6 +53,8 @@ def told(items: list[Item]) -> dict[str, str]:
          {"ls-image": "ls-image-g.fits ls-image-z.fits ls-invvar-g.fits ls-invvar-z.fits"}),
         ("G12fitim.fits G12mskim.fits G12sigma.fits G13fitim.fits",
          {"G12fitim": "G12fitim.fits G12mskim.fits G12sigma.fits", "G13fitim": "G13fitim.fits"}),
+        ("u-w1-img-m.fits u-w1-std-m.fits.gz u-w2-img-m.fits u-w2-std-m.fits.gz",
+         {"u-img-m": "u-w1-img-m.fits u-w2-img-m.fits u-w1-std-m.fits.gz u-w2-std-m.fits.gz"}),
         ("noise_1.fits noise_2.fits", {"noise_1": "noise_1.fits", "noise_2": "noise_2.fits"}),
     ],
 )  # fmt: skip
@@ -260,3 +262,15 @@ def test_a_folder_of_one_galaxy_gives_it_its_name(tmp_path):
     items = make_items(find_inputs([tmp_path / "in"], tmp_path / "out").files)
     assert {item.name for item in items} == {"1", "3", "deep/2", "deep/c"}
     assert [item.name for item in items if item.fault] == ["3"]
+
+
+def test_coverage_and_models_beside_an_image_are_none(tmp_path):
+    names = ["u-w1-img-m.fits", "u-w1-n-m.fits.gz", "u-w1-std-m.fits", "m.fits", "m_model.fits"]
+    for name in (*names, "n-exp.fits"):
+        (tmp_path / name).touch()
+    folder, out = find_inputs([tmp_path], tmp_path / "out"), tmp_path / "out"
+    taken = ["m.fits", "n-exp.fits", "u-w1-img-m.fits", "u-w1-std-m.fits"]
+    assert [Path(file).name for file in folder.files] == taken
+    assert folder.passed == {"models and maps of coverage by their names, beside an image": 2}
+    named = find_inputs([tmp_path / name for name in names[:3]], out)
+    assert [Path(file).name for file in named.files] == [names[0], names[2]]

@@ -27,6 +27,7 @@ FLAGS = (HOLED == 0).astype("i4")
         ("stk.r.unconv.fits", "stk.r.unconv.mask.fits", FLAGS, {"MSKNAM00": "SAT", "MSKVAL00": 1}),
         ("KiDS_DR4.0_r_sci.fits", "KiDS_DR4.0_r_wei.fits", HOLED, {"FILTER": "r"}),
         ("unwise-w1-img-m.fits", "unwise-w1-std-m.fits", HOLED, {"FILTER": "r"}),
+        ("unwise-w1-img-m.fits", "unwise-w1-std-m.fits.gz", HOLED, {}),
         ("unwise-w1-img-m.fits", "unwise-w1-invvar-m.fits.gz", HOLED, {}),
         ("brick-image-r.fits", "brick-b-r.fits", HOLED, {"IMTYPE": "invvar"}),
         ("EUC_MER_VIS.fits", "EUC_MER_VIS_RMS.fits", HOLED, {}),
@@ -45,6 +46,36 @@ def test_a_file_of_its_own(tmp_path, image, other, values, cards, order):
     again = read_image(write_image(read, tmp_path / "out.fits"))
     assert_array_equal(again.mask, read.mask)
     assert (again.variance is None) == (read.variance is None)
+
+
+@pytest.mark.parametrize(
+    ("image", "other", "role", "cards"),
+    [
+        ("unwise-w1-img-m.fits", "unwise-w1-n-m.fits", "other", {"BAND": 1}),
+        ("unwise-w1-img-u.fits", "unwise-w1-n-u.fits.gz", "other", {"BAND": 1}),
+        ("ls-12-image-r.fits", "ls-12-nexp-r.fits", "other", {}),
+        ("ls-12-image-r.fits", "ls-12-galdepth-r.fits.gz", "other", {"FILTER": "r"}),
+        ("m31.fits", "m31_model.fits", "model", {"FILTER": "r"}),
+        ("m31.fits", "resid_m31.fits", "residual", {}),
+        ("m31.fits", "ps-num.fits", "other", {"PRODTYPE": "expmap"}),
+    ],
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_map_of_coverage_or_a_model_is_left_out(tmp_path, image, other, role, cards, order):
+    first = save(tmp_path / image, fits.PrimaryHDU(IMAGE, sky_header(FILTER="r")))
+    second = save(tmp_path / other, fits.PrimaryHDU(HOLED, sky_header(**cards)))
+    read = read_image(*(first, second)[::order])
+    assert read.bands == ("r",)
+    assert_array_equal(read.flux[0], IMAGE)
+    assert read.mask is None
+    (note,) = read.notes
+    assert note.startswith(f"{other}: {role} (")
+    assert note.endswith("beside the image, not used")
+    # What is said beside an image says nothing of a file alone, or beside another.
+    alone = save(tmp_path / f"of-another-{other}", fits.PrimaryHDU(IMAGE, sky_header(FILTER="g")))
+    if "PRODTYPE" not in cards:
+        assert read_image(first, alone).bands == ("r", "g")
+        assert read_image(second).flux.shape == (1, 12, 14)
 
 
 def test_each_band_has_its_own(tmp_path):

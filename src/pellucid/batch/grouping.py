@@ -20,6 +20,7 @@ from pellucid.fits import (
     open_fits,
     rest_of_name,
     role_of_file,
+    roles_beside,
 )
 from pellucid.sky.bands import by_wavelength
 
@@ -75,8 +76,10 @@ def grouped(files: Mapping[str, str], group: str | None) -> list[Item]:
 def _parted(files: Iterable[str]) -> tuple[list[str], list[str]]:
     """Images, and what by its name is the mask, the weight or the error of one."""
     parted: tuple[list[str], list[str]] = [], []
-    for file in files:
-        told = role_of_file(Path(file))
+    paths = {file: Path(file) for file in files}
+    beside = roles_beside(paths.values())
+    for file, path in paths.items():
+        told = role_of_file(path) or beside.get(path)
         parted[told is not None and told[0] in COMPANIONS].append(file)
     return parted
 

@@ -14,7 +14,7 @@ from pellucid.data.catalogue import Catalogue, read_catalogue
 from pellucid.data.names import is_image_name
 from pellucid.display import is_composite
 from pellucid.errors import InputError
-from pellucid.fits import role_of_file
+from pellucid.fits import COMPANIONS, role_of_file, roles_beside
 
 TEXT_LISTS = (".txt", ".lst", ".list")
 TABLE_LISTS = (".ecsv", ".csv", ".vot", ".votable", ".xml", ".parquet")
@@ -81,6 +81,12 @@ def find_inputs(named: Sequence[str | os.PathLike[str]], output: str | os.PathLi
                 add(file, "")
         else:
             add(path, "")
+    beside = roles_beside([Path(file) for file in found.files])
+    for file in list(found.files):
+        told = beside.get(Path(file))
+        if told and told[0] not in COMPANIONS and role_of_file(Path(file)) is None:
+            del found.files[file]
+            found.passed["models and maps of coverage by their names, beside an image"] += 1
     if not found.files:
         what = ", ".join(map(str, named[:3]))
         reason = f" ({in_words(found.passed)})" if found.passed else ""

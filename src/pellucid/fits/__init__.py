@@ -1,7 +1,7 @@
 """FITS in and out, keeping what a file says of its sky."""
 
 from pellucid.fits.bands import band_names_of
-from pellucid.fits.beside import role_of_file, roles_together
+from pellucid.fits.beside import role_of_file, roles_beside, roles_together
 from pellucid.fits.cards import card_value, quiet, text_card, wcs_cards
 from pellucid.fits.checksum import check_sums
 from pellucid.fits.choose import Plane, chosen_hdus, file_roles
@@ -46,6 +46,7 @@ __all__ = [
     "rest_of_name",
     "restored_bands",
     "role_of_file",
+    "roles_beside",
     "roles_together",
     "scale_card",
     "text_card",

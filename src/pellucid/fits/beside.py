@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,13 @@ from pellucid.fits.roles import COMPANIONS, NAMELESS, Role, role_of_name, told_r
 _LAST_WORDS = 3
 #: Of these words only the names of files make use: KiDS' weights.
 _SHORT = {"WEI": "WEIGHT"}
+#: What these words tell beside an image of the same name but for them (unWISE); alone they may say
+#: that it shows a field of standard stars, or the north.
+_BESIDE: dict[str, Role] = {"STD": "error", "N": "other"}
+_OF_IMAGES = ("img", "image", "sci")
+#: Of what nothing is read, as of maps of exposure and depth.
+_LEFT = ("other", "model", "residual")
+_WORD = re.compile(r"[A-Za-z]+")
 _SUFFIXES = re.compile(r"(\.(fits?|fts|fz|gz|bz2|xz|zip))+$", re.IGNORECASE)
 _PACKED = re.compile(r"\.(gz|bz2|xz|zip)$", re.IGNORECASE)
 
@@ -34,31 +42,40 @@ class Beside:
     file: FitsFile
 
 
-def part_files(
-    paths: Sequence[str | os.PathLike[str]],
-) -> tuple[list[Path], dict[Path, list[Beside]]]:
-    """The files that hold images, and what others hold for each of these.
+class Parts(NamedTuple):
+    """The files that hold images, what others hold for each of these, and which are not used."""
+
+    images: list[Path]
+    beside: dict[Path, list[Beside]]
+    notes: list[str]
+
+
+def part_files(paths: Sequence[str | os.PathLike[str]]) -> Parts:
+    """What the files that were given are for.
 
     A file is no image where its only plane, or else its name, is a mask's, a weight's or an
-    error's. It goes with the image whose name begins most like its own.
+    error's. It goes with the image whose name begins most like its own. Models and maps of
+    coverage are left out.
     """
     given = [Path(path) for path in paths]
     if len(given) == 1:
-        return given, {}
+        return Parts(given, {}, [])
     for path in given:
         if (told := role_of_file(path)) and told[0] == "psf":
             raise UsageError(f"{path}: is a PSF, by {told[1]}; give it as --psf {path.name}")
-    names = {path.name for path in given}
-    roles = {path: _told_of_file(path) or _deviation(path, names) for path in given}
+    by_names = roles_beside(given)
+    roles = {path: _told_of_file(path) or by_names.get(path) for path in given}
     images = [path for path in given if roles[path] is None]
     if not images:
-        return given, {}
+        return Parts(given, {}, [])
     found: dict[Path, list[Beside]] = {}
-    for path in given:
-        role = roles[path]
-        if role is not None:
+    notes = []
+    for path, role in roles.items():
+        if role is not None and role[0] in _LEFT:
+            notes.append(f"{path.name}: {role[0]} ({role[1]}) beside the image, not used")
+        elif role is not None:
             found.setdefault(_image_of(path, images), []).append(_read(path, *role))
-    return images, found
+    return Parts(images, found, notes)
 
 
 def roles_together(
@@ -68,7 +85,7 @@ def roles_together(
 
     Those of companions come last.
     """
-    images, beside = part_files(paths)
+    images, beside, _ = part_files(paths)
     told = {path: file_roles(path, hdu) for path in images}
     for others in beside.values():
         told |= {each.file.path: (each.plane,) for each in others}
@@ -86,6 +103,36 @@ def role_of_file(path: Path) -> tuple[Role, str] | None:
     return (role, "its file's name") if role in (*COMPANIONS, "psf") else None
 
 
+def roles_beside(paths: Iterable[Path]) -> dict[Path, tuple[Role, str]]:
+    """Which of some files lie by their names beside an image that is among them, as what.
+
+    Their name is the image's but for a word: ``a-nexp-r.fits`` beside ``a-image-r.fits``,
+    ``b_model.fits`` beside ``b.fits``.
+    """
+    stems = {path: _SUFFIXES.sub("", path.name) for path in paths}
+    there = {(path.parent, stem) for path, stem in stems.items()}
+    found: dict[Path, tuple[Role, str]] = {}
+    for path, stem in stems.items():
+        for word in _WORD.finditer(stem):
+            role = _role_beside(word[0])
+            before, after = stem[: word.start()], stem[word.end() :]
+            if role is None or before[-1:].isdigit() or after[:1].isdigit():
+                continue
+            names = [image.upper() if word[0].isupper() else image for image in _OF_IMAGES]
+            images = [f"{before}{name}{after}" for name in names]
+            if word[0].upper() not in _BESIDE:
+                images.append(before[:-1] + after if before else after[1:])
+            if any((path.parent, image) in there for image in images):
+                found[path] = role, "its file's name"
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _role_beside(word: str) -> Role | None:
+    role = _BESIDE.get(word.upper()) or role_of_name(word)
+    return role if role in (*_BESIDE.values(), *_LEFT) else None
+
+
 def _told_of_file(path: Path) -> tuple[Role, str] | None:
     """What its header, or else its name, tells of a file that is given beside others."""
     # A packed file would be unpacked twice: its name must do.
@@ -95,18 +142,12 @@ def _told_of_file(path: Path) -> tuple[Role, str] | None:
             if len(planes) > 1:
                 return None
             role, why = told_role(planes[0]) if planes else (None, "")
-            if role in COMPANIONS:
+            if role in (*COMPANIONS, *_LEFT):
                 return role, why
             if role == "image" and planes[0].name not in NAMELESS:
                 return None
     told = role_of_file(path)
     return told if told and told[0] in COMPANIONS else None
-
-
-def _deviation(path: Path, names: Collection[str]) -> tuple[Role, str] | None:
-    """Whether STD in a file's name is of the image beside it (unWISE), not of standard stars."""
-    image = re.sub(r"\bstd\b", "img", path.name)
-    return ("error", "its file's name") if image != path.name and image in names else None
 
 
 def _image_of(path: Path, images: Sequence[Path]) -> Path:

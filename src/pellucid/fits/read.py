@@ -55,7 +55,7 @@ def read_image(
     paths
         FITS files, plain, packed (gzip, bzip2, xz, zip) or tile-compressed. Among several, one of a
         mask, a weight or an error (by its header or its name) belongs to the image whose name is
-        most like its own.
+        most like its own; a model or a map of coverage is left out.
     hdu
         The number or the name (``"SCI"`` or ``"SCI,2"``) of the HDU to read in every file.
     bands
@@ -78,7 +78,7 @@ def read_image(
         raise UsageError("no file to read; name at least one FITS file")
     if pixel_scale is not None and not (np.isfinite(pixel_scale) and pixel_scale > 0):
         raise UsageError(f"a pixel scale of {pixel_scale} arcsec; it must be positive")
-    images, beside = part_files(paths)
+    images, beside, left = part_files(paths)
     several = len(images) > 1
     given = [bands or () for _ in images]
     if several and bands is not None and len(bands) == len(images):
@@ -88,6 +88,7 @@ def read_image(
         for path, names in zip(images, given, strict=True)
     ]
     image = composed(read, paths, bands, pixel_scale, beside)
+    image = replace(image, notes=(*image.notes, *left))
     return _with_light(image, ", ".join(str(Path(path)) for path in paths))
 
 

@@ -83,7 +83,7 @@ class FieldFiles:
 
 def pixels_of(*paths: str | os.PathLike[str], hdu: int | str | None = None) -> int:
     """How many pixels a band of an image has, without reading them."""
-    images, _ = part_files(paths)
+    images = part_files(paths).images
     with open_fits(images[0]) as file:
         first = next(plane.hdu for plane in planes_of(file, hdu) if plane.use == "band")
         return first.shape[-2] * first.shape[-1]
@@ -107,7 +107,7 @@ def open_field(
     Whole
         When it has to be read whole.
     """
-    images, beside = part_files(paths)
+    images, beside, left = part_files(paths)
     if beside:
         raise Whole("masks and weights are in files of their own")
     several = len(images) > 1
@@ -141,7 +141,7 @@ def open_field(
         frame = replace(
             frame,
             layout=replace(image.layout, shape=shape, variance=frame.variance, mask=frame.mask),
-            notes=tuple(note for note in image.notes if "are not used and stay" not in note),
+            notes=(*(note for note in image.notes if "are not used and stay" not in note), *left),
         )
         empties = [_empties(e.file, e.planes, k) for e in opened for k in range(e.count)]
         if any(map(any, empties)) and frame.mask is None:

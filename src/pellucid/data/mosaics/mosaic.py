@@ -14,7 +14,7 @@ from pellucid.data.mosaics.geometry import square
 from pellucid.data.mosaics.tile import Tile, open_tile
 from pellucid.data.names import FITS_SUFFIXES
 from pellucid.errors import InputError, UsageError, refusal
-from pellucid.fits import role_of_file
+from pellucid.fits import role_of_file, roles_beside
 from pellucid.sky import PSF, gaussian_psf
 from pellucid.sky.image import pixel_scale_of
 
@@ -210,8 +210,9 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
             files.append(path)
             continue
         inside = sorted(p for p in path.iterdir() if p.name.lower().endswith(FITS_SUFFIXES))
-        # Masks and weights that lie beside the images are no tiles.
-        inside = [p for p in inside if role_of_file(p) is None] or inside
+        # Masks, weights and maps of coverage that lie beside the images are no tiles.
+        beside = roles_beside(inside)
+        inside = [p for p in inside if p not in beside and role_of_file(p) is None] or inside
         if not inside:
             raise InputError(f"{path}: holds no FITS file")
         files += inside
