@@ -9,7 +9,7 @@ from fits_files import noise, save
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pellucid.cli import main
-from pellucid.fits import read_image, write_image
+from pellucid.fits import read_image, restored_bands, write_image
 
 UNNAMED = ("band1", "band2", "band3")
 
@@ -86,7 +86,7 @@ def test_a_plane_beside_the_image_in_its_cube_is_no_band(tmp_path, capsys, name,
     cards = fits.Header({"PLANE1": "IMAGE", "PLANE2": name, "PIXSCALE": 0.4})
     path = save(tmp_path / "a.fits", fits.PrimaryHDU(flux, cards))
     image = read_image(path)
-    assert image.bands == ("IMAGE",)
+    assert image.bands == ("band1",)
     assert_array_equal(image.flux, flux[:1])
     if variance is None:
         assert image.variance is None
@@ -107,11 +107,11 @@ def test_a_plane_beside_the_image_in_its_cube_is_no_band(tmp_path, capsys, name,
     )
     assert told in said
     with fits.open(tmp_path / "b.fits") as hdus:
-        assert hdus[0].header["PLCBANDS"] == "IMAGE"
+        assert hdus[0].header["PLCBANDS"] == "band1"
         assert not np.array_equal(hdus[0].data[0], flux[0])
         assert_array_equal(hdus[0].data[1], flux[1])
     again = read_image(tmp_path / "b.fits")
-    assert again.bands == ("IMAGE",)
+    assert (again.bands, restored_bands(again)) == (("band1",), (True,))
     assert again.variance is None, "the input's noise is none of the restored pixels"
 
 
@@ -119,3 +119,27 @@ def test_planes_that_are_named_are_read_where_a_user_says_so(tmp_path):
     cards = fits.Header({"PLANE1": "IMAGE", "PLANE2": "ERROR"})
     path = save(tmp_path / "a.fits", fits.PrimaryHDU(noise(2, 6, 7), cards))
     assert read_image(path, bands=("IMAGE", "ERROR")).bands == ("IMAGE", "ERROR")
+
+
+@pytest.mark.parametrize(
+    ("cards", "bands"),
+    [
+        ({"PLANE1": "IMAGE", "PLANE2": "ERROR", "FILTER": "F814W"}, ("F814W",)),
+        ({"BANDS": "SCI,ERR", "FILTER": "r"}, ("r",)),
+        ({"FILTER1": "FLUX", "FILTER2": "ERR"}, ("band1",)),
+        ({"BAND1": "IMAGE", "BAND2": "ERROR", "SURVEY": "SDSS-r"}, ("r",)),
+        ({"BAND1": "SCI_G", "BAND2": "ERR_G"}, ("G",)),
+        ({"BAND1": "r", "BAND2": "ERROR"}, ("r",)),
+        ({"BAND1": "SCI_G", "BAND2": "SCI_R", "BAND3": "MODEL"}, ("G", "R")),
+    ],
+)
+def test_a_plane_called_image_has_the_name_of_its_filter(tmp_path, cards, bands):
+    planes = noise(len(bands) + 1, 20, 22)
+    planes[-1] = 2.0
+    header = fits.Header({**cards, "PIXSCALE": 0.4})
+    path = save(tmp_path / "a.fits", fits.PrimaryHDU(planes, header))
+    assert read_image(path).bands == bands
+    words = ["--method", "wiener", "--psf", "1.2", "--output", str(tmp_path / "b.fits")]
+    assert main(["restore", str(path), *words]) == 0
+    again = read_image(tmp_path / "b.fits")
+    assert (again.bands, set(restored_bands(again))) == (bands, {True})

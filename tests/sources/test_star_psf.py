@@ -121,7 +121,7 @@ def test_a_galaxy_is_no_star():
             psf_from_stars(SkyImage(flux, bands=("r",), pixel_scale=SCALE))
         assert "a wider cutout, or state --psf" in str(caught.value)
         assert "\n" not in str(caught.value)
-    with pytest.raises(InputError, match="band band1 shows no star"):
+    with pytest.raises(InputError, match="band1 shows no star"):
         psf_from_stars(SkyImage(np.zeros((64, 64)), pixel_scale=SCALE))
     with pytest.raises(InputError, match="no pixel scale"):
         psf_from_stars(SkyImage(noise))

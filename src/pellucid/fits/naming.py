@@ -9,7 +9,7 @@ from pellucid.fits.bands import band_names_of
 from pellucid.fits.cards import card_value, text_card
 from pellucid.fits.layout import Layout
 from pellucid.fits.planes import Planes
-from pellucid.sky.band_names import find_bands
+from pellucid.sky.band_names import band_in_words, find_bands
 
 
 def renamed(own: Sequence[str | None], names: Sequence[str]) -> list[str]:
@@ -35,7 +35,7 @@ def check_others(layouts: Sequence[Layout], names: Sequence[str], where: str) ->
         here = [name for name in names if find_bands([name], [each for each in told if each])]
         if here:
             called = text_card(part.header, "EXTNAME") or "unnamed"
-            fault = f"its band {here[0]} stands in {called}, which is not what is read"
+            fault = f"its {band_in_words(here[0])} stands in {called}, which is not what is read"
             raise refusal(where, fault, f"read it with --hdu {called}")
 
 
@@ -66,6 +66,8 @@ def names_of(
     for name in names:
         of_it = [source for other, (_, source) in zip(names, found, strict=True) if other == name]
         if len(of_it) > 1:
-            fault = f"are both band {name}; name them with --bands, or choose one with --hdu"
+            fault = (
+                f"are both {band_in_words(name)}; name them with --bands, or choose one with --hdu"
+            )
             raise InputError(f"{' and '.join(of_it)}: {fault}")
     return names, places

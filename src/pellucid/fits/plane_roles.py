@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pellucid.fits.cards import text_card
 from pellucid.fits.planes import Planes
-from pellucid.fits.roles import COMPANIONS, UNCERTAINTIES, role_of_name
+from pellucid.fits.roles import COMPANIONS, UNCERTAINTIES, bands_among, role_of_name
 from pellucid.fits.some import with_bands
 from pellucid.sky.image import SkyImage, variance_type
 
@@ -55,4 +55,6 @@ def with_its_planes(image: SkyImage, places: Sequence[int]) -> SkyImage:
             mask = bad if mask is None else mask | bad
             if bad.any():
                 notes.append(f"{bad.sum()} pixels have no data by its plane {k + 1}")
-    return replace(found, variance=variance, mask=mask, notes=(*image.notes, *notes))
+    names = image.bands if image.header is None else bands_among(image.bands, image.header)
+    bands = tuple(names[k] for k in places)
+    return replace(found, bands=bands, variance=variance, mask=mask, notes=(*image.notes, *notes))

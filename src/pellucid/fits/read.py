@@ -25,6 +25,7 @@ from pellucid.fits.plane_roles import image_planes, with_its_planes
 from pellucid.fits.planes import Planes, read_planes
 from pellucid.fits.roles import told_role
 from pellucid.fits.some import with_bands
+from pellucid.sky.band_names import band_in_words
 from pellucid.sky.image import SkyImage, pixel_scale_of
 
 if TYPE_CHECKING:
@@ -223,7 +224,7 @@ def _with_light(image: SkyImage, where: str) -> SkyImage:
         said = ", ".join(dict.fromkeys(f"{value:g}" for value in values))
         raise refusal(where, f"is constant ({said}) and holds no image", "give one with data")
     empty = [
-        f"band {band} is constant ({value:g}) and shows nothing"
+        f"{band_in_words(band)} is constant ({value:g}) and shows nothing"
         for band, value in zip(image.bands, values, strict=True)
         if value is not None
     ]

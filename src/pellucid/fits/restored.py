@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pellucid.fits.bands import cube_names
 from pellucid.fits.cards import card_value, text_card
 from pellucid.fits.layout import Layout, Part
-from pellucid.fits.roles import NAMELESS, UNCERTAINTIES
+from pellucid.fits.roles import NAMELESS, UNCERTAINTIES, bands_among
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -42,11 +42,12 @@ def restored_bands(image: SkyImage) -> tuple[bool, ...]:
     for part in getattr(image.layout, "parts", ()):
         if part.role != "bands":
             continue
-        names = cube_names(part.header, len(part.planes))
+        own = cube_names(part.header, len(part.planes))
+        names = bands_among(own, part.header) if own else ()
         for place, k in enumerate(part.planes):
             if k < len(found):
-                name = names[place] if names else f"band{place + 1}"
-                found[k] = _is_restored(part.header, name)
+                called = (own[place], names[place]) if own else (f"band{place + 1}",)
+                found[k] = any(_is_restored(part.header, name) for name in called)
     return tuple(found)
 
 

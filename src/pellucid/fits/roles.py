@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -169,6 +170,22 @@ def rest_of_name(name: str) -> tuple[str, ...]:
     if name.upper() in NAMELESS:
         return ()
     return tuple(word for word in words_of(name) if _stem(word) not in _ROLE_OF_WORD)
+
+
+def bands_among(names: Sequence[str], header: Header) -> list[str]:
+    """The names of a cube's planes; where some are no bands, an IMAGE's is its filter's, or band1.
+
+    ``header`` is the cube's.
+    """
+    roles = [role_of_name(name) for name in names]
+    images = [k for k, role in enumerate(roles) if role in (None, "image")]
+    found = list(names)
+    for place, k in enumerate(images if len(images) < len(names) else ()):
+        if roles[k] == "image":
+            named = "_".join(rest_of_name(names[k]))
+            told = filter_name(header) if len(images) == 1 else ""
+            found[k] = named or (told if role_of_name(told) is None else "") or f"band{place + 1}"
+    return found
 
 
 def called(header: Header) -> str:

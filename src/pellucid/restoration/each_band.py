@@ -11,6 +11,7 @@ from pellucid.optics import known_psf
 from pellucid.restoration.change import with_change
 from pellucid.restoration.result import Restoration, Restorer
 from pellucid.sky import PSF, SkyImage
+from pellucid.sky.band_names import band_in_words
 from pellucid.sky.psf import pick_bands
 from pellucid.tiling import passes
 
@@ -69,7 +70,7 @@ def _notes(bands: tuple[str, ...], results: list[Restoration]) -> list[str]:
     said = [result.provenance.get("notes", []) for result in results]
     shared = [note for note in said[0] if all(note in notes for notes in said)]
     own = [
-        f"band {band}: {note}"
+        f"{band_in_words(band)}: {note}"
         for band, notes in zip(bands, said, strict=True)
         for note in notes
         if note not in shared

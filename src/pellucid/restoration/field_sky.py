@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError
 from pellucid.sky import SkyImage, sky_of
+from pellucid.sky.band_names import band_in_words
 from pellucid.sky.field import Field, Smooth
 
 #: Sides in pixels, about, of the blocks that are measured.
@@ -95,7 +96,9 @@ def measured_sky(field: Field) -> FieldSky:
     for band, plane in enumerate(sigma):
         if not np.isfinite(plane).any():
             name = field.frame.bands[band]
-            raise InputError(f"the sky of band {name} is constant: without noise no scale")
+            raise InputError(
+                f"the sky of {band_in_words(name)} is constant: without noise no scale"
+            )
     down, along = (np.asarray(0.5 * (edge[1:] + edge[:-1] - 1.0), np.float64) for edge in edges)
     count, total, square = sums
     spread = square / count - (total / count) ** 2

@@ -17,6 +17,7 @@ from pellucid.fits import restored_bands
 from pellucid.optics import block_mean
 from pellucid.restoration.change import SAMPLE, plain
 from pellucid.sky import SkyImage, noise_of, robust_background, sky_of
+from pellucid.sky.band_names import band_in_words
 
 #: By this factor both may differ before it is said.
 UNLIKE = 1.3
@@ -76,7 +77,9 @@ def skies_of(image: SkyImage) -> tuple[NDArray[np.float32], NDArray[np.float32]]
         band = image.of_bands([k])
         sky = sky_of(band)
         if not sky.sigma > 0:
-            raise InputError(f"the sky of band {name} is constant: without noise no scale")
+            raise InputError(
+                f"the sky of {band_in_words(name)} is constant: without noise no scale"
+            )
         level.append(sky.sky[0])
         sigma.append(sky.sigma * of_many_pixels(band, sky.sigma))
     level, sigma = (np.array(each, dtype=np.float32)[:, None, None] for each in (level, sigma))

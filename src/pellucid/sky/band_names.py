@@ -37,6 +37,11 @@ def short_name(band: str) -> str:
     return found.pop() if len(found) == 1 else name
 
 
+def band_in_words(name: str) -> str:
+    """What a sentence calls a band: ``band g``, and ``band1`` one that has no other name."""
+    return name if re.fullmatch(r"band\d+", name) else f"band {name}"
+
+
 def find_bands(wanted: Sequence[str], bands: Sequence[str]) -> list[int] | None:
     """The place among ``bands`` of each one that is wanted; None where one is absent or twofold.
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError
+from pellucid.sky.band_names import band_in_words
 from pellucid.sky.image import SkyImage
 from pellucid.sky.psf import PSF, pick_bands, stamp_fwhm
 from pellucid.sources.star_psf import ENOUGH, MOST, middle_of
@@ -31,12 +32,12 @@ def psf_misfits(image: SkyImage, psf: PSF) -> list[str]:
     stamps = pick_bands(psf, image.bands).for_bands(len(image.flux))
     notes = []
     for band, found, stars in _stars(image, WINDOW):
-        stamp = stamps[band].astype(np.float64)
+        stamp, name = stamps[band].astype(np.float64), band_in_words(image.bands[band])
         middle = stamp.shape[0] // 2, stamp.shape[1] // 2
         own, fwhm = float(np.median(found.fwhm[stars])), fitted_gaussian(stamp, *middle)[2]
         if not np.isfinite(fwhm) or abs(fwhm / own - 1.0) > WIDTH:
             notes.append(
-                f"the PSF of band {image.bands[band]} has a core of {_core(stamp, fwhm)}, "
+                f"the PSF of {name} has a core of {_core(stamp, fwhm)}, "
                 f"{len(stars)} stars of the image {own:.1f}: is it of this image?"
             )
             continue
@@ -44,7 +45,7 @@ def psf_misfits(image: SkyImage, psf: PSF) -> list[str]:
         said = _wing_share(stamp, middle, own)
         if abs(said - seen) > WINGS:
             notes.append(
-                f"the PSF of band {image.bands[band]} has {said:.0%} of its light in its wings, "
+                f"the PSF of {name} has {said:.0%} of its light in its wings, "
                 f"{len(stars)} stars of the image {seen:.0%}"
             )
     return notes
@@ -65,7 +66,7 @@ def fwhm_misfits(image: SkyImage, fwhm: float, force: bool = True) -> list[str]:
     for band, found, stars in _stars(image, SMALL_WINDOW):
         own = float(np.median(found.fwhm[stars])) * scale
         if not 1.0 / STATED < fwhm / own < STATED:
-            unlike.append(f'{own:.2f}" in band {image.bands[band]} ({len(stars)} stars)')
+            unlike.append(f'{own:.2f}" in {band_in_words(image.bands[band])} ({len(stars)} stars)')
             wrong = not 1.0 / ABSURD < fwhm / own < ABSURD
             absurd |= wrong and own > SHARP * scale
     if not unlike:

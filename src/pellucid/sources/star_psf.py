@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError
+from pellucid.sky.band_names import band_in_words
 from pellucid.sky.image import SkyImage
 from pellucid.sky.psf import PSF, stamp_fwhm
 from pellucid.sources.effective import Stars, effective_psf
@@ -76,15 +77,16 @@ def psf_from_stars(image: SkyImage) -> StarPSF:
     masks = [None] * len(image.flux) if image.mask is None else list(image.mask)
     limit = _saturation(image)
     notes: list[str] = []
+    called = [band_in_words(name) for name in image.bands]
     picked = []
-    for name, plane, mask in zip(image.bands, image.flux, masks, strict=True):
+    for name, plane, mask in zip(called, image.flux, masks, strict=True):
         found = candidates(plane, mask, limit)
         picked.append((found, _stars(found, name, notes)))
     widest = max(float(np.median(found.fwhm[on])) for found, on in picked)
     side = min(image.shape[1:])
     radius = int(np.clip(np.ceil(REACH * widest), LEAST, max(LEAST, side // 2)))
     stamps, places = [], []
-    for name, (found, on) in zip(image.bands, picked, strict=True):
+    for name, (found, on) in zip(called, picked, strict=True):
         stars = _surroundings(found, on, radius)
         surface, kept = effective_psf(stars, _oversampling(found.fwhm[on]))
         stamp = _clean(surface.stamp(radius), stars, on[kept], found)
@@ -133,16 +135,14 @@ def _stars(found: Candidates, band: str, notes: list[str]) -> NDArray[np.int64]:
     # The sharper of two may be a star and the other a galaxy with a bright core.
     sure = sure[found.fwhm[sure] < ALIKE * found.fwhm[sure].min()]
     count = "one star" if len(sure) == 1 else f"{len(sure)} stars"
-    notes.append(
-        f"the PSF of band {band} is that of {count}; a galaxy's bright core may look alike"
-    )
+    notes.append(f"the PSF of {band} is that of {count}; a galaxy's bright core may look alike")
     return sure
 
 
 def _too_few(band: str, count: int) -> InputError:
     what = {0: "no star", 1: "one possible star"}.get(count, f"{count} possible stars")
     return InputError(
-        f"band {band} shows {what} bright, alone and unsaturated enough, and {ENOUGH} are needed; "
+        f"{band} shows {what} bright, alone and unsaturated enough, and {ENOUGH} are needed; "
         "take a wider cutout, or state --psf FWHM_ARCSEC or PSF.fits"
     )
 
@@ -156,7 +156,7 @@ def _check_compact(stamp: NDArray[np.float64], band: str, count: int) -> None:
     half = float(np.interp(0.5 * inside[-1], inside, radius[order]))
     if half > COMPACT[count >= ENOUGH] * stamp_fwhm(stamp):
         raise InputError(
-            f"the sharpest sources of band {band} ({count}) have the profile of galaxies, not of "
+            f"the sharpest sources of {band} ({count}) have the profile of galaxies, not of "
             "stars; take a wider cutout, or state --psf FWHM_ARCSEC or PSF.fits"
         )
 
@@ -223,5 +223,5 @@ def _note_variation(found: Candidates, on: NDArray[np.int64], band: str, notes: 
     change = float(np.abs(slope[:2]).sum() / slope[2])
     if change > VARIES:
         notes.append(
-            f"the FWHM of band {band} changes by {change:.0%} over the frame; the PSF is its mean"
+            f"the FWHM of {band} changes by {change:.0%} over the frame; the PSF is its mean"
         )
