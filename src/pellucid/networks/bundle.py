@@ -112,6 +112,11 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
 
 
+def is_shipped(path: Path) -> bool:
+    """Whether a bundle comes with pellucid."""
+    return path in shipped().values()
+
+
 def find_bundle(name: str | Path) -> Path:
     """The file of a shipped model's name, or of a path."""
     models = shipped()
@@ -139,9 +144,14 @@ def open_bundle(name: str | Path) -> Bundle:
         raise InputError(f"{path}: is no pellucid bundle, or a truncated one")
     if digest_of(graph) != digest:
         raise InputError(f"{path}: is damaged: its SHA-256 is not the one it carries")
-    fields = _card_fields(graph)
+    fields = _card_fields(graph, path)
     if fields.get("format") != FORMAT:
         raise InputError(f"{path}: has format {fields.get('format')}; this pellucid reads {FORMAT}")
+    if not is_shipped(path):  # to check these would take a tenth of a second of every start
+        from pellucid.networks.card_check import fault_of_card
+
+        if fault := fault_of_card(fields):
+            raise InputError(f"{path}: its card is no card of a network ({fault})")
     return Bundle(path, Card.from_fields(fields), digest, graph)
 
 
@@ -157,12 +167,15 @@ def digest_of(graph: bytes) -> str:
     return hashlib.sha256(graph[:-64] + NO_DIGEST.encode()).hexdigest()
 
 
-def _card_fields(graph: bytes) -> dict[str, Any]:
+def _card_fields(graph: bytes, path: Path) -> dict[str, Any]:
     """The JSON that follows the card's key; it tells by itself where it ends.
 
     onnxruntime could read the metadata, but only by building the network, which a list of models
     or a damaged file should not have to wait for.
     """
-    start = graph.index(b'{"', graph.rindex(CARD_KEY.encode()))
-    text = graph[start:].decode(errors="replace")  # what comes after it is no text
-    return json.JSONDecoder().raw_decode(text)[0]
+    try:
+        start = graph.index(b'{"', graph.rindex(CARD_KEY.encode()))
+        text = graph[start:].decode(errors="replace")  # what comes after it is no text
+        return json.JSONDecoder().raw_decode(text)[0]
+    except (ValueError, RecursionError):
+        raise InputError(f"{path}: has no card that can be read") from None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from threading import Thread
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import InputError, UsageError
+from pellucid.data.channels import channel_count, network_inputs
+from pellucid.errors import InputError, UsageError, one_line
 from pellucid.networks.bundle import Bundle
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def _onnx(bundle: Bundle, precision: Precision) -> Network:
             bundle.graph, options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # onnxruntime's errors share no narrower base
-        raise InputError(f"{bundle.path}: onnxruntime cannot load it ({error})") from error
+        raise InputError(f"{bundle.path}: onnxruntime cannot load it ({one_line(error)})") from error
     name = session.get_inputs()[0].name
     return lambda tiles: np.asarray(session.run(None, {name: tiles})[0])
 
@@ -92,6 +94,44 @@ def torch_network(generator: nn.Module, precision: Precision = "fp32") -> Networ
             return generator(torch.from_numpy(tiles).to(device)).float().cpu().numpy()
 
     return run
+
+
+#: Seconds in which a network must have answered to one tile.
+PATIENCE = 60.0
+
+
+def check_network(network: Network, bundle: Bundle) -> None:
+    """Refuse a network that makes of one tile of its sky no tile of numbers, or nothing in time."""
+    card = bundle.card
+    bands = int(card.network.get("bands", len(card.bands)))
+    planes = channel_count(network_inputs(card.network), bands)
+    side = -(-min(card.tile, 4 * card.multiple) // card.multiple) * card.multiple
+    side = side if card.scale_rule == "any" else card.tile
+    tile, found = np.zeros((1, planes, side, side), np.float32), []
+
+    def run() -> None:
+        try:
+            found.append(network(tile))
+        except Exception as error:
+            found.append(error)
+
+    # A thread that never ends ends with the process.
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    if not found:
+        raise InputError(f"{bundle.path}: its network does not answer within {PATIENCE:.0f} s")
+    made = found[0]
+    if isinstance(made, Exception):
+        raise InputError(f"{bundle.path}: its network cannot be run ({one_line(made)})")
+    count = bands * (2 if card.network.get("spread") else 1)
+    if made.shape != (1, count, side, side):
+        raise InputError(
+            f"{bundle.path}: its network makes {made.shape} of {tile.shape}, where "
+            f"{(1, count, side, side)} is due"
+        )
+    if not np.isfinite(made).all():
+        raise InputError(f"{bundle.path}: its network makes values that are no numbers")
 
 
 _ENGINES: dict[str, Callable[[Bundle, Precision], Network]] = {

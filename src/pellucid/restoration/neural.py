@@ -165,6 +165,8 @@ class NeuralRestorer:
         restored, spread = found[: len(flux)], found[len(flux) :]
         result = stretch.inverse(from_network(restored), sky)
         result += beyond
+        if not np.isfinite(result).all():
+            raise InputError(f"model {self.card.name} makes values of it that are no numbers")
         del beyond
         deviation = None
         if len(spread):

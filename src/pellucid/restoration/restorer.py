@@ -9,11 +9,11 @@ from pathlib import Path
 
 from pellucid.deconvolution import METHODS
 from pellucid.errors import UsageError
-from pellucid.networks.bundle import Card, open_bundle
+from pellucid.networks.bundle import Card, is_shipped, open_bundle
 from pellucid.restoration.bandwise import BandwiseRestorer
 from pellucid.restoration.choice import ANY, fitting_model
 from pellucid.restoration.classical import ClassicalRestorer
-from pellucid.restoration.engine import Engine, Network, Precision, load_network
+from pellucid.restoration.engine import Engine, Network, Precision, check_network, load_network
 from pellucid.restoration.grid import plan_of
 from pellucid.restoration.neural import NeuralRestorer
 from pellucid.restoration.result import Restoration, Restorer
@@ -74,6 +74,8 @@ def load_restorer(
         return FittingRestorer(engine, precision, force)
     bundle = open_bundle(model)
     network = load_network(bundle, engine, precision)
+    if not is_shipped(bundle.path):
+        check_network(network, bundle)
     reference = None if precision == "fp32" else load_network(bundle)
     how = f"{engine} {precision}"
     restorer = model_restorer(bundle.card, network, bundle.sha256, how, reference)

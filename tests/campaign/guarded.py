@@ -1,0 +1,101 @@
+"""One command in a process of its own, with little memory and time, and what became of it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+#: Address space beyond what the parent holds already, and time by the clock.
+MEMORY, SECONDS = 2 * 1024**3, 20.0
+#: The exit code by which a child tells that an exception left the program.
+ESCAPED = 70
+
+
+class Outcome(NamedTuple):
+    """What became of a command.
+
+    Parameters
+    ----------
+    code
+        Its exit code; negative, the signal that ended it.
+    said
+        Its stderr.
+    hung
+        Whether it was still at it when its time was over.
+    """
+
+    code: int
+    said: str
+    hung: bool
+
+
+def guarded(words: Sequence[str], folder: Path, seconds: float = SECONDS) -> Outcome:
+    """Run ``pellucid WORDS`` in a fork of this process, its working folder being ``folder``.
+
+    The program is loaded already, so that ten thousand of them take minutes.
+    """
+    said = folder.parent / f"{folder.name}.stderr"
+    child = os.fork()
+    if child == 0:
+        _run(words, folder, said)
+    ended = _wait(child, seconds)
+    if ended is None:
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+    else:
+        status = ended
+    text = said.read_text(errors="replace")
+    said.unlink()
+    code = os.waitstatus_to_exitcode(status)
+    return Outcome(code, text, ended is None)
+
+
+def _run(words: Sequence[str], folder: Path, said: Path) -> None:
+    """What the child does; it never returns."""
+    code = ESCAPED
+    try:
+        os.chdir(folder)
+        with open(os.devnull, "r+b") as nothing, open(said, "wb") as told:
+            os.dup2(nothing.fileno(), 0)
+            os.dup2(nothing.fileno(), 1)
+            os.dup2(told.fileno(), 2)
+        used = _address_space()
+        resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        from pellucid.cli import main
+
+        code = main(list(words))
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def _address_space() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _wait(child: int, seconds: float) -> int | None:
+    """The status with which a child ended; None where it did not in time."""
+    watched = os.pidfd_open(child)
+    try:
+        poll = select.poll()
+        poll.register(watched, select.POLLIN)
+        begun = time.monotonic()
+        if not poll.poll(1000.0 * max(0.0, seconds - (time.monotonic() - begun))):
+            return None
+        return os.waitpid(child, 0)[1]
+    finally:
+        os.close(watched)
