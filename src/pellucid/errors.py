@@ -41,6 +41,16 @@ def refusal(path: str | os.PathLike[str], fault: str, advice: str) -> InputError
     return InputError(f"{path}: {fault}; {advice}")
 
 
+def printable(text: str) -> str:
+    """Text of a file, as a terminal may be given it: what would move its cursor is spelled out."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
 def one_line(error: BaseException) -> str:
     """An outside library's words on one line."""
     return " ".join(str(error).split())[:120] or type(error).__name__

@@ -13,7 +13,8 @@ import numpy as np
 from mutations import Mutation
 
 SIDE, SCALE = 48, 0.4
-WIENER = ("--method", "wiener", "--psf", "1.2")
+WIENER, SMALL = ("--method", "wiener", "--psf", "1.2"), ("--size", "16")
+DEGRADE = ("--degrade", "fwhm=1.2 noise=2")
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,9 @@ def good_psfs() -> dict[str, bytes]:
         POLZERO2=24.0, POLSCAL2=24.0, POLGRP2=1, POLNGRP=1, POLDEG1=1, PSF_SAMP=1.0,
     )  # fmt: skip
     grid = fits.PrimaryHDU(np.stack([stamp] * 4))
-    grid.header.update(OVERSAMP=1, **{f"DET_YX{k}": f"({40 * (k // 2)}, {40 * (k % 2)})" for k in range(4)})
+    grid.header.update(
+        OVERSAMP=1, **{f"DET_YX{k}": f"({40 * (k // 2)}, {40 * (k % 2)})" for k in range(4)}
+    )
     return {
         "stamp.fits": written([fits.PrimaryHDU(stamp, cards)]),
         "model.psf": written([fits.PrimaryHDU(), model]),
@@ -166,7 +169,7 @@ def good_bundles() -> dict[str, bytes]:
     network = {"bands": 1, "width": 4, "levels": 3, "norm": "batch", "dropout": 0.0}
     card = Card(
         name="untrained", model="galaxygan", network=network, bands=("r",), single_band=True,
-        pixel_scale=SCALE, stretch={"name": "noise", "softening": 5.0, "low": -10.0, "high": 1000.0},
+        pixel_scale=SCALE, stretch={"name": "noise", "softening": 5, "low": -10, "high": 1000},
         fwhm=(1.0, 1.8), noise=(2.0, 2.0), tile=32, multiple=8,
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
@@ -196,7 +199,20 @@ def other_graph(content: bytes, rng: np.random.Generator) -> bytes:
 
 def _changed(value: object, rng: np.random.Generator) -> object:
     """JSON in which something is something else."""
-    odd: tuple[object, ...] = (None, -1, 0, 1e308, "x", [], {}, [1], True, "\x1b[31m", float("nan"), 10**30)
+    odd: tuple[object, ...] = (
+        None,
+        -1,
+        0,
+        1e308,
+        "x",
+        [],
+        {},
+        [1],
+        True,
+        "\x1b[31m",
+        float("nan"),
+        10**30,
+    )
     if isinstance(value, dict) and value and rng.random() < 0.9:
         name = str(rng.choice(list(value)))
         if rng.random() < 0.2:
@@ -232,7 +248,18 @@ def other_store(content: bytes, rng: np.random.Generator) -> bytes:
     """A store in which a dataset, a link or an attribute is something else."""
     import h5py
 
-    odd: tuple[object, ...] = (0, -1, 0.0, np.nan, "x", b"\xff", "[" * 5000, np.zeros(0), np.zeros((2, 2)), "\x1b[31m")
+    odd: tuple[object, ...] = (
+        0,
+        -1,
+        0.0,
+        np.nan,
+        "x",
+        b"\xff",
+        "[" * 5000,
+        np.zeros(0),
+        np.zeros((2, 2)),
+        "\x1b[31m",
+    )
     stream = io.BytesIO(content)
     with h5py.File(stream, "r+") as file:
         names = [""]
@@ -294,8 +321,8 @@ KINDS = {
         good_catalogues,
         mutations.OF_TEXT,
         (
-            ("restore", "--catalogue", "FILE", "--image", "GOOD", "--size", "16", *WIENER, "--output", "out/"),
-            ("pairs", "--sharp", "FOLDER", "--catalogue", "FILE", "--degrade", "fwhm=1.2 noise=2", "--output", "out.h5"),
+            ("restore", "--catalogue", "FILE", "--image", "GOOD", *WIENER, *SMALL, "-o", "out/"),
+            ("pairs", "--sharp", "FOLDER", "--catalogue", "FILE", *DEGRADE, "--output", "out.h5"),
         ),
     ),
     "recipes": Kind(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import importlib
 import shutil
 import sys
 import tempfile
@@ -52,7 +53,7 @@ def trial(kind: Kind, good: dict[str, bytes], store: bytes, seed: int, folder: P
         damaged = kind.damage[rng.integers(len(kind.damage))]
         try:
             content = damaged(content, rng) or content
-        except Exception:  # noqa: BLE001 - what is damaged already cannot always be damaged by its format
+        except Exception:  # what is damaged already cannot always be damaged by its format
             continue
     words = kind.commands[rng.integers(len(kind.commands))]
     inputs = folder / "in"
@@ -65,12 +66,13 @@ def trial(kind: Kind, good: dict[str, bytes], store: bytes, seed: int, folder: P
     typed = tuple(places.get(word, word) for word in words)
     before = {path.name for path in inputs.iterdir()}
     outcome = guarded(typed, folder)
-    fault = judged(outcome, folder, before, name)
+    named = {word for word in typed if word in places.values() or word.startswith("out")}
+    fault = judged(outcome, folder, before, named)
     return Trial(seed, typed, fault, outcome.said)
 
 
-def judged(outcome: Outcome, folder: Path, before: set[str], name: str) -> str | None:
-    """What is wrong with an answer; None where nothing is."""
+def judged(outcome: Outcome, folder: Path, before: set[str], named: set[str]) -> str | None:
+    """What is wrong with an answer to words that ``named`` these files; None where nothing is."""
     if outcome.hung:
         return "hang"
     if "Traceback (most recent call last)" in outcome.said or outcome.code < 0:
@@ -80,13 +82,21 @@ def judged(outcome: Outcome, folder: Path, before: set[str], name: str) -> str |
     if outcome.code not in DUE:
         return "wrong exit code"
     lines = outcome.said.strip().splitlines()
-    if outcome.code == 3 and not (lines and any(name in line or "good.fits" in line for line in lines)):
+    if outcome.code == 3 and not (
+        lines and any(name.rstrip("/") in line for name in named for line in lines)
+    ):
         return "no name"
-    if any(ord(char) < 32 and char not in "\n\t" or 127 <= ord(char) < 160 for char in outcome.said):
+    if any(
+        (ord(char) < 32 and char not in "\n\t") or 127 <= ord(char) < 160 for char in outcome.said
+    ):
         return "control characters"
     left = {path.name for path in folder.iterdir()} - {"in"}
     stray = {path.name for path in (folder / "in").iterdir()} - before
-    allowed = {"out.fits", "out.png", "out.h5", "out", "run"} if outcome.code in (0, 1) else {"out", "run"}
+    allowed = (
+        {"out.fits", "out.png", "out.h5", "out", "run"}
+        if outcome.code in (0, 1)
+        else {"out", "run"}
+    )
     if stray or left - allowed:
         return "left behind"
     return None
@@ -117,25 +127,25 @@ def main() -> int:
                     text = f"{done.fault}\npellucid {' '.join(done.words)}\n\n{done.said}"
                     (there / "what.txt").write_text(text)
                 shutil.rmtree(folder)
-    print(table(counts))
+    sys.stdout.write(table(counts) + "\n")
     return int(any(set(found) - {"clean"} for found in counts.values()))
 
 
 def _load() -> None:
     """What every command loads, once; nothing here may start a thread, or forks would hang."""
-    import astropy.io.fits
-    import astropy.table
-    import astropy.wcs
-    import h5py
-    import scipy.ndimage
-    import scipy.optimize
-
-    import pellucid.cli  # noqa: F401
+    for name in (
+        *("astropy.io.fits", "astropy.table", "astropy.wcs", "astropy.io.votable", "h5py", "sep"),
+        *("scipy.ndimage", "scipy.optimize", "skimage.measure", "onnxruntime", "pellucid.cli"),
+    ):
+        importlib.import_module(name)
 
 
 def table(counts: dict[str, collections.Counter[str]]) -> str:
     """The counts as Markdown."""
-    columns = ["clean", *dict.fromkeys([*FAULTS, *(key for found in counts.values() for key in found)])]
+    columns = [
+        "clean",
+        *dict.fromkeys([*FAULTS, *(key for found in counts.values() for key in found)]),
+    ]
     columns = list(dict.fromkeys(columns))
     lines = [f"| | inputs | {' | '.join(columns)} |", "|---|" + "---:|" * (len(columns) + 1)]
     for name, found in counts.items():

@@ -322,3 +322,24 @@ def test_a_wheels_empty_place_is_no_band(tmp_path, cards, band, extension):
     image = read_image(save(tmp_path / "a.fits", *hdus))
     assert image.bands == (band,)
     assert read_image(write_image(image, tmp_path / "b.fits")).bands == (band,)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        ("TELESCOP= 2.5m telescope", "2.5m telescope"),
+        ("EXPTIME = (1,2", "(1,2"),
+        ("GAIN    = 'x", "x"),
+    ],
+)
+def test_a_value_that_is_none_is_a_text(tmp_path, card, said):
+    """Nobody stumbles over it who asks for it, and it stays in the file."""
+    path = save(tmp_path / "a.fits", fits.PrimaryHDU(noise(12, 14), sky_header(OBJECT="stands")))
+    content = path.read_bytes()
+    place = content.index(b"OBJECT  ")
+    path.write_bytes(content[:place] + card.ljust(80).encode() + content[place + 80 :])
+    image = read_image(path)
+    assert said in str(image.header.get(card.split("=")[0].strip()))
+    written = write_image(image, tmp_path / "b.fits")
+    assert said.encode() in written.read_bytes()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli import options
-from pellucid.errors import InputError, PellucidError, TemporaryError, naming
+from pellucid.errors import InputError, PellucidError, TemporaryError, naming, printable
 
 if TYPE_CHECKING:
     from pellucid.sky import SkyImage
@@ -56,7 +56,9 @@ def info(
         report = {"file": ", ".join(files), "files": files, **found, "planes": planes}
         told.append(report)
         if not as_json:
-            typer.echo("\n".join(_lines(report)) + ("\n" if paths is not groups[-1] else ""))
+            typer.echo(
+                printable("\n".join(_lines(report))) + ("\n" if paths is not groups[-1] else "")
+            )
     if as_json:
         options.print_json(told)
     if errors and told:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pellucid.cli.options import AsJson, print_json
+from pellucid.errors import printable
 
 if TYPE_CHECKING:
     from pellucid.networks.bundle import Card
@@ -42,7 +43,7 @@ def models(as_json: AsJson = False) -> None:
             f"  {training.get('command')}",
             f"  sha256 {bundle.sha256}",
         ]
-        typer.echo("\n".join(lines))
+        typer.echo(printable("\n".join(lines)))
 
 
 def _takes(card: Card) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pellucid.errors import UsageError
+from pellucid.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from pellucid.sky import SkyImage
@@ -173,4 +173,4 @@ def say_notes(notes: Iterable[str]) -> None:
 
 def say(text: str) -> None:
     """One line on stderr, whatever the text holds."""
-    typer.echo("pellucid: " + " ".join(text.split()), err=True)
+    typer.echo("pellucid: " + printable(" ".join(text.split())), err=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from pellucid.batch.schedule import Failure
 from pellucid.cli.options import say
+from pellucid.errors import printable
 
 #: Seconds between two lines, and up to the first.
 EVERY, FIRST = 60.0, 10.0
@@ -55,7 +56,8 @@ def _barred(ended: Iterable[Failure | None], total: int) -> Iterator[Failure | N
         task = bar.add_task("restoring", total=total, pace="")
 
         def tell(text: str) -> None:
-            bar.console.print(f"pellucid: {text}", markup=False, highlight=False, soft_wrap=True)
+            line = printable(f"pellucid: {text}")
+            bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
         for done, failure in enumerate(ended, 1):
             failed += _said(failure, tell)

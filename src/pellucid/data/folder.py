@@ -129,6 +129,11 @@ def pairs_of_folder(
     wanted = list(objects) if ids is None else ids
     missing = [name for name in wanted if name not in objects]
     chosen = {name: objects[name] for name in wanted if name in objects}
+    if not chosen:
+        first = f" (first: {missing[0]})" if missing else ""
+        raise InputError(
+            f"{folder}: holds none of the {len(wanted)} objects that are asked for{first}"
+        )
     images = progress(read_objects(chosen, cut), len(chosen))
     count, rejected = write_pairs(output, images, degradations, overwrite)
     return count, rejected, missing

@@ -11,10 +11,17 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import InputError
+from pellucid.errors import InputError, one_line
 from pellucid.files import write_atomically
 
 T = TypeVar("T")
+
+#: What h5py, json and numpy raise where a file's parts are not what they are called; a link that
+#: leads to itself and text that is nested without end are a RuntimeError.
+FAULTS = (
+    *(OSError, KeyError, IndexError, TypeError, ValueError, AttributeError),
+    *(RuntimeError, OverflowError),
+)
 
 
 def write_hdf5(
@@ -60,8 +67,8 @@ def read_hdf5(path: Path, read: Callable[[Any], T], what: str, advice: str = "")
     try:
         with h5py.File(path, "r") as file:
             return read(file)
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: is damaged or no {what} ({error})") from error
+    except FAULTS as error:
+        raise InputError(f"{path}: is damaged or no {what} ({one_line(error)})") from error
 
 
 def append_image(file: Any, name: str, flux: NDArray[np.generic], kind: str = "float32") -> None:
@@ -110,8 +117,9 @@ class Store:
 
                 self._opened = h5py.File(self.path, "r")
             return read(self._opened)
-        except (InputError, OSError, KeyError, ValueError) as error:
-            raise InputError(f"{self.path}: object {index} is damaged ({error})") from error
+        except (InputError, *FAULTS) as error:
+            text = f"object {index} is damaged ({one_line(error)})"
+            raise InputError(f"{self.path}: {text}") from error
 
 
 def write_header(
@@ -138,8 +146,12 @@ def read_header(
     for name in names:
         if len(ids) != len(file[name]):
             raise InputError(f"{path}: has {len(ids)} ids for {len(file[name])} {name} images")
-    bands = tuple(json.loads(file.attrs["bands"]))
-    return path, ids, bands, str(file.attrs["unit"]) or None, float(file.attrs["pixel_scale"])
+    bands, scale = json.loads(file.attrs["bands"]), float(file.attrs["pixel_scale"])
+    if not (isinstance(bands, list) and bands and all(isinstance(name, str) for name in bands)):
+        raise InputError(f"{path}: its bands have no names")
+    if not 0.0 < scale < np.inf:
+        raise InputError(f'{path}: its pixels are {scale}" wide')
+    return path, ids, tuple(bands), str(file.attrs["unit"]) or None, scale
 
 
 class _Stream:

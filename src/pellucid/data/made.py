@@ -37,6 +37,8 @@ class MadePairs(Store):
     def of(cls, path: Path, file: Any) -> MadePairs:
         """The store in an open `h5py.File`."""
         degradations = [Degradation(**way) for way in json.loads(file.attrs["degradations"])]
+        if not degradations:
+            raise InputError(f"{path}: says of no degradation, so there are no pairs in it")
         return cls(*read_header(path, file, "sharp"), degradations)
 
     def through(self, degradation: Degradation) -> MadePairs:

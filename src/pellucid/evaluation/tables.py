@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from pellucid.errors import printable
 from pellucid.evaluation.scores import Summaries, Summary
 
 #: Metric, its heading, and how many decimals it deserves.
@@ -37,7 +38,7 @@ def summary_rows(summaries: Summaries, columns: Iterable[str]) -> list[list[str]
     """A row a restorer: its name, then ``mean ± standard error`` of each column."""
     columns = list(columns)
     return [
-        [name, *(_format(metrics[column], COLUMNS[column][1]) for column in columns)]
+        [printable(name), *(_format(metrics[column], COLUMNS[column][1]) for column in columns)]
         for name, metrics in summaries.items()
     ]
 
@@ -102,4 +103,4 @@ def _format(summary: Summary, digits: int) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+    return "| " + " | ".join(printable(cell).replace("|", "\\|") for cell in cells) + " |"

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 from pellucid.fits.cards import card_value, text_card, without_table
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from astropy.io.fits import Card, Header
 
 # By astropy's classes; it has others for what it cannot make sense of.
 _KINDS = {
@@ -69,7 +69,7 @@ def describe(number: int, opened: Any, stream: IO[bytes]) -> HDU:
     # Read again: of a compressed image astropy keeps no repeated cards.
     raw = stream.read(place["datLoc"] - place["hdrLoc"])
     clean = printable(raw)
-    header: Any = Header.fromstring(clean)
+    header: Any = readable(Header.fromstring(clean))
     # A file that was uncompressed may have kept the cards of its tiles.
     packed = "Z" if type(opened).__name__ == "CompImageHDU" else ""
     bitpix, axes = header[f"{packed}BITPIX"], header[f"{packed}NAXIS"]
@@ -108,6 +108,36 @@ def printable(raw: bytes) -> bytes:
         if card.startswith(b"CONTINUE  ") and b"&'" not in cards[k - 1]:
             cards[k] = b"COMMENT " + card[8:]  # astropy would spoil the card before it
     return b"".join(cards)
+
+
+def readable(header: Header) -> Header:
+    """A header whose cards can be read: values that are none are texts, or the card a comment.
+
+    So nobody stumbles over one who asks for its keyword, and what it said stays in the file.
+    """
+    cards = list(header.cards)
+    odd = {k for k, card in enumerate(cards) if not _has_value(card)}
+    if not odd:
+        return header
+    texts = [_as_text(card) if k in odd else str(card) for k, card in enumerate(cards)]
+    return type(header).fromstring("".join(texts))
+
+
+def _as_text(card: Card) -> str:
+    said = str(card)  # which is where astropy makes a text of it, if it can
+    if _has_value(type(card).fromstring(said)):
+        return said
+    return f"COMMENT {said.rstrip()[:72]}".ljust(80)
+
+
+def _has_value(card: Card) -> bool:
+    from astropy.io.fits import VerifyError
+
+    try:
+        _ = card.value
+    except VerifyError:
+        return False
+    return True
 
 
 def without_idle_axes(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -45,7 +45,9 @@ def _onnx(bundle: Bundle, precision: Precision) -> Network:
             bundle.graph, options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # onnxruntime's errors share no narrower base
-        raise InputError(f"{bundle.path}: onnxruntime cannot load it ({one_line(error)})") from error
+        raise InputError(
+            f"{bundle.path}: onnxruntime cannot load it ({one_line(error)})"
+        ) from error
     name = session.get_inputs()[0].name
     return lambda tiles: np.asarray(session.run(None, {name: tiles})[0])
 

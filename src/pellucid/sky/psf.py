@@ -165,13 +165,21 @@ def stamp_fwhm(stamp: ArrayLike) -> float:
 
     The half-maximum contour's area A gives 2√(A/π): the FWHM of a round profile, the geometric
     mean of both widths of an elongated one.
+
+    Raises
+    ------
+    InputError
+        When nothing stands out.
     """
     from skimage.measure import find_contours
 
     padded = np.pad(np.asarray(stamp, dtype=np.float64), 1)
     rows, columns = (_finer(side) for side in padded.shape)
     fine = rows @ padded @ columns.T
-    contour = max(find_contours(fine, 0.5 * fine.max()), key=len)
+    contours = find_contours(fine, 0.5 * fine.max())
+    if not contours:
+        raise InputError("the PSF has no core that half of its peak surrounds")
+    contour = max(contours, key=len)
     y, x = contour[:, 0], contour[:, 1]
     area = 0.5 * abs(np.dot(y[:-1], x[1:]) - np.dot(x[:-1], y[1:])) / FINER**2
     return float(2.0 * np.sqrt(area / np.pi))

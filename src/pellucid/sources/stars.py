@@ -178,8 +178,10 @@ def _moments(
     plane: NDArray[np.float64], sources: Sources, source: int
 ) -> tuple[float, float, float, float]:
     """`fitted_gaussian` of one source, without the pixels of others."""
-    y, x = float(sources.y[source]), float(sources.x[source])
-    radius = float(np.clip(4.0 * sources.a[source], 12.0, 64.0))
+    y, x, size = (float(of[source]) for of in (sources.y, sources.x, sources.a))
+    if not np.isfinite(y + x + size):  # values so large that their squares are none
+        return np.nan, np.nan, np.nan, np.nan
+    radius = float(np.clip(4.0 * size, 12.0, 64.0))
     window = _window(plane.shape, y, x, radius)
     flux, segments = plane[window], sources.segments[window]
     own = (segments == 0) | (segments == source + 1)
