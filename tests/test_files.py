@@ -129,3 +129,101 @@ def test_impossible_targets_are_refused_before_any_work(tmp_path):
         check_target(tmp_path / "none" / "a.fits")
     assert check_target(tmp_path / "a.fits") == tmp_path / "a.fits"
     assert os.listdir(tmp_path) == []
+
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="files and signals of POSIX")
+
+
+@POSIX
+def test_what_a_killed_run_left_is_swept_by_the_next(tmp_path):
+    """And what a run that goes on is writing is not."""
+    code = f"""
+import os, signal, sys, time
+from pellucid.files import write_atomically
+
+def write(stream):
+    print("begun", flush=True)
+    time.sleep(60)
+
+write_atomically({str(tmp_path / "a.fits")!r}, write)
+"""
+    runs = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    try:
+        assert [run.stdout.readline() for run in runs] == ["begun\n"] * 2
+        runs[0].kill()
+        runs[0].wait()
+        assert len(os.listdir(tmp_path)) == 2
+        write_atomically(tmp_path / "b.fits", fill)
+        left = sorted(os.listdir(tmp_path))
+        assert len(left) == 2
+        assert left[1] == "b.fits"
+        assert f"-{runs[1].pid}-" in left[0]
+    finally:
+        for run in runs:
+            run.kill()
+            run.communicate()
+
+
+@POSIX
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_command_that_is_told_to_end_leaves_nothing(tmp_path, name):
+    number = getattr(signal, name)
+    code = f"""
+import sys, time
+import pellucid.cli
+from pellucid.files import write_atomically
+
+def write(stream):
+    stream.write(b"half")
+    stream.flush()
+    print("begun", flush=True)
+    time.sleep(60)
+
+def main():
+    write_atomically({str(tmp_path / "a.fits")!r}, write)
+
+pellucid.cli.main = main
+try:
+    pellucid.cli.run()
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout.readline() == "begun\n"
+        run.send_signal(number)
+    assert run.returncode == 128 + number
+    assert os.listdir(tmp_path) == []
+
+
+@POSIX
+def test_a_link_stays_and_what_it_leads_to_is_replaced(target, tmp_path):
+    link = tmp_path / "link.fits"
+    link.symlink_to(target)
+    write_atomically(link, fill, overwrite=True)
+    assert link.is_symlink()
+    assert target.read_bytes() == b"the new file"
+
+
+@POSIX
+def test_the_mode_of_the_old_file_is_kept(target):
+    target.chmod(0o640)
+    write_atomically(target, fill, overwrite=True)
+    assert target.stat().st_mode & 0o777 == 0o640
+
+
+@POSIX
+def test_a_pipe_and_a_device_are_no_files(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/null"):
+        with pytest.raises(UsageError, match="is a device or a pipe"):
+            check_target(path, overwrite=True)
+
+
+def test_a_name_that_is_too_long_is_refused_before_any_work(tmp_path):
+    assert check_target(tmp_path / ("a" * 255))
+    write_atomically(tmp_path / ("a" * 255), fill)
+    with pytest.raises(UsageError, match="more than 255 bytes"):
+        check_target(tmp_path / ("é" * 128))

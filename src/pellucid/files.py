@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
-import tempfile
+import re
+import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from pellucid.errors import TemporaryError, UsageError
+
+#: Bytes of the longest name that file systems take.
+LONGEST_NAME = 255
+_BINARY = getattr(os, "O_BINARY", 0)
+#: How temporary files are called, before the host and the process that they are of.
+_TEMPORARY = ".pellucid-"
+_HOST = re.sub(r"[^A-Za-z0-9]", "", os.uname().nodename if hasattr(os, "uname") else "")[:40]
 
 
 def check_target(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
@@ -18,13 +28,19 @@ def check_target(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
     Raises
     ------
     UsageError
-        When the file exists and ``overwrite`` is off, or when its folder does not exist.
+        When the file exists and ``overwrite`` is off, when it is a folder, a device or a pipe, when
+        its folder does not exist, or its name is too long.
     """
     target = Path(path)
+    if len(os.fsencode(target.name)) > LONGEST_NAME:
+        shown = f"{str(target)[:60]}…"
+        raise UsageError(f"{shown}: the name has more than {LONGEST_NAME} bytes; shorten it")
     if target.is_dir():
         raise UsageError(f"{target}: is a folder; name a file")
     if not target.parent.is_dir():
         raise UsageError(f"{target}: the folder {target.parent} does not exist")
+    if target.exists() and not target.is_file():
+        raise UsageError(f"{target}: is a device or a pipe; name a file")
     if target.exists() and not overwrite:
         raise UsageError(f"{target}: exists already; --overwrite replaces it")
     return target
@@ -62,18 +78,21 @@ def write_atomically(
     TemporaryError
         When the folder is read-only or the disk is full; an older file stays as it was.
     """
-    target = check_target(path, overwrite)
+    named = check_target(path, overwrite)
+    # A link stays, and what it leads to is replaced.
+    target = Path(os.path.realpath(named)) if named.is_symlink() else named
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        temporary = _beside(target)
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
         try:
             with os.fdopen(descriptor, "w+b") as stream:
                 write(stream)
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())
+            _as_before(temporary, target)
             os.replace(temporary, target)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
         fault = f"could not be written ({error.strerror or error})"
@@ -82,8 +101,8 @@ def write_atomically(
             fault = "the disk is full; nothing was written"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             fault = "the folder cannot be written to"
-        raise TemporaryError(f"{target}: {fault}") from error
-    return target
+        raise TemporaryError(f"{named}: {fault}") from error
+    return named
 
 
 def write_content(
@@ -94,7 +113,35 @@ def write_content(
     return write_atomically(path, lambda stream: stream.write(data), overwrite)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _beside(target: Path) -> Path:
+    """The name of a temporary file in the folder of a target, from which killed runs are swept."""
+    for left in target.parent.glob(f"{_TEMPORARY}{_HOST}-*"):
+        owner = left.name.removeprefix(f"{_TEMPORARY}{_HOST}-").partition("-")[0]
+        if owner.isdecimal() and not _is_alive(int(owner)):
+            left.unlink(missing_ok=True)
+    return target.parent / f"{_TEMPORARY}{_HOST}-{os.getpid()}-{secrets.token_hex(6)}"
+
+
+def _is_alive(process: int) -> bool:
+    if os.name != "posix":  # where to ask would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True
+
+
+def _as_before(temporary: Path, target: Path) -> None:
+    """Give a file the mode of the one that it replaces, and its owner where it may."""
+    try:
+        before = target.stat()
+    except FileNotFoundError:
+        return
+    os.chmod(temporary, stat.S_IMODE(before.st_mode))
+    now = temporary.stat()
+    if hasattr(os, "chown") and (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
+        with contextlib.suppress(PermissionError):
+            os.chown(temporary, before.st_uid, before.st_gid)

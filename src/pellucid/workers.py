@@ -53,23 +53,6 @@ def available_cores() -> int:
     return cores or 1
 
 
-@contextmanager
-def ending_cleanly() -> Iterator[None]:
-    """Undo what was begun, such as a file half written, when the process is told to end."""
-
-    def end(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _begin(parent: int, begin: Callable[..., None] | None, *given: Any) -> None:
     """Begin a process that ends when its parent is gone."""
     # Ctrl-C reaches the workers, too: it ends them, where Python's handler would end one job and

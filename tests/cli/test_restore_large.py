@@ -107,11 +107,10 @@ def test_a_large_image_goes_into_a_plain_file(mosaic, tmp_path, monkeypatch, ref
 
 
 ENDED = """
-import sys
-from pellucid.cli import main
+from pellucid.cli import run
 from pellucid.restoration import pieces
 pieces.LARGE = 1
-sys.exit(main(sys.argv[1:]))
+run()
 """
 
 
@@ -121,7 +120,7 @@ def test_an_end_on_demand_leaves_nothing(mosaic, tmp_path):
     words = ["restore", mosaic, "--model", "pellucid", "--psf", "1.3", "--output", target]
     with subprocess.Popen([sys.executable, "-c", ENDED, *map(str, words)]) as process:
         for _ in range(600):
-            if any(each.name.startswith(".out.fits") for each in tmp_path.iterdir()):
+            if any(each.name.startswith(".pellucid-") for each in tmp_path.iterdir()):
                 break
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)

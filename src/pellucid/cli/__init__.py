@@ -24,6 +24,7 @@ from pellucid.cli.psf import psf
 from pellucid.cli.restore import restore
 from pellucid.cli.study import study
 from pellucid.cli.train import train
+from pellucid.ending import ending_cleanly
 from pellucid.errors import PellucidError, TemporaryError
 from pellucid.version import __version__
 
@@ -83,4 +84,5 @@ def main(argv: list[str] | None = None) -> int:
 
 def run() -> None:
     """Entry point of the ``pellucid`` command."""
-    sys.exit(main())
+    with ending_cleanly():
+        sys.exit(main())

@@ -205,7 +205,6 @@ def _restore_one(
     from pellucid.display import write_png
     from pellucid.fits import Whole
     from pellucid.restoration.restorer import FittingRestorer
-    from pellucid.workers import ending_cleanly
 
     started = time.perf_counter()
     output, png = outputs
@@ -220,7 +219,7 @@ def _restore_one(
 
     if png is None and is_large_file(inputs, request):
         try:
-            with options.watched("restoring"), ending_cleanly():
+            with options.watched("restoring"):
                 large, frame = restore_large(inputs, output, request, overwrite, [command], tell)
         except Whole as reason:
             tell(f"a large image is restored whole, in memory: {reason}")
