@@ -10,12 +10,17 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 
 class PellucidError(Exception):
     """Something pellucid refuses; ``exit_code`` is what the command line returns."""
 
     exit_code = 1
+    named = False  # whether its text begins with the file that it is of
+
+
+E = TypeVar("E", bound=PellucidError)
 
 
 class UsageError(PellucidError):
@@ -38,7 +43,7 @@ class TemporaryError(PellucidError):
 
 def refusal(path: str | os.PathLike[str], fault: str, advice: str) -> InputError:
     """An error of one line: what file, what is wrong with it, what would work."""
-    return InputError(f"{path}: {fault}; {advice}")
+    return _of_file(InputError, path, f"{fault}; {advice}")
 
 
 def printable(text: str) -> str:
@@ -71,8 +76,17 @@ def reason_of(error: Exception) -> str:
 
 @contextmanager
 def naming(path: str | os.PathLike[str]) -> Iterator[None]:
-    """What goes wrong inside is told of this file."""
+    """What goes wrong inside is told of this file, unless it is told of one already."""
     try:
         yield
     except PellucidError as error:
-        raise type(error)(f"{path}: {error}") from error
+        error.named = error.named or str(error).startswith(f"{path}: ")
+        if error.named:
+            raise
+        raise _of_file(type(error), path, str(error)) from error
+
+
+def _of_file(kind: type[E], path: str | os.PathLike[str], text: str) -> E:
+    error = kind(f"{path}: {text}")
+    error.named = True
+    return error
