@@ -224,3 +224,26 @@ def test_what_is_read_together_is_told_as_one(told, pellucid, bands_of, galaxy, 
 def test_files_that_do_not_fit_together_are_refused(refused, bands_of, save):
     other = save("z.fits", CRVAL1=151.0)
     refused(INPUT, "info", "--together", bands_of[0], other, naming=other)
+
+
+def test_the_share_without_data_is_told_of_each_band(told, pellucid, save):
+    planes = np.stack([GOOD, GOOD])
+    planes[1, :10] = np.nan
+    path = save("two.fits", planes, BAND1="g", BAND2="r")
+    assert told(path)["no_data_bands"] == {"g": 0.0, "r": 0.25}
+    assert "  no data   g 0 %, r 25 %" in pellucid("info", path).splitlines()
+
+
+def test_a_folder_is_told_in_a_line_for_each_image(pellucid, save, tmp_path, capsys):
+    save("a.fits", FILTER="r", BUNIT="nJy")
+    save("b.fits", FILTER="g")
+    save("b.mask.fits", np.zeros(GOOD.shape, "i2"))
+    (tmp_path / "notes.txt").touch()
+    first, second = pellucid("info", tmp_path).splitlines()
+    assert first.startswith(f'{tmp_path / "a.fits"}: r: 44 × 40 pixels of 0.396", nJy; psf ')
+    assert first.endswith("; no data none")
+    assert second.startswith(f"{tmp_path / 'b.fits'}: g: ")
+    assert len(json.loads(pellucid("info", tmp_path, "--json"))) == 2
+    (tmp_path / "empty").mkdir()
+    assert main(["info", str(tmp_path / "empty")]) == INPUT
+    assert "empty: holds no FITS file; name files" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.ndimage import uniform_filter
 from typed import INPUT, USAGE, picture, strict
 
 from pellucid.cli import main
+from pellucid.optics import convolve
 from pellucid.sky.psf import gaussian_psf, moffat_psf, stamp_fwhm
 
 FWHM = 1.2
@@ -47,6 +49,20 @@ def test_the_psf_of_an_image(pellucid, field, tmp_path):
     drawn = picture(png)
     assert drawn[len(drawn) // 2, len(drawn) // 2] == 255
     assert drawn[4, 4] < 40
+
+
+def test_each_band_has_a_fwhm(field, tmp_path, capsys):
+    plane, header = fits.getdata(field, header=True)
+    cube = np.stack([plane, convolve(plane[None], gaussian_psf(1.2, 0.396).stamps)[0]])
+    header.remove("FILTER")
+    fits.writeto(tmp_path / "gr.fits", cube, header + fits.Header({"BANDS": "gr"}))
+    assert main(["psf", str(tmp_path / "gr.fits"), "--output", str(tmp_path / "P.fits")]) == 0
+    said = capsys.readouterr().err
+    sharp, wide = (
+        float(x) for x in re.search(r'FWHM g ([\d.]+)", r ([\d.]+)" from', said).groups()
+    )
+    assert sharp == pytest.approx(FWHM, rel=0.02)
+    assert wide > 1.2 * sharp
 
 
 def test_restore_with_the_psf_of_the_stars(pellucid, field, tmp_path):

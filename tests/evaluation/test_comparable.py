@@ -241,3 +241,22 @@ def test_like_sharpness_and_unknown_psfs_are_not_complained_of(with_psf, saved, 
         said = capsys.readouterr().err
         assert "sharper" not in said
         assert "nothing states" not in said
+
+
+def test_bands_that_were_not_restored_are_told(tmp_path, sky_header, capsys):
+    truth, restored = str(tmp_path / "t.fits"), str(tmp_path / "r.fits")
+    fits.writeto(
+        truth, np.stack([noisy(k)[0] for k in range(3)]), sky_header(BANDS="gri", BUNIT="nJy")
+    )
+    words = ["--method", "wiener", "--psf", "1.2", "--bands", "r", "--output", restored]
+    assert main(["restore", truth, *words]) == 0
+    words = ["evaluate", "--truth", truth, "--restored", restored]
+    capsys.readouterr()
+    assert main(words) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "by the cards of r.fits (PLCTYPE, PLCBANDS) g, i were left unrestored" in said
+    assert "psnr and ssim are taken after an asinh stretch in units of the truth's noise" in said
+    assert main([*words, "--bands", "r"]) == 0
+    assert "left unrestored" not in capsys.readouterr().err
+    assert main(["evaluate", "--truth", truth, "--restored", truth]) == 0
+    assert "left unrestored" not in capsys.readouterr().err

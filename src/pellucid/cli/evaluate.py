@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 #: Objects whose pictures stand in a report.
 SHOWN = 6
+#: After what the metrics of pictures are taken, by the stretch's name.
+STRETCHES = {
+    "galaxygan": "after GalaxyGAN's stretch, psnr_linear on flux",
+    "noise": "after an asinh stretch in units of the truth's noise, psnr_linear on flux",
+}
 
 
 def evaluate(
@@ -136,17 +141,23 @@ def _evaluate_images(wanted: SkyImage, found: SkyImage, restored: Path, as_json:
 
     from pellucid.evaluation.comparable import made_comparable, sharpness_notes
     from pellucid.evaluation.tables import finite, unit_of
-    from pellucid.metrics import measure
+    from pellucid.fits import unrestored_bands
+    from pellucid.metrics import measure, usual_stretch
 
+    left = ", ".join(unrestored_bands(found))
     with naming(restored):
         sharpness = sharpness_notes(found, wanted)
         found = made_comparable(found, wanted)
         numbers = measure(found, wanted)
     if np.array_equal(found.flux, wanted.flux, equal_nan=True):
         sharpness = ["both images have the same pixels: was one of them restored?", *sharpness]
+    if left:
+        said = f"by the cards of {restored.name} (PLCTYPE, PLCBANDS) {left} were left unrestored"
+        sharpness = [f"{said}; the numbers are of all bands, --bands chooses some", *sharpness]
     options.say_notes([*wanted.notes, *found.notes, *sharpness])
     if as_json:
         options.print_json(finite(numbers))
         return
+    options.say(f"psnr and ssim are taken {STRETCHES[usual_stretch(wanted).name]}")
     for key, value in numbers.items():
         typer.echo(f"{key:26s}{value:10.4f} {unit_of(key)}".rstrip())

@@ -20,7 +20,9 @@ _MARGIN = 12
 
 
 def info(
-    inputs: Annotated[list[Path], typer.Argument(help="FITS or pictures, each by itself.")],
+    inputs: Annotated[
+        list[Path], typer.Argument(help="FITS or pictures, each by itself, or folders.")
+    ],
     together: Annotated[
         bool, typer.Option("--together", help="Read them as one image, as restore does.")
     ] = False,
@@ -36,7 +38,10 @@ def info(
     from pellucid.sources.stated import stated_psf, with_checked_psf
 
     told, errors = [], []
-    groups = [inputs] if together else [[path] for path in inputs]
+    folders = {path for path in inputs if path.is_dir()}
+    named = [_inside(path, together) if path in folders else [path] for path in inputs]
+    each = [path for paths in named for path in paths]
+    groups = [each] if together else [[path] for path in each]
     for paths in groups:
         try:
             image = options.read(paths, hdu, bands, pixel_scale, bad_bits)
@@ -55,7 +60,11 @@ def info(
         files = [str(path) for path in paths]
         report = {"file": ", ".join(files), "files": files, **found, "planes": planes}
         told.append(report)
-        if not as_json:
+        if not as_json and not together and paths[0].parent in folders:
+            rows = {heading: words[0] for heading, words in _entries(report) if words}
+            said = f"{rows['image']}; psf {rows['psf']}; no data {rows['no data']}"
+            typer.echo(printable(f"{report['file']}: {said}"))
+        elif not as_json:
             typer.echo(
                 printable("\n".join(_lines(report))) + ("\n" if paths is not groups[-1] else "")
             )
@@ -66,6 +75,24 @@ def info(
     if errors:
         codes = {error.exit_code for error in errors}
         raise typer.Exit(codes.pop() if len(codes) == 1 else InputError.exit_code)
+
+
+def _inside(folder: Path, together: bool) -> list[Path]:
+    """The images in a folder; ``together``, with the masks and errors that lie beside them."""
+    from pellucid.data.names import is_image_name
+    from pellucid.fits import role_of_file, roles_beside
+
+    files = sorted(path for path in folder.iterdir() if is_image_name(path))
+    if not files:
+        raise InputError(f"{folder}: holds no FITS file; name files, or another folder")
+    beside = roles_beside(files)
+    images = [path for path in files if path not in beside and role_of_file(path) is None]
+    if together or not images:
+        return files
+    if len(images) < len(files):
+        count = len(files) - len(images)
+        options.say(f"{folder}: {count} masks, errors, PSFs and their like by their names")
+    return images
 
 
 def _told_planes(image: SkyImage, paths: list[Path], hdu: str | None) -> list[dict[str, Any]]:
@@ -116,7 +143,7 @@ def _entries(report: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
     yield "wcs", [_wcs(report["wcs"])]
     yield "psf", [_psf(report["psf"])]
     yield "noise", list(_noise(report))
-    yield "no data", [f"{100 * report['no_data']:.2g} %" if report["no_data"] else "none"]
+    yield "no data", [_no_data(report)]
     if report["planes"]:
         yield "planes", list(_planes(report["planes"]))
     model, why = report["model"], report["why"]
@@ -129,6 +156,16 @@ def _entries(report: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
     notes = [note for note in report["notes"] if not note.startswith(read)]
     if notes:
         yield "notes", notes
+
+
+def _no_data(report: dict[str, Any]) -> str:
+    """The share of the pixels, one for all bands where they agree."""
+    shares = {band: f"{100 * part:.2g} %" for band, part in report["no_data_bands"].items()}
+    if not report["no_data"]:
+        return "none"
+    if len(set(shares.values())) == 1:
+        return next(iter(shares.values()))
+    return ", ".join(f"{band} {share}" for band, share in shares.items())
 
 
 def _wcs(wcs: dict[str, Any] | None) -> str:

@@ -61,5 +61,8 @@ def psf(
         "notes": notes,
         "pellucid": __version__,
     }
-    line = f'{output}: FWHM {found.fwhm:.2f}" from {found.origin}'
+    said = [f'{width * found.pixel_scale:.2f}"' for width in widths]
+    if len(said) > 1:
+        said = [f"{name} {width}" for name, width in zip(image.bands, said, strict=True)]
+    line = f"{output}: FWHM {', '.join(said)} from {found.origin}"
     options.report_result(report, as_json, line)

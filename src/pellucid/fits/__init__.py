@@ -10,7 +10,7 @@ from pellucid.fits.cut import cut_out
 from pellucid.fits.file import FitsFile, open_fits
 from pellucid.fits.foreign import check_written_name
 from pellucid.fits.read import largest_shift, read_image
-from pellucid.fits.restored import restored_bands
+from pellucid.fits.restored import restored_bands, unrestored_bands
 from pellucid.fits.roles import COMPANIONS, is_band_word, rest_of_name
 from pellucid.fits.some import all_bands
 from pellucid.fits.windows import FieldFiles, Whole, open_field, pixels_of
@@ -50,6 +50,7 @@ __all__ = [
     "roles_together",
     "scale_card",
     "text_card",
+    "unrestored_bands",
     "wcs_cards",
     "write_field",
     "write_image",

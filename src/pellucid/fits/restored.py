@@ -51,6 +51,15 @@ def restored_bands(image: SkyImage) -> tuple[bool, ...]:
     return tuple(found)
 
 
+def unrestored_bands(image: SkyImage) -> tuple[str, ...]:
+    """The bands that were left as they were, where others of their file were restored."""
+    parts = [part for part in getattr(image.layout, "parts", ()) if part.role == "bands"]
+    if not any(text_card(part.header, "PLCTYPE") == "RESTORATION" for part in parts):
+        return ()
+    done = restored_bands(image)
+    return tuple(name for name, there in zip(image.bands, done, strict=True) if not there)
+
+
 def _is_restored(header: Header, band: str) -> bool:
     """Whether the plane of this band was, under a header that may name the planes that were."""
     some = text_card(header, "PLCBANDS")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pellucid.metrics.comparison import Comparison, Metric, compared
+from pellucid.metrics.comparison import Comparison, Metric, compared, usual_stretch
 from pellucid.metrics.counts import measure_sources
 from pellucid.metrics.cw_ssim import (
     CwSsimOptions,
@@ -36,6 +36,7 @@ __all__ = [
     "source_errors",
     "ssim",
     "stretched_psnr",
+    "usual_stretch",
 ]
 
 METRICS: dict[str, Metric] = {

@@ -50,10 +50,15 @@ def compared(
     truth, restored = (_without_masked(image) for image in (truth, restored))
     check_pair(truth.flux, restored.flux)
     if stretch is None:
-        stretch = GalaxyGANStretch() if is_nanomaggy(truth.unit) else NoiseStretch()
+        stretch = usual_stretch(truth)
     sky = _stretch_sky(truth)
     stretched = stretch.forward(truth.flux, sky), stretch.forward(restored.flux, sky)
     return Comparison(truth, restored, stretched, blurred, blurred_scale)
+
+
+def usual_stretch(truth: SkyImage) -> Stretch:
+    """The stretch that is taken where none is stated: GalaxyGAN's has limits in nanomaggies."""
+    return GalaxyGANStretch() if is_nanomaggy(truth.unit) else NoiseStretch()
 
 
 def _stretch_sky(truth: SkyImage) -> Background:

@@ -38,8 +38,9 @@ def describe_image(image: SkyImage, psf: PSF | float | None = None) -> dict[str,
         ``sky`` (of each band, in the image's unit, its level; the noise that is ``measured``, the
         median that its ``plane`` states, and ``noise``: the first, or the second where the band
         was restored), ``variance`` (whether each pixel has its own), ``no_data`` (fraction of the
-        pixels), ``model`` (None where none fits), ``target`` (FWHM in arcsec and output pixels, of
-        a model that takes any), ``why`` and ``notes``. What is not known is None.
+        pixels; ``no_data_bands`` has each band's), ``model`` (None where none fits), ``target``
+        (FWHM in arcsec and output pixels, of a model that takes any), ``why`` and ``notes``. What
+        is not known is None.
     """
     found, notes = _psf(image, psf)
     try:
@@ -62,6 +63,10 @@ def describe_image(image: SkyImage, psf: PSF | float | None = None) -> dict[str,
         },
         "variance": image.variance is not None,
         "no_data": _number(image.holes.mean()),
+        "no_data_bands": {
+            band: _number(holes.mean())
+            for band, holes in zip(image.bands, image.holes, strict=True)
+        },
         "model": model,
         "target": target,
         "why": why,
