@@ -12,6 +12,7 @@ from astropy.io import fits
 from fits_files import GOOD, raw_header, refused, save
 from numpy.testing import assert_array_equal
 
+from pellucid.errors import InputError
 from pellucid.fits import check_sums, read_image, write_image
 
 
@@ -242,3 +243,19 @@ def test_odd_headers_raise_no_warning(tmp_path):
     image = read_image(tmp_path / "a.fits")
     assert_array_equal(image.flux[0], GOOD)
     assert image.pixel_scale == pytest.approx(0.36, rel=1e-6)
+
+
+@pytest.mark.parametrize("cards", [("NAXIS   = 99999999999999999999999999999999999999",),
+                                   ("NAXIS   =                    2", "NAXIS   = 900000000"),
+                                   ("NAXIS   =                 1000",)])  # fmt: skip
+@pytest.mark.parametrize("second", [False, True])
+def test_more_axes_than_fits_has_are_not_counted(tmp_path, cards, second):
+    """astropy counts them one by one, for as long as it takes."""
+    first = "XTENSION= 'IMAGE   '" if second else "SIMPLE  =                    T"
+    lines = [first, "BITPIX  =                  -32", *cards, "PCOUNT  = 0", "GCOUNT  = 1", "END"]
+    header = "".join(line.ljust(80) for line in lines).ljust(2880).encode()
+    path = tmp_path / "a.fits"
+    fits.PrimaryHDU().writeto(path)
+    path.write_bytes(path.read_bytes() * second + header + bytes(2880))
+    with pytest.raises(InputError, match=r"a\.fits: .*more axes than FITS has"):
+        read_image(path)

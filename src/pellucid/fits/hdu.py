@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ BLOCK = 2880
 _PRINTABLE = bytes(
     k if 32 <= k < 127 else ord(" ") if k in b"\0\t\n\r" else ord("?") for k in range(256)
 )
+#: Axes that FITS has at most, and the cards that count them.
+MOST_AXES = 999
+_AXES = re.compile(rb"Z?NAXIS *= *'? *\+?(\d+)")
 _PIXEL_TYPES = (8, 16, 32, 64, -32, -64)
 
 
@@ -95,6 +99,23 @@ def describe(number: int, opened: Any, stream: IO[bytes]) -> HDU:
     )
 
 
+def check_axes(stream: IO[bytes]) -> None:
+    """Raise where the header at a stream's place promises more axes than FITS has.
+
+    astropy would count them for ever; the stream stays where it is.
+    """
+    place = stream.tell()
+    while block := stream.read(BLOCK):
+        cards = [block[k : k + 80] for k in range(0, len(block), 80)]
+        for card in cards:
+            match = _AXES.match(card)
+            if match and int(match[1][:12]) > MOST_AXES:
+                raise ValueError("it promises more axes than FITS has")
+        if any(card[:8] == b"END     " for card in cards):
+            break
+    stream.seek(place)
+
+
 def printable(raw: bytes) -> bytes:
     """A header's bytes with blanks for tabs and line ends, and ? for what else FITS forbids.
 
@@ -111,23 +132,19 @@ def printable(raw: bytes) -> bytes:
 
 
 def readable(header: Header) -> Header:
-    """A header whose cards can be read: values that are none are texts, or the card a comment.
+    """A header whose cards can be read: one of whose value nothing can be made is a comment.
 
-    So nobody stumbles over one who asks for its keyword, and what it said stays in the file.
+    So it says nothing to who asks for its keyword, and what it said stays in the file.
     """
     cards = list(header.cards)
     odd = {k for k, card in enumerate(cards) if not _has_value(card)}
     if not odd:
         return header
-    texts = [_as_text(card) if k in odd else str(card) for k, card in enumerate(cards)]
+    texts = [
+        f"COMMENT {str(card).rstrip()[:72]}".ljust(80) if k in odd else str(card)
+        for k, card in enumerate(cards)
+    ]
     return type(header).fromstring("".join(texts))
-
-
-def _as_text(card: Card) -> str:
-    said = str(card)  # which is where astropy makes a text of it, if it can
-    if _has_value(type(card).fromstring(said)):
-        return said
-    return f"COMMENT {said.rstrip()[:72]}".ljust(80)
 
 
 def _has_value(card: Card) -> bool:
