@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.data.votable import check_votable
 from pellucid.errors import InputError, UsageError
 from pellucid.files import write_content
 
@@ -131,7 +132,10 @@ def read_catalogue(path: str | Path, text: str | None = None) -> Table:
             return Table.read(path, format="ascii.csv", converters={text: str} if text else {})
         if path.suffix == ".parquet":
             return Table(_parquet_columns(path))
+        check_votable(path)
         return Table.read(path)
+    except InputError:
+        raise
     except Exception as error:  # each of the readers has errors of its own
         why = str(error).partition("\n")[0].partition(". ")[0]
         raise InputError(f"{path}: cannot be read as a table ({why})") from error
