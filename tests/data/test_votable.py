@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 from astropy.table import Table
 
@@ -26,8 +28,11 @@ def test_data_that_lie_elsewhere_are_not_fetched(tmp_path, encoding, kind, schem
     text = TABLE.format(encoding=f' encoding="{encoding}"', href=href, data="")
     path = tmp_path / "a.vot"
     path.write_bytes(text.encode(encoding))
-    with pytest.raises(InputError, match=r"a\.vot: its data lie elsewhere"):
-        read_catalogue(path)
+    packed = tmp_path / "b.vot.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    for each in (path, packed):
+        with pytest.raises(InputError, match=r"\.vot(\.gz)?: its data lie elsewhere"):
+            read_catalogue(each)
 
 
 @pytest.mark.filterwarnings("ignore")

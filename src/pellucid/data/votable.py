@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from xml.parsers import expat
 
@@ -9,6 +10,8 @@ from pellucid.errors import InputError
 
 #: Bytes in which an XML file says what it is.
 START = 4096
+#: How XML begins that says in which encoding it is.
+_MARKS = (b"\xef\xbb\xbf<", b"\xff\xfe", b"\xfe\xff")
 
 
 def check_votable(path: Path) -> None:
@@ -21,11 +24,10 @@ def check_votable(path: Path) -> None:
     InputError
         When an element has an ``href``.
     """
-    with path.open("rb") as file:
-        start = file.read(START).lstrip()
-        if not (
-            start.startswith((b"<", b"\xef\xbb\xbf<")) or start[:2] in (b"\xff\xfe", b"\xfe\xff")
-        ):
+    from astropy.utils.data import get_readable_fileobj
+
+    with get_readable_fileobj(path, encoding="binary") as file:  # unpacked, as the reader does
+        if not file.read(START).lstrip().startswith((b"<", *_MARKS)):
             return
         file.seek(0)
         found: list[str] = []
@@ -38,10 +40,8 @@ def check_votable(path: Path) -> None:
 
         parser = expat.ParserCreate()
         parser.StartElementHandler = begins
-        try:
+        with contextlib.suppress(expat.ExpatError):  # the reader will find it, and say where
             parser.ParseFile(file)
-        except expat.ExpatError:  # so the reader will find, and say where
-            pass
     if found:
         raise InputError(
             f"{path}: its data lie elsewhere ({found[0][:60]}); save the table with its data in it"
