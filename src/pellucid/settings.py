@@ -44,7 +44,7 @@ def read_settings(path: Path, model: type[Model] | TypeAdapter[Model], kind: str
     try:
         adapter = model if isinstance(model, TypeAdapter) else TypeAdapter(model)
         return adapter.validate_python(yaml.safe_load(path.read_bytes()))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise InputError(f"{path}: is no YAML ({str(error).splitlines()[0]})") from error
     except ValidationError as error:
         # A misspelt key is also a missing one: name what was written.

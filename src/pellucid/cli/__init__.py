@@ -24,7 +24,7 @@ from pellucid.cli.psf import psf
 from pellucid.cli.restore import restore
 from pellucid.cli.study import study
 from pellucid.cli.train import train
-from pellucid.ending import ending_cleanly
+from pellucid.ending import ENDED, ending_cleanly
 from pellucid.errors import PellucidError, TemporaryError
 from pellucid.version import __version__
 
@@ -64,6 +64,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         app(args=words, prog_name="pellucid", obj=tuple(words))
     except SystemExit as left:
+        if left.code in ENDED:
+            say("interrupted; what was finished stays, nothing is half written")
         return left.code if isinstance(left.code, int) else int(left.code is not None)
     except PellucidError as error:
         say(str(error))
@@ -77,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
         say("not enough memory for this image")
         return TemporaryError.exit_code
     except KeyboardInterrupt:
-        say("interrupted")
+        say("interrupted; what was finished stays, nothing is half written")
         return 130
     return 0
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from pellucid.cli import options
+from pellucid.ending import ENDED
 from pellucid.errors import UsageError
 
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the study.")]
@@ -186,6 +187,8 @@ def _check_scheduler(scheduler: str | None, workers: int | None, shard: str | No
 def _resumable(output: Path) -> Iterator[None]:
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code not in ENDED:
+            raise
         options.say(f"interrupted; --resume goes on with {output}")
         raise

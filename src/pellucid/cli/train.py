@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pellucid.cli.options import say
-from pellucid.errors import UsageError
+from pellucid.errors import UsageError, naming
 
 
 def train(
@@ -29,6 +29,7 @@ def train(
     """Train a network; OUTPUT/bundle.onnx is what `restore --model` takes."""
     try:
         from pellucid.networks.bundle import open_bundle
+        from pellucid.training.learner import network_config
         from pellucid.training.papers import read_recipe
         from pellucid.training.run import train as run_training
     except ImportError as error:
@@ -36,5 +37,8 @@ def train(
             f"training needs {error.name}, which is not installed: pip install 'pellucid[train]'"
         ) from error
     began = None if start is None else open_bundle(start)
-    bundle = run_training(read_recipe(recipe), data, output, resume, workers, start=began)
+    chosen = read_recipe(recipe)
+    with naming(recipe):
+        network_config(chosen, chosen.network)
+    bundle = run_training(chosen, data, output, resume, workers, start=began)
     say(f"{bundle}: trained; `pellucid restore --model {bundle}` uses it")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_type_hints
 
 import torch
 import torch.distributed as dist
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
@@ -18,6 +19,8 @@ from pellucid.networks.export import read_generator
 from pellucid.training.recipe import Recipe
 
 R = TypeVar("R", bound=Recipe)
+#: Filters that a network has at most, and the multiple that sides must be of.
+WIDEST = 4096
 
 
 class Learner(Generic[R]):
@@ -32,7 +35,7 @@ class Learner(Generic[R]):
     ) -> None:
         self.recipe = recipe
         self.device = device
-        self.config = _config(recipe, network)
+        self.config = network_config(recipe, network)
         self.generator = self.placed(ARCHITECTURES[recipe.model].generator(self.config))
         if start is not None:
             _begin_with(self.generator, start, recipe, self.config)
@@ -64,16 +67,36 @@ class Learner(Generic[R]):
         follow(self.average, self.generator, self.recipe.decay_at(step))
 
 
-def _config(recipe: Recipe, network: Mapping[str, Any]) -> NetworkConfig:
-    network = {name: tuple(v) if isinstance(v, list) else v for name, v in network.items()}
+def network_config(recipe: Recipe, network: Mapping[str, Any]) -> NetworkConfig:
+    """The shape of a recipe's network.
+
+    Raises
+    ------
+    InputError
+        When there can be no such network, or the recipe's images do not fit it.
+    """
+    kind = ARCHITECTURES[recipe.model].config
+    hints, given = get_type_hints(kind), {}
+    for name, value in network.items():
+        fault = "unknown key"
+        try:
+            # A dataclass keeps a width that is a text.
+            given[name] = TypeAdapter(hints[name]).validate_python(value)
+        except ValidationError as error:
+            fault = error.errors()[0]["msg"]
+        except KeyError:
+            pass
+        if name not in given:
+            raise InputError(f"recipe {recipe.name}: network.{name}: {fault}")
     try:
-        config = ARCHITECTURES[recipe.model].config(**network)
-    except TypeError as error:
+        config = kind(**given)
+        multiple = config.multiple
+    except (ValueError, TypeError, ArithmeticError) as error:
         raise InputError(f"recipe {recipe.name}: network: {error}") from None
-    if config.width < 1 or config.multiple < 4:
+    if not 1 <= config.width <= WIDEST or not 4 <= multiple <= WIDEST:
         raise InputError(
-            f"recipe {recipe.name}: network: width {config.width}, sides of {config.multiple}; "
-            "a width of 1 and two levels are needed"
+            f"recipe {recipe.name}: network: width {config.width}, sides of {multiple}; a width of "
+            f"1 to {WIDEST} and two levels to {WIDEST.bit_length() - 1} are needed"
         )
     for name, side in (("size", recipe.size), ("tile", recipe.tile or recipe.size)):
         if side % config.multiple:
