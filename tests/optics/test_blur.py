@@ -114,6 +114,27 @@ def test_a_psf_of_several_bands_serves_one_by_its_name():
         blur_of(one, psf=nameless)
 
 
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (1.6, r'broader than the PSF of 1\.[45]\d" \(1\.\d\d" in i to 1\.8\d" in g\): nothing'),
+        (1.4, r'into the PSF of 1\.\d\d" in i: \d\d% of its peak is missed'),
+    ],
+)
+def test_a_target_that_is_refused_is_so_with_the_band(target, said):
+    widths = (1.8, 1.5, 1.1) if target == 1.6 else (2.4, 2.0, 1.05)
+    stamps = stacked([gaussian_psf(fwhm, SCALE).stamps[0] for fwhm in widths])
+    psf = PSF(stamps, SCALE, bands=("g", "r", "i"))
+    sky = SkyImage(np.zeros((3, 60, 60)), bands=psf.bands, pixel_scale=SCALE)
+    with pytest.raises(InputError, match=said):
+        blur_of(sky, psf=psf, target=target)
+
+
+def test_a_psf_narrower_than_a_pixel_is_noted():
+    assert "0.5 pixels wide: no star is narrower" in blur_of(image(), psf=0.5 * SCALE).notes[0]
+    assert blur_of(image(), psf=0.9 * SCALE).notes == ()
+
+
 def test_what_cannot_be_meant_is_refused():
     with pytest.raises(UsageError, match="state it, or these"):
         blur_of(image(), blur=1.0, target=0.5)

@@ -67,6 +67,12 @@ def test_an_ambiguous_unit_is_refused_where_it_is_needed():
     assert unknown_unit(image) == "FWHM = 2 in the header may be arcsec or pixels"
 
 
+def test_a_fwhm_narrower_than_pixels_show_is_of_no_star_in_them():
+    image = SkyImage(np.zeros((9, 9)), header=header("SEEING", 0.9, "arcsec"), pixel_scale=2.0)
+    assert blur_of(image) is None
+    assert unknown_unit(image).startswith("SEEING = 0.9 arcsec in the header is 0.5 pixels")
+
+
 def test_the_psf_of_an_image_is_what_its_header_says():
     image = SkyImage(np.zeros((9, 9)), header=header("SEEING", 1.4), pixel_scale=0.3)
     psf = blur_of(image)

@@ -13,7 +13,7 @@ from pellucid.errors import InputError
 from pellucid.optics.psf_file import read_psf
 from pellucid.optics.stamps import centre
 from pellucid.sky import SkyImage
-from pellucid.sky.psf import stamp_fwhm
+from pellucid.sky.psf import moffat_psf, stamp_fwhm
 
 SCALE = 0.4
 
@@ -193,10 +193,33 @@ def test_pictures_of_the_sky_are_no_psf(tmp_path):
     aside = saved(tmp_path / "aside.fits", fits.ImageHDU(gaussian(4.0, 65, (12.0, 50.0))))
     with pytest.raises(InputError, match="off the centre"):
         read_psf(aside, image("r"))
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_a_galaxy_is_no_psf_unless_its_file_or_its_user_insists(tmp_path, noise):
     y, x = np.mgrid[:65, :65] - 32
-    disc = np.exp(-np.hypot(y, x) / 4.0)
-    psf = read_psf(saved(tmp_path / "disc.fits", fits.ImageHDU(disc)), image("r"))
-    assert any("is it a galaxy?" in note for note in psf.notes)
+    disc = np.exp(-np.hypot(y, x) / 4.0) + np.random.default_rng(1).normal(0, noise, (65, 65))
+    alone = saved(tmp_path / "disc.fits", fits.ImageHDU(disc))
+    with pytest.raises(InputError, match=r"it shows a galaxy; .* --force") as refused:
+        read_psf(alone, image("r"))
+    assert str(refused.value).startswith(f"{alone}: half of the PSF's light is beyond 1.")
+    named = saved(tmp_path / "named.fits", fits.ImageHDU(disc, name="PSF"))
+    for psf in (read_psf(alone, image("r"), force=True), read_psf(named, image("r"))):
+        assert any("is it a galaxy?" in note for note in psf.notes)
+
+
+@pytest.mark.parametrize("side", [15, 41, 61])
+def test_a_noisy_star_is_a_psf(tmp_path, side):
+    """Whether it has much sky around it, whose noise is as much as its light, or little."""
+    star = moffat_psf(4.0 * SCALE, SCALE).stamps[0]
+    half, around = len(star) // 2, np.zeros((81, 81))
+    around[40 - half : 41 + half, 40 - half : 41 + half] = star / star.max()
+    cut = around[40 - side // 2 : 41 + side // 2, 40 - side // 2 : 41 + side // 2]
+    for seed in range(5):
+        noisy = cut + np.random.default_rng(seed).normal(0, 0.02, cut.shape)
+        psf = read_psf(saved(tmp_path / f"{seed}.fits", fits.ImageHDU(noisy)), image("r"))
+        assert psf.fwhm == pytest.approx(4.0 * SCALE, rel=0.05)
+        assert not any("galaxy" in note for note in psf.notes)
 
 
 def test_a_psfex_model_is_another_one_elsewhere(tmp_path):

@@ -39,7 +39,8 @@ def test_noise_and_resolution_are_told_in_any_unit(factor):
     loud = sharper + np.float32(factor * np.sqrt(3.0)) * noise
     told = with_change(image, Restoration(image.with_flux(loud)))
     noise, was, width = (
-        float(word.rstrip('"')) for word in np.array(told.provenance["change"].split())[[6, -1, -5]]
+        float(word.rstrip('",'))
+        for word in np.array(told.provenance["change"].split())[[6, -1, -3]]
     )
     assert noise == pytest.approx(2.0, rel=0.1)
     assert was == pytest.approx(1.6, rel=0.06)
@@ -117,6 +118,24 @@ def test_an_absurd_psf_is_refused(tmp_path, capsys):
     assert not (tmp_path / "b.fits").exists()
 
 
+def test_a_psf_narrower_than_a_pixel_needs_force(tmp_path, capsys):
+    flux = np.random.default_rng(0).normal(0.0, 1.0, (1, 40, 40)).astype(np.float32)
+    source = write_image(SkyImage(flux, pixel_scale=0.4), tmp_path / "a.fits")
+    for method in (
+        ["--method", "wiener"],
+        ["--method", "richardson-lucy"],
+        ["--model", "pellucid"],
+    ):
+        words = ["restore", str(source), *method, "--psf", "0.2", "-o", str(tmp_path / "b.fits")]
+        assert main(words) == 3
+        err = capsys.readouterr().err
+        assert f'{source}: a psf of 0.2" is 0.5 pixels wide, and no star' in err
+        assert "--force insists" in err
+        assert err.count("\n") == 1
+    assert main([*words[:2], "--method", "wiener", *words[4:], "--force"]) == 0
+    assert "no star is narrower than about one" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("fwhm", [16.0, 40.0])
 def test_a_psf_that_stars_or_the_frame_contradict_needs_force(tmp_path, capsys, fwhm):
     """Ten times as broad as the stars, and a third of the frame."""
@@ -177,4 +196,4 @@ def test_the_command_line_says_what_changed(tmp_path, capsys):
     assert main(["restore", str(source), *words]) == 0
     said = capsys.readouterr().err
     assert "the noise of the sky is" in said
-    assert "FWHM of the sharpest bright source" in said
+    assert "; the sharpest bright source has a FWHM of" in said

@@ -134,6 +134,10 @@ def test_a_psf_that_is_not_the_images():
         (note,) = psf_misfits(image, moffat_psf(wrong, 1.0, 3.0))
         assert f"has a core of {wrong:.0f}"[:17] in note
         assert "stars of the image 4" in note
+    for absurd in (1.2, 14.0):
+        assert psf_misfits(image, moffat_psf(absurd, 1.0, 3.0))
+        with pytest.raises(InputError, match="state one of this image, or stars; --force insists"):
+            psf_misfits(image, moffat_psf(absurd, 1.0, 3.0), force=False)
     # A Gaussian of the same core lacks the wings.
     (note,) = psf_misfits(image, gaussian_psf(4.3, 1.0))
     assert "in its wings" in note

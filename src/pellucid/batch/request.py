@@ -122,7 +122,9 @@ def stated_of(
     It may be the middle of a larger ``frame``.
     """
     said = ((request.blur, "--blur"), (request.psf, "--psf"), (request.target, "--target"))
-    blur, psf, target = (stated_psf(value, image, option, frame) for value, option in said)
+    blur, psf, target = (
+        stated_psf(value, image, option, frame, request.force) for value, option in said
+    )
     image = with_checked_psf(image, psf, request.force)
     image = replace(image, notes=(*image.notes, *noise_notes(image)))
     return image, (blur, psf, target)

@@ -19,15 +19,12 @@ def psf(
     pixel_scale: options.PixelScale = None,
     bands: options.Bands = None,
     hdu: options.Hdu = None,
-    png: Annotated[
-        Path | None, typer.Option("--png", help="Also draw it, 1e-4 of its peak as black.")
-    ] = None,
+    png: Annotated[Path | None, typer.Option("--png", help="Also draw it, in arcsec.")] = None,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Find what a star looks like in an image, from its stars."""
     from pellucid.api import psf_from_stars
-    from pellucid.display import write_picture
     from pellucid.fits import write_psf
     from pellucid.sky.psf import stamp_fwhm
     from pellucid.sources.psf_picture import draw_psf
@@ -40,7 +37,7 @@ def psf(
     history = [options.command_line(context), *(f"note: {note}" for note in found.notes)]
     write_psf(found, output, overwrite, history)
     if png is not None:
-        write_picture(draw_psf(found), png, overwrite)
+        draw_psf(found, png, overwrite)
     notes = [*image.notes, *found.notes]
     options.say_notes(notes)
     widths = [stamp_fwhm(stamp) for stamp in found.stamps]

@@ -15,7 +15,7 @@ from pellucid.errors import InputError, UsageError
 from pellucid.optics.psf_cards import psf_from_cards
 from pellucid.optics.resampling import resampled_psf
 from pellucid.sky.image import SkyImage
-from pellucid.sky.psf import PSF, gaussian_psf, pick_bands
+from pellucid.sky.psf import PSF, gaussian_psf, pick_bands, width_in_words
 
 #: Pixel sizes that differ by less than this fraction are the same.
 SCALE_TOLERANCE = 0.05
@@ -23,6 +23,8 @@ SCALE_TOLERANCE = 0.05
 SHARPEST = 1.5
 #: FWHM of the broadest Gaussian, in sides of the image.
 WIDEST = 0.75
+#: FWHM in pixels of the narrowest star: pixels have a response of their own.
+NARROWEST = 0.8
 #: Sides in pixels of the smallest image that anything can be undone in.
 SMALLEST = 8
 #: Of the psf's peak: what blur ⊛ target may miss of it. Stamps with rings below zero miss a tenth.
@@ -67,6 +69,8 @@ def blur_of(
     if blur is not None and (psf is not None or target is not None):
         raise UsageError("--blur stands for --psf and --target: state it, or these")
     known = _kernel(image, blur if blur is not None else psf) or known_psf(image)
+    if isinstance(psf, (int, float)) and known is not None:
+        known = _noted(known, float(psf))
     if known is not None and min(image.shape[1:]) < SMALLEST:
         height, width = image.shape[1:]
         raise InputError(
@@ -77,7 +81,7 @@ def blur_of(
     if known is None:
         raise InputError("a target needs the PSF that the image has: --psf states it")
     if not isinstance(target, PSF):  # what was typed, not what its stamp measures
-        _check_target(psf if isinstance(psf, float) else known.fwhm, target, known.pixel_scale)
+        _check_target(psf if isinstance(psf, float) else known, target, known.pixel_scale)
     goal = _kernel(image, target)
     assert goal is not None
     return blur_between(known, goal)
@@ -103,7 +107,7 @@ def blur_between(psf: PSF, target: PSF) -> PSF:
     ----------
     Richardson 1972, JOSA 62, 55, doi:10.1364/JOSA.62.000055
     """
-    _check_target(psf.fwhm, target.fwhm, target.pixel_scale)
+    _check_target(psf, target.fwhm, target.pixel_scale)
     side, (blurred, sharp) = _transfers(psf, target)
 
     def through(stamps: NDArray[np.float64], transfer: NDArray[np.complex128]) -> NDArray:
@@ -116,26 +120,30 @@ def blur_between(psf: PSF, target: PSF) -> PSF:
         ratio = wanted / np.maximum(through(kernel, sharp), LEAST)
         kernel = np.maximum(kernel * through(ratio, sharp.conj()), 0.0)
     kernel /= kernel.sum(axis=(1, 2), keepdims=True)
-    missed = float(np.abs(through(kernel, sharp) - seen).max() / seen.max())
-    if missed > MISMATCH:
+    off = np.abs(through(kernel, sharp) - seen).max(axis=(1, 2)) / seen.max()
+    worst = int(off.argmax())
+    if off[worst] > MISMATCH:
+        own = PSF(psf.stamps[min(worst, len(psf.stamps) - 1)], psf.pixel_scale)
+        band = f" in {psf.bands[worst]}" if len(psf.bands) == len(off) > 1 else ""
         raise InputError(
-            f'no kernel blurs a target of {target.fwhm:.2f}" into this PSF: {missed:.0%} of its '
-            "peak is missed; state another target, or the blur itself"
+            f'no kernel blurs a target of {target.fwhm:.2f}" into the PSF of '
+            f"{width_in_words(own)}{band}: {off[worst]:.0%} of its peak is missed; state another "
+            "target, or the blur itself"
         )
     return replace(psf, stamps=np.fft.fftshift(kernel, axes=(1, 2)))
 
 
-def _check_target(psf: float, target: float, pixel_scale: float) -> None:
+def _check_target(psf: PSF | float, target: float, pixel_scale: float) -> None:
     """Refuse a target's FWHM, arcsec, that the pixels or the psf's do not allow."""
     if target < SHARPEST * pixel_scale:
         raise InputError(
             f'a target of {target:.2f}" is sharper than pixels of {pixel_scale:.4g}" can hold; '
             f'{SHARPEST * pixel_scale:.2f}" is the sharpest'
         )
-    if target > psf:
+    if target > (psf.fwhm if isinstance(psf, PSF) else psf):
         raise InputError(
-            f'the target of {target:.2f}" is broader than the PSF of {psf:.2f}": nothing is to be '
-            "undone; state a sharper one"
+            f'the target of {target:.2f}" is broader than the PSF of {width_in_words(psf)}: '
+            "nothing is to be undone; state a sharper one"
         )
 
 
@@ -193,6 +201,15 @@ def _kernel(image: SkyImage, given: PSF | float | None) -> PSF | None:
         raise InputError("the image has no pixel scale; --pixel-scale states it")
     _check_width(float(given), image.pixel_scale, image)
     return gaussian_psf(float(given), image.pixel_scale)
+
+
+def _noted(psf: PSF, fwhm: float) -> PSF:
+    """A Gaussian with a note where its FWHM, arcsec, is that of no star in such pixels."""
+    width = fwhm / psf.pixel_scale
+    if width >= NARROWEST:
+        return psf
+    note = f'a psf of {fwhm:.4g}" is {width:.1f} pixels wide: no star is narrower than about one'
+    return replace(psf, notes=(*psf.notes, note))
 
 
 def _check_width(fwhm: float, pixel_scale: float, image: SkyImage) -> None:

@@ -40,8 +40,8 @@ _PIXEL = re.compile(r"\bpix(el)?s?\b|\bpx\b", re.IGNORECASE)
 _MOFFAT = ("PSF_BETA", "PSFBETA", "MOFFBETA", "MOFFAT_BETA", "PSF_MOFFAT_BETA")
 #: FWHM that a telescope's images have: arcsec from the ground, and least pixels.
 _GROUND, _LEAST_PIXELS = (0.25, 2.5), 1.2
-#: And any image's, arcsec.
-_ANY = (0.01, 30.0)
+#: And any image's, arcsec; and pixels, see `pellucid.optics.blur.NARROWEST`.
+_ANY, _NARROWEST = (0.01, 30.0), 0.8
 
 
 class CardFWHM(NamedTuple):
@@ -95,8 +95,11 @@ def card_fwhm(header: Header, pixel_scale: float) -> CardFWHM | None:
     if unit is None:
         return CardFWHM(None, None, f"{name} in the header may be arcsec or pixels")
     fwhm = value if unit == "arcsec" else value * pixel_scale
-    if not max(_ANY[0], 0.3 * pixel_scale) < fwhm < _ANY[1]:
+    if not _ANY[0] < fwhm < _ANY[1]:
         return None
+    if fwhm < _NARROWEST * pixel_scale:
+        width = f"{fwhm / pixel_scale:.1f} pixels, narrower than any star in them"
+        return CardFWHM(None, None, f"{name} {unit} in the header is {width}")
     beta = _beta(header)
     shape = "a Gaussian" if beta is None else f"a Moffat profile (beta {beta:g})"
     note = f'the psf is {shape} of FWHM {fwhm:.2f}", from the header: {name} {unit}{reason}'

@@ -46,6 +46,7 @@ class _Stamps(NamedTuple):
     step: float | None = None  # pixels of the image; its response is in the stamps
     note: str = ""
     placed: bool = False  # of a model: at the place that was asked for
+    sure: bool = True  # the file calls them PSFs
 
 
 def read_psf(
@@ -53,6 +54,7 @@ def read_psf(
     image: SkyImage | float | None = None,
     kernel: bool = False,
     ours: bool = True,
+    force: bool = False,
 ) -> PSF:
     """Read a PSF for an image: its bands, in its pixels, at its place, centred.
 
@@ -70,6 +72,8 @@ def read_psf(
         Whether it is a kernel of any form, not what a star looks like.
     ours
         Whether what this program wrote of restored pixels counts, before all else.
+    force
+        Whether a stamp that no file calls a PSF may have the profile of a galaxy.
 
     Returns
     -------
@@ -86,7 +90,7 @@ def read_psf(
         notes = file.notes
     if isinstance(image, SkyImage) and any(_shows(stamps, image) for stamps in found):
         raise refusal(path, "is the image itself", "--psf stars takes the PSF of its stars")
-    made = _Made(os.fspath(path), scale, wanted, kernel)
+    made = _Made(os.fspath(path), scale, wanted, kernel, force)
     psf = made.psf(found, notes)
     if model and isinstance(image, SkyImage) and all(stamps.placed for stamps in found):
         first = place.y - 0.5 * (image.shape[1] - 1), place.x - 0.5 * (image.shape[2] - 1)
@@ -108,6 +112,7 @@ class _Made:
     scale: float | None
     wanted: Sequence[str]
     kernel: bool
+    force: bool
 
     def psf(self, found: Sequence[_Stamps], notes: Sequence[str]) -> PSF:
         notes = [*notes, *(stamps.note for stamps in found if stamps.note)]
@@ -117,7 +122,8 @@ class _Made:
                 ratio = _ratio(stamps, self.scale, notes)
                 for plane, name in zip(stamps.values, stamps.names, strict=True):
                     if not self.kernel:
-                        notes += [note for note in check_is_star(plane) if note not in notes]
+                        said = check_is_star(plane, stamps.sure or self.force)
+                        notes += [note for note in said if note not in notes]
                     planes.append(to_pixels(plane, ratio, stamps.step is not None))
                     names.append(name)
             source = found[0].source + ", …" * (len(found) > 1)
@@ -205,15 +211,15 @@ def _stamps(file: FitsFile, scale: float | None, wanted: Sequence[str], own: boo
         chosen = chosen[:1]
     result = []
     for hdu in chosen:
-        values = file.pixels(hdu).astype(np.float64)
-        values = values.reshape(-1, *values.shape[-2:])
+        values = file.pixels(hdu).astype(np.float64).reshape(-1, *hdu.shape[-2:])
         source, note = str(hdu.number) if not hdu.name else hdu.name, ""
         names = band_names_of(hdu.header, len(values))
         if not names:
             names = _names_beside(file, hdu, len(values))
             if len(values) > 1 and all(names):
                 note = f"nothing says of which band each PSF is: {', '.join(names)} in turn"
-        result.append(_Stamps(values, names, _scale(file, hdu), source, note=note))
+        sure = bool(stpsf) or hdu in ours or hdu in named
+        result.append(_Stamps(values, names, _scale(file, hdu), source, note=note, sure=sure))
     return _of_bands(result, wanted)
 
 

@@ -15,8 +15,9 @@ CENTRED = 0.05
 OFF_CENTRE = (0.1, 2.5)
 #: Of the peak: what a PSF has left at its stamp's edge at most, and what another source there has.
 PEDESTAL, OTHER = 0.03, 0.15
-#: Half-light radius over FWHM: an exponential disc has 1.2, seeing 0.6 to 0.8.
-WIDE = 1.1
+#: Half-light radius over FWHM: an exponential disc has 1.2, seeing 0.6 to 0.8, telescopes in space
+#: up to 0.87; and how far it is measured, in FWHM.
+WIDE, APERTURE = 0.9, 4.0
 
 
 def to_pixels(stamp: NDArray[np.floating], ratio: float, sampled: bool = False) -> NDArray:
@@ -76,8 +77,11 @@ def centre(stamp: NDArray[np.floating]) -> NDArray[np.float64]:
     return place
 
 
-def check_is_star(stamp: NDArray[np.floating]) -> list[str]:
-    """Refuse a stamp that shows something else than one star; returns what is odd about it."""
+def check_is_star(stamp: NDArray[np.floating], sure: bool = True) -> list[str]:
+    """Refuse a stamp that shows something else than one star; returns what is odd about it.
+
+    One that is ``sure`` to be a PSF may have a galaxy's profile, as behind adaptive optics.
+    """
     if not np.isfinite(stamp).all():
         raise InputError("the PSF has pixels that are not finite")
     peak = float(stamp.max())
@@ -106,9 +110,26 @@ def check_is_star(stamp: NDArray[np.floating]) -> list[str]:
             f"beside the central star there is a source of {other:.0%} of its peak; is it a "
             "picture of the sky? A PSF shows one star"
         )
-    order = np.argsort(radius, axis=None)
-    light = np.cumsum(np.clip(stamp, 0.0, None).ravel()[order])
-    half = float(np.interp(0.5 * light[-1], light, radius.ravel()[order]))
-    if fwhm > 2.0 and half > WIDE * fwhm:
-        return [f"half of the PSF's light is beyond {half / fwhm:.1f} FWHM: is it a galaxy?"]
-    return []
+    wide = _half_light(stamp, radius, fwhm, float(np.median(edge))) / fwhm
+    if fwhm <= 2.0 or wide <= WIDE:
+        return []
+    said = f"half of the PSF's light is beyond {wide:.2f} FWHM, of a star's {WIDE:g} at most"
+    if sure:
+        return [f"{said}: is it a galaxy?"]
+    raise InputError(
+        f"{said}: it shows a galaxy; give a star's stamp, stars, or a FWHM in arcsec (of a PSF "
+        "with so wide a halo EXTNAME = 'PSF' in its file says so, or --force)"
+    )
+
+
+def _half_light(
+    stamp: NDArray[np.floating], radius: NDArray[np.float64], fwhm: float, edge: float
+) -> float:
+    """Radius of half of the light around a star above what is left of its sky, in pixels."""
+    near = radius <= APERTURE * fwhm
+    beyond = stamp[~near]
+    # Noise of many pixels far from the star would be as much as its light.
+    level = float(np.median(beyond)) if beyond.size > sum(stamp.shape) else edge
+    order = np.argsort(radius[near])
+    light = np.cumsum((stamp[near] - level)[order])
+    return float(radius[near][order][np.argmax(light >= 0.5 * light[-1])])

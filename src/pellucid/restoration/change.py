@@ -146,10 +146,12 @@ def _sentence(changes: list[Change], pixel_scale: float | None) -> str:
         return f"{text}; no {what} enough to tell the resolution"
     before, after = np.median(pairs, axis=0) * (pixel_scale or 1.0)
     unit = '"' if pixel_scale else " pixels"
-    sharper = f"the FWHM of the sharpest bright source {after:.2f}{unit} where it was {before:.2f}"
+    text += (
+        f"; the sharpest bright source has a FWHM of {after:.2f}{unit}, before {before:.2f}{unit}"
+    )
     if after > BROADER * before:
-        sharper += ": it became broader, not sharper"
-    return f"{text}, and, at half of its highest pixel, {sharper}"
+        text += ": it became broader, not sharper"
+    return text
 
 
 def _in_its_pixels(restored: SkyImage, image: SkyImage) -> NDArray[np.float32] | None:

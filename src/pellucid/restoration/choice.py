@@ -6,12 +6,13 @@ import re
 
 from pellucid.errors import InputError
 from pellucid.networks.bundle import shipped
-from pellucid.optics import known_psf, unknown_unit
+from pellucid.optics import known_psf
 from pellucid.restoration.suited import ABOVE, BELOW, FAR
 from pellucid.restoration.trained import MODELS, Trained, in_words
 from pellucid.sky import PSF, SkyImage
 from pellucid.sky.band_names import find_bands, short_name
 from pellucid.sources import ENOUGH, psf_of_the_middle
+from pellucid.sources.stated import ways_to_state
 
 #: Takes any image whose blur is known.
 ANY = "pellucid"
@@ -129,11 +130,10 @@ def _no_model(image: SkyImage, fwhm: float | None) -> str:
     )
     if fwhm is not None:
         return f'{text}; --method wiener or richardson-lucy undoes the psf of {fwhm:.2f}"'
-    reason = f" ({said})" if (said := unknown_unit(image)) else ""
     told = f"model {ANY} or " if ANY in shipped() else ""
     return (
-        f"{text}; state what a star looks like{reason}: --psf FWHM_ARCSEC or PSF.fits or stars, "
-        f"for {told}--method wiener or richardson-lucy"
+        f"{text}; for {told}--method wiener or richardson-lucy state what a star looks "
+        f"like{ways_to_state(image)}"
     )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pellucid.deconvolution import METHODS
 from pellucid.deconvolution.settled import SETTLED
 from pellucid.errors import InputError
-from pellucid.optics import blur_of, unknown_unit
+from pellucid.optics import blur_of
 from pellucid.optics.inpaint import whole
 from pellucid.restoration.change import with_change
 from pellucid.restoration.field_sky import FieldSky
@@ -20,6 +20,7 @@ from pellucid.restoration.result import Restoration
 from pellucid.restoration.varying import varying
 from pellucid.sky import PSF, SkyImage
 from pellucid.sky.field import Field, middle_image
+from pellucid.sources.stated import ways_to_state
 
 #: They do to the flux what they did when they were published.
 AS_PUBLISHED = ("richardson-lucy-paper", "blind-paper")
@@ -107,10 +108,9 @@ def _known_kernel(
 ) -> PSF:
     kernel = blur_of(image, blur, psf, target)
     if kernel is None:
-        reason = f" ({said})" if (said := unknown_unit(image)) else ""
         raise InputError(
-            f"a classical method needs the PSF{reason}: --psf FWHM_ARCSEC, PSF.fits or stars, "
-            "from Python psf=…, for pairs of two telescopes `pairs-observed --blurred-psf`"
+            f"a classical method needs the PSF{ways_to_state(image)} (from Python psf=…, for pairs "
+            "of two telescopes `pairs-observed --blurred-psf`)"
         )
     return kernel
 

@@ -27,7 +27,8 @@ from pellucid.optics import (
 )
 from pellucid.restoration.noise import interpolated
 from pellucid.sky import PSF, SkyImage, gaussian_psf
-from pellucid.sky.psf import stamp_fwhm
+from pellucid.sky.psf import stamp_fwhm, width_in_words
+from pellucid.sources.stated import ways_to_state
 
 #: FWHM of the target in pixels of the work.
 TARGET = 2.25
@@ -97,8 +98,8 @@ def plan_of(
     known = blur_of(image, psf=psf)
     if known is None:
         raise InputError(
-            "the model must know what a star looks like in the image: --psf FWHM_ARCSEC or "
-            "PSF.fits, or the blur alone: --blur"
+            f"the model must know what a star looks like in the image{ways_to_state(image)}; or "
+            "the blur alone: --blur"
         )
     width = known.fwhm / known.pixel_scale
     wanted = _width(target)
@@ -116,7 +117,7 @@ def plan_of(
     elif isinstance(target, PSF):
         target = _rescaled(target, scale)
     else:
-        _check_sharpness(target, known.fwhm, scale)
+        _check_sharpness(target, known, scale)
         target = gaussian_psf(target, scale)
     return plan_elsewhere(Plan(known, target, ratio, {}), known)
 
@@ -216,14 +217,16 @@ def _rescaled(psf: PSF, pixel_scale: float) -> PSF:
     return psf if same else resampled_psf(psf, pixel_scale)
 
 
-def _check_sharpness(target: float, psf: float, pixel_scale: float) -> None:
+def _check_sharpness(target: float, psf: PSF, pixel_scale: float) -> None:
     sharpest = 0.85 * TARGET * pixel_scale
     if target < sharpest:
         raise InputError(
-            f'a target of {target:.2f}" is sharper than can be restored from a PSF of {psf:.2f}" '
-            f'in pixels of {pixel_scale:.4g}"; {sharpest:.2f}" is the sharpest'
+            f'a target of {target:.2f}" is sharper than can be restored from a PSF of '
+            f'{width_in_words(psf)} in pixels of {pixel_scale:.4g}"; '
+            f'{sharpest:.2f}" is the sharpest'
         )
-    if target >= psf:
+    if target >= psf.fwhm:
         raise UsageError(
-            f'--target {target:g}: the PSF of {psf:.2f}" is no broader; nothing is to be undone'
+            f"--target {target:g}: the PSF of {width_in_words(psf)} is no broader; nothing is to "
+            "be undone"
         )

@@ -15,6 +15,8 @@ from pellucid.sky.band_names import find_bands
 FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 #: Samples of the spline along which a half maximum is looked for, a pixel.
 FINER = 4
+#: FWHM of bands that differ by less than this factor are one.
+ALIKE = 1.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +76,19 @@ class PSF:
         if len(self.stamps) not in (1, count):
             raise InputError(f"the PSF has {len(self.stamps)} bands, the image has {count}")
         return np.broadcast_to(self.stamps, (count, *self.stamps.shape[1:]))
+
+
+def width_in_words(psf: PSF | float) -> str:
+    """A FWHM in arcsec, and in which bands it is the least and the most where they differ."""
+    if not isinstance(psf, PSF):
+        return f'{psf:.2f}"'
+    widths = [stamp_fwhm(stamp) * psf.pixel_scale for stamp in psf.stamps]
+    least, most = (
+        f'{widths[band]:.2f}" in {psf.bands[band] if psf.bands else f"band{band + 1}"}'
+        for band in (int(np.argmin(widths)), int(np.argmax(widths)))
+    )
+    alike = max(widths) < ALIKE * min(widths)
+    return f'{psf.fwhm:.2f}"' + ("" if alike else f" ({least} to {most})")
 
 
 def stacked(planes: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]:

@@ -27,8 +27,14 @@ NARROW = 1.25
 WINDOW, SMALL_WINDOW = 1024, 512
 
 
-def psf_misfits(image: SkyImage, psf: PSF) -> list[str]:
-    """What is wrong with a PSF in an image's pixels, judged by the stars; nothing without stars."""
+def psf_misfits(image: SkyImage, psf: PSF, force: bool = True) -> list[str]:
+    """What is wrong with a PSF in an image's pixels, judged by the stars; nothing without stars.
+
+    Raises
+    ------
+    InputError
+        When it cannot be that of any, and not by ``force``.
+    """
     stamps = pick_bands(psf, image.bands).for_bands(len(image.flux))
     notes = []
     for band, found, stars in _stars(image, WINDOW):
@@ -36,10 +42,14 @@ def psf_misfits(image: SkyImage, psf: PSF) -> list[str]:
         middle = stamp.shape[0] // 2, stamp.shape[1] // 2
         own, fwhm = float(np.median(found.fwhm[stars])), fitted_gaussian(stamp, *middle)[2]
         if not np.isfinite(fwhm) or abs(fwhm / own - 1.0) > WIDTH:
-            notes.append(
+            said = (
                 f"the PSF of {name} has a core of {_core(stamp, fwhm)}, "
-                f"{len(stars)} stars of the image {own:.1f}: is it of this image?"
+                f"{len(stars)} stars of the image {own:.1f}"
             )
+            core = fwhm if np.isfinite(fwhm) else stamp_fwhm(stamp)
+            if own > SHARP and not 1.0 / ABSURD < core / own < ABSURD and not force:
+                raise InputError(f"{said}; state one of this image, or stars; --force insists")
+            notes.append(f"{said}: is it of this image?")
             continue
         seen = float(np.median([_wings(found.plane, found, k, own) for k in stars]))
         said = _wing_share(stamp, middle, own)

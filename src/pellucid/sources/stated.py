@@ -7,11 +7,13 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from pellucid.errors import InputError, UsageError
+from pellucid.errors import InputError, UsageError, naming
+from pellucid.optics import unknown_unit
+from pellucid.optics.blur import NARROWEST
 from pellucid.optics.psf_file import read_psf
 from pellucid.sky import PSF, SkyImage
 from pellucid.sources.psf_check import fwhm_misfits, psf_misfits
-from pellucid.sources.star_psf import psf_from_stars
+from pellucid.sources.star_psf import psf_from_stars, psf_of_the_middle
 
 #: Ends of names that only a file has.
 _PSF_FILES = (".fits", ".fit", ".fts", ".fz", ".gz", ".bz2", ".xz", ".zip", ".psf", ".tif", ".tiff")
@@ -25,6 +27,7 @@ def stated_psf(
     image: SkyImage | float | None,
     option: str = "--psf",
     frame: SkyImage | None = None,
+    force: bool = False,
 ) -> PSF | float | None:
     """A FWHM in arcsec, the PSF in a file for an image (or its pixels), or that of its stars.
 
@@ -34,11 +37,13 @@ def stated_psf(
         What it was said with: of the stars there is a psf only.
     frame
         The whole of which ``image`` is the middle.
+    force
+        Whether a file may hold what looks like no star, or not like those of the image.
     """
     if said is None:
         return None
     fwhm = _number(said, option)
-    return _psf_of(str(said), image, option, frame) if fwhm is None else fwhm
+    return _psf_of(str(said), image, option, frame, force) if fwhm is None else fwhm
 
 
 def check_stated(said: str | float | None, option: str = "--psf") -> None:
@@ -61,14 +66,24 @@ def _number(said: str | float, option: str) -> float | None:
     return fwhm
 
 
-def _psf_of(text: str, image: SkyImage | float | None, option: str, frame: SkyImage | None) -> PSF:
+def _psf_of(
+    text: str,
+    image: SkyImage | float | None,
+    option: str,
+    frame: SkyImage | None,
+    force: bool,
+) -> PSF:
     seen = image if isinstance(image, SkyImage) and option == "--psf" else None
     if text == "stars" and not Path(text).exists():
         if seen is None:
             raise UsageError(_OF_STARS.format(option))
         return psf_from_stars(seen)
-    psf = read_psf(_file_name(text, image, option), frame or image, kernel=option == "--blur")
-    return psf if seen is None else replace(psf, notes=(*psf.notes, *psf_misfits(seen, psf)))
+    path = _file_name(text, image, option)
+    psf = read_psf(path, frame or image, kernel=option == "--blur", force=force)
+    if seen is None:
+        return psf
+    with naming(path):
+        return replace(psf, notes=(*psf.notes, *psf_misfits(seen, psf, force)))
 
 
 def _file_name(text: str, image: SkyImage | float | None, option: str) -> str:
@@ -90,6 +105,19 @@ def _no_psf(text: str, image: SkyImage | float | None) -> str:
     return said
 
 
+def ways_to_state(image: SkyImage) -> str:
+    """What would say what a star looks like in an image: its own stars only where it shows some."""
+    reason = f" ({said})" if (said := unknown_unit(image)) else ""
+    try:
+        stars = psf_of_the_middle(image)
+    except InputError:
+        return (
+            f"{reason}: --psf FWHM_ARCSEC or PSF.fits, or a SEEING card in its header; it shows "
+            "too few stars to take it from them"
+        )
+    return f'{reason}: --psf FWHM_ARCSEC, PSF.fits or stars (they have {stars.fwhm:.2f}")'
+
+
 def with_checked_psf(image: SkyImage, psf: PSF | float | None, force: bool = False) -> SkyImage:
     """The image, with a note where its stars are of another width than ``--psf`` says in arcsec.
 
@@ -106,6 +134,12 @@ def with_checked_psf(image: SkyImage, psf: PSF | float | None, force: bool = Fal
         raise InputError(
             f'a psf of {fwhm:.4g}" is {width:.0f} pixels wide, the image {side}: little of it can '
             "be undone; state its FWHM in arcsec, or take a wider cutout; --force insists"
+        )
+    if width < NARROWEST and not force:
+        raise InputError(
+            f'a psf of {fwhm:.4g}" is {width:.1f} pixels wide, and no star in pixels of '
+            f'{image.pixel_scale:.4g}" is narrower than about one of them; state the FWHM that '
+            "stars have in the image, in arcsec; --force insists"
         )
     notes = [] if isinstance(psf, PSF) else fwhm_misfits(image, fwhm, force)
     return replace(image, notes=(*image.notes, *notes))
