@@ -108,3 +108,15 @@ def test_what_cannot_be_searched_is_refused(monkeypatch):
     finally:
         monkeypatch.undo()
         sep.set_sub_object_limit(room)
+
+
+def test_noise_of_each_pixel_sets_a_threshold_of_its_own():
+    plane = np.zeros((80, 80))
+    y, x = np.mgrid[:80, :80]
+    for place in ((20, 20), (20, 60), (60, 20)):
+        plane += 10.0 * np.exp(-((y - place[0]) ** 2 + (x - place[1]) ** 2) / 18.0)
+    noise = np.where(y > 40, 4.0, 1.0)
+    same, fewer = (detect(plane, 5.0, each, fwhm=0.0) for each in (np.ones_like(plane), noise))
+    assert len(detect(plane, 5.0, fwhm=0.0)) == len(same) == 3
+    assert sorted(np.rint(fewer.x)) == [20, 60]
+    np.testing.assert_allclose(same.flux, detect(plane, 5.0, fwhm=0.0).flux, rtol=1e-6)

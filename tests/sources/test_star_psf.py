@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
 
 from pellucid.errors import InputError
 from pellucid.optics import convolve
 from pellucid.sky import PSF, SkyImage, gaussian_psf, moffat_psf
 from pellucid.sky.psf import stamp_fwhm
 from pellucid.sources import fwhm_misfits, psf_from_stars, psf_misfits
-from pellucid.sources.stars import fitted_gaussian
+from pellucid.sources.stars import VAST, fitted_gaussian
 
 SCALE, SIDE = 0.2, 400
 
@@ -187,3 +188,19 @@ def test_a_psf_that_changes_over_the_frame_is_told():
         flux[window] += 3e4 * light
     psf = psf_from_stars(SkyImage(flux, bands=("r",), pixel_scale=SCALE))
     assert any("changes by" in note for note in psf.notes)
+
+
+def test_a_halo_that_fills_much_of_the_frame_changes_no_stars():
+    """Its own knots are no stars, and what sep would take most of its time for is cut higher."""
+    plane, _ = field(4.0, stars=25, galaxies=0)
+    y, x = np.mgrid[: plane.shape[0], : plane.shape[1]]
+    rng = np.random.default_rng(5)
+    halo = 2000.0 * np.exp(-np.hypot(y - 330, x - 330) / 25.0)
+    knots = halo * np.clip(uniform_filter(rng.normal(0.0, 4.0, plane.shape), 5), 0.0, None)
+    without, with_halo = (
+        psf_from_stars(SkyImage(each, bands=("r",), pixel_scale=1.0))
+        for each in (plane, plane + halo + knots)
+    )
+    assert (halo > 10.0).sum() > VAST
+    assert with_halo.fwhm == pytest.approx(without.fwhm, rel=0.01)
+    assert len(with_halo.stars[0]) >= 10

@@ -55,7 +55,7 @@ class Sources:
 def detect(
     flux: NDArray[np.floating],
     threshold: float,
-    noise: float = 1.0,
+    noise: float | NDArray[np.floating] = 1.0,
     min_area: int = 5,
     fwhm: float | None = 3.0,
     contrast: float = 0.005,
@@ -73,7 +73,8 @@ def detect(
     threshold
         Least flux of a pixel of the smoothed plane, in units of ``noise``.
     noise
-        In the flux's unit, such as the standard deviation of a sky pixel of the smoothed plane.
+        In the flux's unit, such as the standard deviation of a sky pixel of the smoothed plane; of
+        each pixel where the threshold shall vary.
     min_area
         Least number of pixels above the threshold.
     fwhm
@@ -99,8 +100,8 @@ def detect(
 
     check_plane(flux)
     cut = threshold * noise
-    if not (np.isfinite(cut) and cut > 0):
-        raise InputError(f"a detection threshold of {cut}; it must be positive")
+    if not (np.isfinite(cut) & (np.asarray(cut) > 0)).all():
+        raise InputError(f"a detection threshold of {np.min(cut)}; it must be positive")
     flux = np.ascontiguousarray(flux)  # as sep asks for it
     holes = ~np.isfinite(flux)
     if fwhm is None:
@@ -113,7 +114,8 @@ def detect(
     try:
         found, segments = sep.extract(
             plane,
-            cut,
+            threshold if np.ndim(noise) else cut,
+            err=noise if np.ndim(noise) else None,
             mask=holes,
             minarea=min_area,
             filter_kernel=kernel,
@@ -125,11 +127,12 @@ def detect(
         if "limit of" not in str(error):
             raise
         raise InputError(
-            f"cut at {cut:.3g} it shows more sources than can be told apart ({error}); "
+            f"cut at {np.min(cut):.3g} it shows more sources than can be told apart ({error}); "
             "raise the threshold"
         ) from error
     light = found["cflux"]
-    share = np.clip(cut * found["npix"] / light, 0.0, 1.0)
+    own = cut[found["ypeak"], found["xpeak"]] if isinstance(cut, np.ndarray) else cut
+    share = np.clip(own * found["npix"] / light, 0.0, 1.0)
     light = light / (1.0 + _ISOPHOTE[0] * share + _ISOPHOTE[1] * share**2)
     return Sources(found["x"], found["y"], light, found["a"], found["b"], found["theta"], segments)
 

@@ -96,13 +96,13 @@ class _Fit:
 
     def find_surface(self) -> None:
         """Least squares for the knots, recentred; a sample that is far off weighs less."""
-        from scipy.sparse import csr_array
+        from scipy.sparse import csr_array, diags_array
         from scipy.sparse.linalg import cg
 
         before, side = self.surface, 2 * self.radius + 1
         half = (self.radius + 1) * self.oversampling + 2
         knots = 2 * half + 1
-        normal, right = csr_array((knots**2, knots**2)), np.zeros(knots**2)
+        entries, places, samples = [], [], []
         for k in np.flatnonzero(self.kept):
             good = np.isfinite(self.stars.flux[k])
             sample = np.where(good, self.stars.flux[k] - self.sky[k], 0.0) / self.scale[k]
@@ -116,14 +116,20 @@ class _Fit:
             )
             index = rows[:, None, :, None] * knots + columns[None, :, None, :]
             entry = along[:, None, :, None] * across[None, :, None, :] * weight[..., None, None]
-            pixel = np.broadcast_to(np.arange(side**2).reshape(side, side, 1, 1), index.shape)
-            places = pixel.ravel(), index.ravel()
-            block = csr_array((entry.ravel(), places), (side**2, knots**2))
-            normal = normal + block.T @ block
-            right += block.T @ (sample * weight).ravel()
+            entries.append(entry.ravel())
+            places.append(index.ravel())
+            samples.append((sample * weight).ravel())
+        # A row a pixel of a star, with the 16 knots around it.
+        rows = np.arange(0, 16 * side**2 * len(entries) + 1, 16)
+        shape = (side**2 * len(entries), knots**2)
+        block = csr_array((np.concatenate(entries), np.concatenate(places), rows), shape)
+        normal = block.T @ block
+        right = block.T @ np.concatenate(samples)
         stiff = _second_differences(knots) * (_STIFFNESS * np.sqrt(normal.trace()) / knots)
         start = None if before is None else before.knots.ravel()
-        found, _ = cg(normal + stiff.T @ stiff, right, x0=start, rtol=1e-5, maxiter=300)
+        matrix: Any = csr_array(normal + stiff.T @ stiff)
+        scaled = diags_array(1.0 / matrix.diagonal())
+        found, _ = cg(matrix, right, x0=start, rtol=1e-5, maxiter=300, M=scaled)
         surface = Surface(found.reshape(knots, knots), self.oversampling)
         self.surface = _centred(surface, self.radius)
 

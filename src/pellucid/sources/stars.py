@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 
 from pellucid.sky.background import robust_background
 from pellucid.sky.psf import FWHM_PER_SIGMA
-from pellucid.sources.detection import Sources, detect, smoothed_sky
+from pellucid.sources.detection import Sources, detect, smoothed
 
+#: Sources stand so many standard deviations above the sky, behind a filter of this FWHM in pixels.
+THRESHOLD, FILTER = 5.0, 2.5
+#: Of the light of what is one above the threshold: what a source by itself has at least.
+CONTRAST = 0.005
 #: Least peak of a star, in standard deviations of the sky.
 BRIGHT = 20.0
 #: Least ratio of a star's axes, and most of a neighbour's light over its own within `ALONE` FWHM.
@@ -28,6 +32,9 @@ LEADERS = 150
 MOST = 500
 #: Frames with sides of so many pixels show a sky that varies; it is measured in meshes of so many.
 WIDE, MESH = 512, 64
+#: Pixels above the threshold that are one: where there are more, as around a bright star or in a
+#: large galaxy, it is raised until they fall apart, or sep takes most of the time for them.
+VAST = 20_000
 #: Least variance of the light under its weight, in pixels squared: that of a FWHM of 0.1 pixel.
 _THINNEST = 2e-3
 
@@ -90,15 +97,20 @@ def candidates(
     raw = np.where(bad, np.nan, flux)
     plane = raw - _sky(raw, bad)
     noise = robust_background(plane[None].astype(np.float32)).sigma
-    smooth = smoothed_sky(plane, 2.5)
-    if not noise > 0 or not smooth.sigma > 0:  # nothing but a constant
+    seen = np.where(bad, np.nan, smoothed(plane, FILTER))
+    sigma = robust_background(seen[None]).sigma
+    if not noise > 0 or not sigma > 0:  # nothing but a constant
         none = np.zeros(0)
         return Candidates(
             plane, np.zeros(plane.shape, np.int32), noise, none.astype(int),
             none, none, none, none, none, none, none.astype(bool),
         )  # fmt: skip
-    sources = detect(plane, 5.0, smooth.sigma, fwhm=2.5)
-    top = _peaks(plane, sources.segments, len(sources))
+    raised, least = _raised(seen, THRESHOLD * sigma)
+    sources = detect(seen, THRESHOLD, sigma * raised, fwhm=0.0, contrast=CONTRAST)
+    places = tuple(np.rint(np.stack([sources.y, sources.x])).astype(int))
+    # Knots of a galaxy and grains of a halo are none by themselves.
+    part = sources.flux < least[places]
+    top = np.where(part, -np.inf, _peaks(plane, sources.segments, len(sources)))
     bright = np.argsort(-top)[: int((top > BRIGHT * noise).sum())][:MOST]
     measured = np.array([_moments(plane, sources, k) for k in bright]).reshape(-1, 4)
     y, x, fwhm, axes = measured.T
@@ -106,7 +118,7 @@ def candidates(
     near = np.zeros(len(bright), dtype=bool)
     for k in np.flatnonzero(known):
         apart = np.hypot(sources.y - y[k], sources.x - x[k])
-        close = (apart < ALONE * fwhm[k]) & (np.arange(len(sources)) != bright[k])
+        close = (apart < ALONE * fwhm[k]) & (np.arange(len(sources)) != bright[k]) & ~part
         near[k] = sources.flux[close].sum() > BLEND * sources.flux[bright[k]]
     height, width = plane.shape
     reach = np.where(known, EDGE * fwhm, 0.0)
@@ -120,8 +132,10 @@ def candidates(
     )
     unsaturated = _peaks(raw, sources.segments, len(sources))[bright] < saturation
     usable = known & inside & whole & ~near & unsaturated & (axes > ROUND) & (fwhm > 1.0)
+    # What lies above the threshold that was is no sky around a star.
+    others = np.where((least > 0) & (sources.segments == 0), len(sources) + 1, sources.segments)
     return Candidates(
-        plane, sources.segments, noise, bright + 1, y, x, fwhm, axes,
+        plane, others.astype(np.int32), noise, bright + 1, y, x, fwhm, axes,
         sources.flux[bright], top[bright], usable,
     )  # fmt: skip
 
@@ -158,6 +172,31 @@ def _sky(plane: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np.float
 
     data = np.ascontiguousarray(np.where(bad, 0.0, plane))
     return sep.Background(data, mask=bad, bw=MESH, bh=MESH, fw=5, fh=5).back()
+
+
+def _raised(
+    seen: NDArray[np.float64], cut: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """By which factor a cut is raised so that no source is vast, and the least light of a source.
+
+    Both have shape (y, x); the latter is 0 where nothing is vast.
+    """
+    from scipy.ndimage import label
+
+    factor, raised, least = 1.0, np.ones(seen.shape), np.zeros(seen.shape)
+    above, regions = seen > cut, np.zeros(seen.shape, dtype=np.int32)
+    while above.sum() > VAST:
+        label(above, output=regions)
+        large = np.bincount(regions.ravel()) > VAST
+        large[0] = False
+        inside = large[regions]
+        if factor == 1.0:
+            light = np.bincount(regions.ravel(), np.where(above, seen, 0.0).ravel()) * CONTRAST
+            least[inside] = light[regions[inside]]
+        factor *= 2.0
+        raised[inside] = factor
+        above = inside & (seen > factor * cut)
+    return raised, least
 
 
 def _peaks(plane: NDArray[np.float64], segments: NDArray[np.int32], count: int) -> NDArray:
