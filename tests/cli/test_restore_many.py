@@ -88,7 +88,7 @@ def test_the_table_tells_of_each(cutouts, many, tmp_path):
     rows = {row["id"]: row for row in table(out)}
     assert table(out).colnames == [
         *("id", "input", "output", "sha256", "model", "bands", "psf_fwhm", "noise", "flux"),
-        *("doubt", "unlike", "seconds", "state", "reason"),
+        *("chi2", "doubt", "unlike", "seconds", "state", "reason", "notes"),
     ]
     row, image = rows["n1"], read_image(out / "n1.fits")
     assert row["input"] == ";".join(str(cutouts / f"n1-{band}.fits") for band in "gri")
@@ -107,6 +107,33 @@ def test_the_table_tells_of_each(cutouts, many, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet").read_table(out / "restored.parquet")
     assert parquet.column_names == table(out).colnames
     assert parquet["flux"].to_pylist()[parquet["id"].to_pylist().index("n1")] == list(row["flux"])
+
+
+def test_what_was_noted_of_each_is_said_once_of_all(cutouts, many, tmp_path, capsys):
+    """And the history of each is that of its own restoration."""
+    for k in range(2):
+        bands = [cutouts / f"n{k}-{band}.fits" for band in "gri"]
+        for path in bands:
+            with fits.open(path, mode="update") as hdus:
+                hdus[0].header["SEEING"] = 1.3 + 0.1 * k
+                hdus[0].data[3 + k, 5] = np.nan
+    for path in [*cutouts.glob("n[23]*"), cutouts / "cube.fits"]:
+        path.unlink()
+    out = tmp_path / "out"
+    words = ("--method", "wiener")
+    code, report, said = many(cutouts, *words, "--output", out)
+    assert code == 0
+    (note,) = [note for note in report["notes"] if "SEEING = 1.3" in note]
+    assert report["notes"][note] == 2
+    assert f"note: {note} (2 images)\n" in said
+    assert said.count("SEEING = 1.") == 1
+    assert "SEEING = 1.4" in dict(zip(*(table(out)[c] for c in ("id", "notes")), strict=True))["n1"]
+    assert main(["restore", *map(str, bands), *words, "-o", str(tmp_path / "n1.fits")]) == 0
+    alone = [line for line in capsys.readouterr().err.splitlines() if "note: " in line]
+    both = [fits.getheader(folder / "n1.fits", 1)["HISTORY"] for folder in (tmp_path, out)]
+    one, of_many = ("".join(map(str, lines)).partition("sky is")[2] for lines in both)
+    assert one == of_many != ""
+    assert len(alone) >= 2
 
 
 def test_a_failing_image_is_one_line_and_no_other_suffers(cutouts, many, tmp_path):

@@ -15,6 +15,7 @@ import numpy as np
 
 from pellucid.batch.item import Item
 from pellucid.batch.journal import Row, note_rows
+from pellucid.batch.notes import notes_of
 from pellucid.batch.request import Request, Stated, opened, restorer_of
 from pellucid.errors import InputError, PellucidError, TemporaryError, naming, reason_of
 from pellucid.files import make_folder
@@ -113,6 +114,8 @@ def _facts(image: SkyImage, stated: Stated, result: Restoration) -> dict[str, An
         "flux": [_plain(value) for value in total],
         "doubt": told.get("doubted"),
         "unlike": told.get("unlike"),
+        "chi2": told.get("chi2"),
+        "notes": notes_of(image, result),
     }
 
 

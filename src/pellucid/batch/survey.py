@@ -16,6 +16,7 @@ from pellucid.batch import journal
 from pellucid.batch.catalogue import Cutouts
 from pellucid.batch.item import Item
 from pellucid.batch.journal import Row
+from pellucid.batch.notes import counted
 from pellucid.batch.one import restore_item
 from pellucid.batch.request import Request
 from pellucid.batch.schedule import Failure, Part, alone, each, run_parts, share
@@ -71,6 +72,8 @@ class Outcome:
         How many an earlier run had done.
     failures
         Why each failed, by id.
+    notes
+        What was noted, with the number of images that it came for, the most frequent first.
     digest
         SHA-256 of the ids and the checksums of all that stands restored in the folder: equal
         where two runs gave the same bits.
@@ -82,6 +85,7 @@ class Outcome:
     failed: int
     before: int
     failures: dict[str, str]
+    notes: dict[str, int]
     digest: str
 
 
@@ -184,6 +188,7 @@ def restore_all(
             with journal.locked(folder, "tables", "another run writes its tables", _PATIENCE):
                 told = _table_rows(items, journal.rows_of(folder))
                 write_tables(folder, told)
+    names = {item.name for item in mine}
     return Outcome(
         table=folder / ECSV,
         images=len(mine),
@@ -191,6 +196,7 @@ def restore_all(
         failed=len(failures),
         before=len(done),
         failures=failures,
+        notes=counted(row for row in told if row["state"] == "done" and row["id"] in names),
         digest=_digest(told),
     )
 

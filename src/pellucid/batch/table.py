@@ -16,7 +16,7 @@ from pellucid.files import write_content
 
 ECSV, PARQUET = "restored.ecsv", "restored.parquet"
 _WORDS = ("id", "input", "output", "sha256", "model", "bands")
-_BY_BAND = ("noise", "flux")
+_BY_BAND = ("noise", "flux", "chi2")
 _UNITS = {"ra": "deg", "dec": "deg", "psf_fwhm": "arcsec", "seconds": "s"}
 
 
@@ -54,6 +54,7 @@ def _columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
         columns[name] = [row.get(name) for row in rows]
     for name in ("state", "reason"):
         columns[name] = [row.get(name) or "" for row in rows]
+    columns["notes"] = [" | ".join(row.get("notes") or ()) for row in rows]
     return columns
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from pellucid.cli import options
 from pellucid.cli.progress import duration, followed
 from pellucid.errors import UsageError
 from pellucid.version import __version__
+
+#: So many notes are said of a run.
+MOST = 10
 
 
 def objects_of(
@@ -60,6 +63,15 @@ def restore_many(
     line = f"{outcome.table}: {outcome.done} of {outcome.images} restored in {duration(seconds)}"
     if outcome.failed:
         line += f", {outcome.failed} failed; --resume tries these again"
+    _say_notes(outcome.notes)
     options.report_result(report, as_json, line)
     if outcome.failed:
         raise typer.Exit(1)
+
+
+def _say_notes(notes: Mapping[str, int]) -> None:
+    """Each note once, with the number of images that it came for."""
+    for note, count in list(notes.items())[:MOST]:
+        options.say(f"note: {note} ({count} image{'s' * (count > 1)})")
+    if len(notes) > MOST:
+        options.say(f"note: {len(notes) - MOST} other notes stand in the table")
