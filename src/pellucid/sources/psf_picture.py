@@ -27,11 +27,12 @@ def psf_figure(psf: PSF) -> Figure:
     """
     # The object interface: no window, no state shared with a caller's own pyplot.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
     from matplotlib.patches import Circle
 
-    count = len(psf.stamps)
+    count, norm = len(psf.stamps), LogNorm(DARK, 1.0)
     names = psf.bands or tuple(f"band{k + 1}" for k in range(count))
     figure = Figure(figsize=(PANEL * count + SCALE, PANEL + 0.25), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
@@ -39,8 +40,8 @@ def psf_figure(psf: PSF) -> Figure:
     down, along = (0.5 * side * psf.pixel_scale for side in psf.stamps.shape[1:])
     for axis, name, stamp in zip(axes, names, psf.stamps, strict=True):
         shares = np.clip(stamp / stamp.max(), DARK, 1.0)
-        drawn = axis.imshow(
-            shares, norm=LogNorm(DARK, 1.0), cmap="gray", origin="lower", interpolation="nearest",
+        axis.imshow(
+            shares, norm=norm, cmap="gray", origin="lower", interpolation="nearest",
             extent=(-along, along, -down, down),
         )  # fmt: skip
         width = stamp_fwhm(stamp)
@@ -50,7 +51,7 @@ def psf_figure(psf: PSF) -> Figure:
         axis.set_xlabel("arcsec", fontsize=7)
         axis.tick_params(labelsize=6)
     axes[0].set_ylabel("arcsec", fontsize=7)
-    bar = figure.colorbar(drawn, ax=[*axes], fraction=0.046, pad=0.02)
+    bar = figure.colorbar(ScalarMappable(norm, "gray"), ax=[*axes], fraction=0.046, pad=0.02)
     bar.set_label("share of its peak", fontsize=7)
     bar.ax.tick_params(labelsize=6)
     return figure
