@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -109,11 +108,15 @@ def test_a_file_size_limit_in_the_midst_of_writing(
 
 
 def test_a_folder_that_cannot_be_written_to(refused, save, wiener, tmp_path, monkeypatch):
-    def forbid(**options: object) -> None:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(options["dir"]))
-
     path = save("galaxy.fits")
-    monkeypatch.setattr(tempfile, "mkstemp", forbid)
+    plain = os.open
+
+    def forbid(name: object, flags: int, *mode: int) -> int:
+        if flags & os.O_CREAT:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(name))
+        return plain(name, flags, *mode)
+
+    monkeypatch.setattr(os, "open", forbid)
     said = refused(TEMPORARY, "restore", path, *wiener, naming=tmp_path / "out.fits")
     assert "cannot be written to" in said
 
