@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -47,9 +48,10 @@ _MENDED = {
     "'cylfix' made the change": "its projection cards were mended",
 }
 
-
 #: Of the largest: CD cards that differ by more from PC × CDELT say otherwise.
 _APART = 1e-3
+#: What warnings are recorded by is the process's: a thread at a time.
+_REMARKS = threading.Lock()
 
 
 class Scale(NamedTuple):
@@ -91,7 +93,7 @@ def celestial_wcs(
     """
     from astropy.wcs import WCS, FITSFixedWarning
 
-    with quiet(), warnings.catch_warnings(record=True) as remarks:
+    with quiet(), _REMARKS, warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always", FITSFixedWarning)
         # All axes at once: given naxis=2, astropy leaves its mending out.
         wcs = WCS(header.copy() if _is_plate(header) else without_plate_cards(header), fobj=opened)

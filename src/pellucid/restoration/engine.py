@@ -25,7 +25,21 @@ Precision = Literal["fp32", "bf16"]
 
 def load_network(bundle: Bundle, engine: Engine = "onnx", precision: Precision = "fp32") -> Network:
     """The network of a bundle, ready to be called."""
-    return _ENGINES[engine](bundle, precision)
+    return _Loaded(bundle, engine, precision)
+
+
+class _Loaded:
+    """A network that can be handed to another process, which loads it for itself."""
+
+    def __init__(self, bundle: Bundle, engine: Engine, precision: Precision) -> None:
+        self._given = bundle, engine, precision
+        self._run = _ENGINES[engine](bundle, precision)
+
+    def __call__(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._run(tiles)
+
+    def __reduce__(self) -> tuple[type[_Loaded], tuple[Bundle, Engine, Precision]]:
+        return _Loaded, self._given
 
 
 def _onnx(bundle: Bundle, precision: Precision) -> Network:
