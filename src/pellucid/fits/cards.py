@@ -47,9 +47,11 @@ class _Quiet:
 
     def __init__(self) -> None:
         self._lock, self._count = threading.Lock(), 0
-        self._logger = logging.getLogger("astropy")
 
     def __enter__(self) -> None:
+        from astropy import log  # by astropy itself, which makes it of a kind of its own
+
+        self._logger = log
         with self._lock:
             self._count += 1
             if self._count == 1:
