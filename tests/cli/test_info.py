@@ -136,7 +136,7 @@ def test_stars_that_could_tell_are_told_of(pellucid, told, save):
     assert list(report["psf"]["fwhm"].values()) == [pytest.approx(1.4, rel=0.03)]
     # What could be known is not known: the model is that for an unknown psf.
     assert "no psf is known" in report["why"]
-    assert "not stated; --psf stars would take 1.4" in pellucid("info", path)
+    assert "not stated; --psf stars would take about 1.4" in pellucid("info", path)
     assert told(path, "--psf", "stars")["psf"]["from"] == "stated"
 
 

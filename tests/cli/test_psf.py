@@ -85,7 +85,7 @@ def test_restore_with_the_psf_of_the_stars(pellucid, field, tmp_path):
     words = ("restore", field, "--method", "wiener", "--json")
     measured = strict(pellucid(*words, "--psf", "stars", "--output", tmp_path / "a.fits"))
     assert measured["psf_fwhm"] == pytest.approx(FWHM, rel=0.02)
-    assert "psf fwhm" in str(fits.getheader(tmp_path / "a.fits")["HISTORY"])
+    assert "undone: a blur of FWHM" in str(fits.getheader(tmp_path / "a.fits")["HISTORY"])
     pellucid("psf", field, "--output", tmp_path / "PSF.fits")
     read = pellucid(*words, "--psf", tmp_path / "PSF.fits", "--output", tmp_path / "b.fits")
     assert not [note for note in strict(read)["notes"] if "the PSF of band" in note]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.batch.journal import Row
+from pellucid.restoration.doubt import CONTRADICTED, DOUBTED
 from pellucid.restoration.result import Restoration
 from pellucid.sky import SkyImage
 
@@ -23,12 +24,23 @@ def counted(rows: Iterable[Row]) -> dict[str, int]:
     """Notes with the number of images that they came for, the most frequent first.
 
     Notes that differ by numbers and by the names of their files only are one: that of the first.
+    How much is doubted is no note of several images; of those that their results do not explain
+    the worst is named.
     """
     first: dict[str, str] = {}
     count: dict[str, int] = {}
+    rows = list(rows)
+    amiss = {str(row["id"]): max(row["chi2"]) for row in rows if row.get("chi2")}
+    amiss = {name: value for name, value in amiss.items() if value > CONTRADICTED}
+    if amiss:
+        name = max(amiss, key=lambda name: amiss[name])
+        told = "blurred again, the result does not explain the image"
+        first[told] = f"{told} (worst: {name}, chi2 {amiss[name]:.1f})"
+        count[told] = len(amiss)
     for row in rows:
         files = _names(row.get("input") or ())
-        for kind, note in {_kind(note, files): note for note in row.get("notes") or ()}.items():
+        notes = [note for note in row.get("notes") or () if DOUBTED not in note]
+        for kind, note in {_kind(note, files): note for note in notes}.items():
             first.setdefault(kind, note)
             count[kind] = count.get(kind, 0) + 1
     return {first[kind]: count[kind] for kind in sorted(count, key=lambda kind: -count[kind])}

@@ -189,7 +189,7 @@ def _psf(psf: dict[str, Any]) -> str:
     if len(set(widths.values())) == 1:
         text = next(iter(widths.values()))
     if psf["from"] == "stars":
-        return f"not stated; --psf stars would take {text}, from {psf['origin']}"
+        return f"not stated; --psf stars would take about {text}, from {psf['origin']}"
     source = {"stated": psf["origin"], "file": f"in the file, {psf['origin']}",
               "header": "by the header"}[psf["from"]]  # fmt: skip
     return f"FWHM {text} ({source})"

@@ -231,8 +231,11 @@ def note_of(planes: Sequence[Plane]) -> str | None:
         names = ", ".join(str(plane) for plane in read if plane.role == role)
         words.append(f"{names} as {role}")
     text = f"read {'; '.join(words)}"
+    # Whether they are used is told where the psf is taken.
+    if stamps := ", ".join(str(plane) for plane in left if plane.role == "psf"):
+        text += f"; psf, where none is stated: {stamps}"
     tables = sum(plane.role == "table" for plane in left)
-    copied = [str(plane) for plane in left if plane.role != "table"]
+    copied = [str(plane) for plane in left if plane.role not in ("table", "psf")]
     if tables:
         copied.append(f"{tables} table{'s' if tables > 1 else ''}")
     return text + (f"; not used, copied as they are: {', '.join(copied)}" if copied else "")

@@ -58,7 +58,7 @@ class BandwisePieces:
         return 1.0 / self.finer**2 if per_pixel(self.unit) else 1.0
 
     @property
-    def undone(self) -> float | None:
+    def undone(self) -> list[float] | None:
         return self.plan.undone
 
     def restore(self, window: SkyImage, place: Place) -> Restored:

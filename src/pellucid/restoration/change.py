@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,7 +26,7 @@ OF_A_FILTER = "a linear filter draws them even with the right PSF; richardson-lu
 RINGS, RULING = 0.12, 1000.0
 #: A source that is wider than before by this factor did not become sharper.
 BROADER = 1.02
-#: Of a source this broad before and after, in pixels, means are measured, which have less noise.
+#: Of a source this broad in pixels means are measured, which have less noise.
 BROAD = 4.0
 #: The noise of neighbours' differences, of what it is where the noise is white, that is smooth.
 SMOOTH = 0.7
@@ -62,7 +63,7 @@ class Change:
 
 
 def with_change(
-    image: SkyImage, restoration: Restoration, undone: float | None = None
+    image: SkyImage, restoration: Restoration, undone: Sequence[float] | None = None
 ) -> Restoration:
     """The restoration with a sentence in its provenance (``change``) on what became of the image.
 
@@ -72,14 +73,19 @@ def with_change(
         What was restored. Of finer pixels the mean over one of its own counts; nothing is said of
         others.
     undone
-        FWHM in arcsec of the PSF that was undone; what is amiss with it is noted.
+        FWHM in arcsec of the PSF that was undone, of each band or one of all; what is amiss with
+        it is noted.
     """
     restored = _in_its_pixels(restoration.image, image)
     if restored is None:
         return restoration
     changes, facts = _changes(image, restored), restoration.provenance
     rings = "the PSF is not quite theirs" if "model" in facts else OF_A_FILTER
-    notes = [] if undone is None else _amiss(changes, image.pixel_scale, undone, rings)
+    notes = []
+    if undone is not None:
+        each = list(undone) * (len(image.bands) // len(undone))
+        fwhm = dict(zip(image.bands, each, strict=True))
+        notes = _amiss(changes, image.pixel_scale, fwhm, rings)
     change = {
         "change": _sentence(changes, image.pixel_scale),
         "notes": [*facts.get("notes", []), *notes],
@@ -87,14 +93,24 @@ def with_change(
     return replace(restoration, provenance={**facts, **change})
 
 
-def _amiss(changes: list[Change], pixel_scale: float | None, fwhm: float, rings: str) -> list[str]:
-    """What does not fit with a PSF of this FWHM, arcsec; ``rings`` says what draws shallow ones."""
+def _amiss(
+    changes: list[Change], pixel_scale: float | None, fwhm: Mapping[str, float], rings: str
+) -> list[str]:
+    """What does not fit with PSFs of these FWHM, arcsec; ``rings`` says what draws shallow ones."""
     scale = pixel_scale or 1.0
     notes = []
-    narrow = [change.widths[0] * scale for change in changes if change.widths]
-    if narrow and min(narrow) < NARROWEST * fwhm:
+    # Each band's sources beside its own PSF.
+    narrow = [
+        (change.widths[0] * scale / fwhm[change.band], change)
+        for change in changes
+        if change.widths
+    ]
+    ratio, narrowest = min(narrow, default=(np.inf, None), key=lambda pair: pair[0])
+    if narrowest is not None and ratio < NARROWEST:
+        of_band = f" of {narrowest.band}" if len(changes) > 1 else ""
+        psf, source = fwhm[narrowest.band], ratio * fwhm[narrowest.band]
         notes.append(
-            f'the PSF of {fwhm:.2f}" is broader than sources of the image ({min(narrow):.2f}"): '
+            f'the PSF{of_band}, {psf:.2f}", is broader than sources of the image ({source:.2f}"): '
             "what it cannot have let through was taken for noise; state a narrower one"
         )
     # Noise that rose is deep, too, and no ring.
@@ -218,11 +234,10 @@ def _widths(
             _fwhm(plane[window], here, level)
             for plane, level in zip((before, after), levels, strict=True)
         ]
-        if min(widths) > BROAD:
-            widths = [
-                _fwhm_of_means(plane[window], here, level)
-                for plane, level in zip((before, after), levels, strict=True)
-            ]
+        widths = [
+            _fwhm_of_means(plane[window], here, level) if width > BROAD else width
+            for plane, level, width in zip((before, after), levels, widths, strict=True)
+        ]
         if np.isfinite(widths).all():
             found.append((widths[0], widths[1]))
     found.sort()

@@ -20,6 +20,7 @@ from pellucid.restoration.result import Restoration
 from pellucid.restoration.varying import varying
 from pellucid.sky import PSF, SkyImage
 from pellucid.sky.field import Field, middle_image
+from pellucid.sky.psf import widths_of
 from pellucid.sources.stated import ways_to_state
 
 #: They do to the flux what they did when they were published.
@@ -75,7 +76,7 @@ class ClassicalRestorer:
         restored = with_restored(image, restored, complete)
         del flux, complete
         result = Restoration(restored, provenance=provenance)
-        return with_change(image, result, fwhm)
+        return with_change(image, result, widths_of(kernel))
 
     @property
     def by_pieces(self) -> bool:

@@ -18,6 +18,7 @@ from pellucid.restoration.places import Place
 from pellucid.restoration.varying import CONSTANT, Elsewhere, middle_of_core, variation
 from pellucid.sky import PSF, SkyImage
 from pellucid.sky.field import Field, middle_of
+from pellucid.sky.psf import widths_of
 
 #: Side of a core in pixels.
 CORE = 1024
@@ -42,8 +43,8 @@ class ClassicalPieces:
     names: Sequence[str] = ()
 
     @property
-    def undone(self) -> float | None:
-        return self.kernel.fwhm
+    def undone(self) -> list[float]:
+        return widths_of(self.kernel)
 
     def restore(self, window: SkyImage, place: Place) -> Restored:
         """A window restored, each band by itself."""

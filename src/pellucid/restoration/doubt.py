@@ -24,6 +24,11 @@ SEEN = (2.0, 4.0)
 MOST_LIGHT = 50.0
 #: A restoration with a reduced χ² above this does not explain its image.
 CONTRADICTED = 2.0
+#: Light that is sky, in units of the noise, and pixels of it that tell how its noise is correlated.
+FAINT, ENOUGH = 1.0, 64
+#: χ² at the psf's scale: below the first it explains the image, above the second it does not.
+UNEXPLAINED = (2.5, 7.0)
+DOUBTED = "% of the pixels are doubted (DOUBT)"
 #: Of the flux: what is never known better, of flat field and psf.
 SYSTEMATIC = 0.01
 
@@ -87,7 +92,8 @@ def doubt_of(
         reached = np.maximum(blur(data), 1e-3)
         noise = noise * np.sqrt(np.maximum(convolve(data, square / square_sum), 1e-3))
     significance = blur(residual) / noise
-    significance = (significance / np.maximum(_spread(significance), 1.0)).astype(np.float32)
+    spread = _spread(significance, np.abs(again) < FAINT)
+    significance = (significance / np.maximum(spread, 1.0)).astype(np.float32)
     chi2 = (blur(np.square(residual)) / reached).astype(np.float32)
     # What is bright counts for more, but no star for all.
     light = data * np.clip(again - 1.0, 0.0, MOST_LIGHT)
@@ -101,7 +107,9 @@ def doubt_of(
     drawn = ramp(np.abs(detail) / np.maximum(uncertainty, 1e-6), DRAWN)
     # Detail changes sign about its own edge, where none of it is seen.
     unseen = drawn * (1.0 - ramp(widened(in_data, stamps), SEEN))
-    contradicted = widened(ramp(np.abs(significance), MISFIT), stamps)
+    # A core that is too high within a ring that is too low misses no light, and yet does not fit.
+    amiss = np.maximum(ramp(np.abs(significance), MISFIT), ramp(chi2, UNEXPLAINED))
+    contradicted = widened(amiss, stamps)
     doubt = np.maximum(np.maximum(unseen, contradicted), 1.0 - data)
     light = counted.sum(axis=(1, 2), dtype=np.float64)
     return Doubt(doubt.astype(np.float32), significance, chi2, reduced.astype(np.float32), light)
@@ -118,7 +126,7 @@ def in_words(doubted: float, reduced: Sequence[float], bands: Sequence[str]) -> 
         Of `Doubt`, shape (band,).
     """
     share = f"{100 * doubted:.0f}" if doubted > 0.1 else f"{100 * doubted:.2g}"
-    text = f"{share} % of the pixels are doubted (DOUBT)"
+    text = f"{share} {DOUBTED}"
     amiss = [
         f"{band} (chi2 {value:.1f})"
         for band, value in zip(bands, reduced, strict=True)
@@ -135,10 +143,17 @@ def ramp(value: NDArray[np.floating], ends: tuple[float, float]) -> NDArray[np.f
     return np.clip((value - low) / (high - low), 0.0, 1.0)
 
 
-def _spread(planes: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Robust standard deviation of each plane: noise that is correlated has more at this scale."""
-    low, high = np.quantile(planes, (0.16, 0.84), axis=(1, 2), keepdims=True)
-    return 0.5 * (high - low)
+def _spread(planes: NDArray[np.floating], sky: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """Robust standard deviation of each plane's ``sky``: of noise that is correlated, more than 1.
+
+    Where a galaxy fills the frame, what does not fit of it would count as noise.
+    """
+    found = np.ones((len(planes), 1, 1))
+    for plane, faint, value in zip(planes, sky, found, strict=True):
+        if np.count_nonzero(faint) >= ENOUGH:
+            low, high = np.quantile(plane[faint], (0.16, 0.84))
+            value[:] = 0.5 * (high - low)
+    return found
 
 
 def widened(planes: NDArray[np.floating], stamps: NDArray[np.floating]) -> NDArray[np.floating]:

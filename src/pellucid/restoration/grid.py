@@ -63,9 +63,12 @@ class Plan:
     broadened: Mapping[int, PSF]
 
     @property
-    def undone(self) -> float | None:
+    def undone(self) -> list[float] | None:
         """FWHM in arcsec of the psf; None where only the blur is known."""
-        return None if self.target is None else float(np.hypot(self.blur.fwhm, self.target.fwhm))
+        if self.target is None:
+            return None
+        widths = [stamp_fwhm(stamp) * self.blur.pixel_scale for stamp in self.blur.stamps]
+        return [float(np.hypot(width, self.target.fwhm)) for width in widths]
 
 
 def plan_of(

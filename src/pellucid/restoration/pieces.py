@@ -69,7 +69,8 @@ class Pieces(Protocol):
     names
         Planes beside the flux.
     undone
-        FWHM in arcsec of the PSF that is undone, where what is amiss with it is to be noted.
+        FWHM in arcsec of the PSF that is undone, of each band or of all, where what is amiss with
+        it is to be noted.
     """
 
     @property
@@ -83,7 +84,7 @@ class Pieces(Protocol):
     @property
     def names(self) -> Sequence[str]: ...
     @property
-    def undone(self) -> float | None: ...
+    def undone(self) -> Sequence[float] | None: ...
 
     def restore(self, window: SkyImage, place: Place) -> Restored:
         """A window whose sky and noise are those of `FieldSky.units`, restored."""

@@ -114,7 +114,7 @@ def restoration_history(restoration: Restoration) -> list[str]:
     if "samples" in facts:
         lines.append(facts["samples"])
     if "psf_fwhm" in facts:
-        lines.append(f"psf fwhm {facts['psf_fwhm']} arcsec")
+        lines.append(f"undone: a blur of FWHM {facts['psf_fwhm']} arcsec")
     if "blur_fwhm" in facts:
         lines.append(f"blur fwhm {facts['blur_fwhm']} arcsec")
     if "target_fwhm" in facts:

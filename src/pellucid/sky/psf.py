@@ -200,6 +200,11 @@ def stamp_fwhm(stamp: ArrayLike) -> float:
     return float(2.0 * np.sqrt(area / np.pi))
 
 
+def widths_of(psf: PSF) -> list[float]:
+    """FWHM in arcsec of each band's stamp, or of the one of all."""
+    return [stamp_fwhm(stamp) * psf.pixel_scale for stamp in psf.stamps]
+
+
 @lru_cache(maxsize=64)
 def _finer(side: int) -> NDArray[np.float64]:
     """The cubic spline between so many samples as a matrix: a narrow core is not a polygon."""
