@@ -120,7 +120,7 @@ def test_a_galaxy_is_no_star():
     for flux, said in ((noise, "no star"), (galaxy_alone(), "galaxies, not of stars|no star")):
         with pytest.raises(InputError, match=said) as caught:
             psf_from_stars(SkyImage(flux, bands=("r",), pixel_scale=SCALE))
-        assert "a wider cutout, or state --psf" in str(caught.value)
+        assert "a wider cutout or other --bands" in str(caught.value)
         assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="band1 shows no star"):
         psf_from_stars(SkyImage(np.zeros((64, 64)), pixel_scale=SCALE))

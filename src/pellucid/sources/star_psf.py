@@ -156,8 +156,8 @@ def _check_compact(stamp: NDArray[np.float64], band: str, count: int) -> None:
     half = float(np.interp(0.5 * inside[-1], inside, radius[order]))
     if half > COMPACT[count >= ENOUGH] * stamp_fwhm(stamp):
         raise InputError(
-            f"the sharpest sources of {band} ({count}) have the profile of galaxies, not of "
-            "stars; take a wider cutout or other --bands, or `restore --psf` FWHM_ARCSEC or PSF.fits"
+            f"the sharpest sources of {band} ({count}) have the profile of galaxies, not of stars; "
+            "take a wider cutout or other --bands, or `restore --psf` FWHM_ARCSEC or PSF.fits"
         )
 
 

@@ -107,7 +107,10 @@ def candidates(
         )  # fmt: skip
     raised, least = _raised(seen, THRESHOLD * sigma)
     sources = detect(seen, THRESHOLD, sigma * raised, fwhm=0.0, contrast=CONTRAST)
-    places = tuple(np.rint(np.stack([sources.y, sources.x])).astype(int))
+    # Of values so large that their squares are none a place is not known.
+    found = np.nan_to_num(np.rint(np.stack([sources.y, sources.x])), posinf=0.0, neginf=0.0)
+    sides = np.array(plane.shape)[:, None] - 1
+    places = tuple(np.clip(found, 0, sides).astype(int))
     # Knots of a galaxy and grains of a halo are none by themselves.
     part = sources.flux < least[places]
     top = np.where(part, -np.inf, _peaks(plane, sources.segments, len(sources)))
