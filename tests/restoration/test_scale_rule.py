@@ -256,6 +256,8 @@ def test_a_model_that_knows_no_blur_says_nothing_of_one(restorer):
     result = restorer(fwhm=(0.0, 0.0))(star(SCALE), psf=0.7)
     assert result.provenance["notes"] == []
     assert "psf_fwhm" not in result.provenance
-    told = restorer(fwhm=(0.3, 0.4))(star(SCALE), psf=0.7).provenance
+    told = restorer(fwhm=(0.3, 0.4))(star(SCALE), blur=0.7).provenance
     assert "a blur of 0.70" in told["notes"][0]
     assert told["psf_fwhm"] == 0.4
+    # A star is as broad as the blur, and more.
+    assert restorer(fwhm=(0.3, 0.4))(star(SCALE), psf=0.7).provenance["notes"] == []
