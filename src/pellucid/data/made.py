@@ -37,8 +37,6 @@ class MadePairs(Store):
     def of(cls, path: Path, file: Any) -> MadePairs:
         """The store in an open `h5py.File`."""
         degradations = [Degradation(**way) for way in json.loads(file.attrs["degradations"])]
-        if not degradations:
-            raise InputError(f"{path}: says of no degradation, so there are no pairs in it")
         return cls(*read_header(path, file, "sharp"), degradations)
 
     def through(self, degradation: Degradation) -> MadePairs:
@@ -57,11 +55,16 @@ class MadePairs(Store):
 
     def pair(self, index: int, seed: int = 0) -> Pair:
         """See `Pairs`; through the first degradation."""
-        return self._made(index, self.degradations[0], object_rng(seed, self.ids[index]))
+        return self._made(index, self._ways()[0], object_rng(seed, self.ids[index]))
 
     def draw(self, index: int, rng: np.random.Generator, with_blur: bool = False) -> Pair:
         """See `Pairs`; any of the degradations, any noise."""
-        return self._made(index, self.degradations[rng.integers(len(self.degradations))], rng)
+        return self._made(index, self._ways()[rng.integers(len(self.degradations))], rng)
+
+    def _ways(self) -> list[Degradation]:
+        if not self.degradations:  # a study's store has none until it is `through` one
+            raise InputError(f"{self.path}: says of no degradation, so there are no pairs in it")
+        return self.degradations
 
     def origin(self) -> Mapping[str, Any]:
         """See `Pairs`."""

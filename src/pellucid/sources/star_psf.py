@@ -143,7 +143,7 @@ def _too_few(band: str, count: int) -> InputError:
     what = {0: "no star", 1: "one possible star"}.get(count, f"{count} possible stars")
     return InputError(
         f"{band} shows {what} bright, alone and unsaturated enough, and {ENOUGH} are needed; "
-        "take a wider cutout or other --bands, or `restore --psf` FWHM_ARCSEC or PSF.fits"
+        "take a wider cutout or other --bands, or restore with --psf FWHM_ARCSEC or PSF.fits"
     )
 
 
@@ -157,7 +157,7 @@ def _check_compact(stamp: NDArray[np.float64], band: str, count: int) -> None:
     if half > COMPACT[count >= ENOUGH] * stamp_fwhm(stamp):
         raise InputError(
             f"the sharpest sources of {band} ({count}) have the profile of galaxies, not of stars; "
-            "take a wider cutout or other --bands, or `restore --psf` FWHM_ARCSEC or PSF.fits"
+            "take a wider cutout or other --bands, or restore with --psf FWHM_ARCSEC or PSF.fits"
         )
 
 
