@@ -27,7 +27,7 @@ from pellucid.optics import (
 )
 from pellucid.restoration.noise import interpolated
 from pellucid.sky import PSF, SkyImage, gaussian_psf
-from pellucid.sky.psf import stamp_fwhm, width_in_words
+from pellucid.sky.psf import stamp_fwhm, width_in_words, widths_of
 from pellucid.sources.stated import ways_to_state
 
 #: FWHM of the target in pixels of the work.
@@ -67,8 +67,7 @@ class Plan:
         """FWHM in arcsec of the psf; None where only the blur is known."""
         if self.target is None:
             return None
-        widths = [stamp_fwhm(stamp) * self.blur.pixel_scale for stamp in self.blur.stamps]
-        return [float(np.hypot(width, self.target.fwhm)) for width in widths]
+        return [float(np.hypot(width, self.target.fwhm)) for width in widths_of(self.blur)]
 
 
 def plan_of(

@@ -82,7 +82,7 @@ def width_in_words(psf: PSF | float) -> str:
     """A FWHM in arcsec, and in which bands it is the least and the most where they differ."""
     if not isinstance(psf, PSF):
         return f'{psf:.2f}"'
-    widths = [stamp_fwhm(stamp) * psf.pixel_scale for stamp in psf.stamps]
+    widths = widths_of(psf)
     least, most = (
         f'{widths[band]:.2f}" in {psf.bands[band] if psf.bands else f"band{band + 1}"}'
         for band in (int(np.argmin(widths)), int(np.argmax(widths)))
