@@ -1,4 +1,7 @@
-"""Atomic writing: a target is the whole old file or the whole new one, never a part."""
+"""Atomic writing: a target is the whole old file or the whole new one, never a part.
+
+And folders in which one process works at a time.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +23,49 @@ _BINARY = getattr(os, "O_BINARY", 0)
 #: How temporary files are called, before the host and the process that they are of.
 _TEMPORARY = ".pellucid-"
 _HOST = re.sub(r"[^A-Za-z0-9]", "", os.uname().nodename if hasattr(os, "uname") else "")[:40]
+
+
+class BusyError(TemporaryError):
+    """Another process is at it."""
+
+
+@contextlib.contextmanager
+def one_at_a_time(path: str | os.PathLike[str], busy: str, patience: float = 0.0) -> Iterator[None]:
+    """Hold a lock on a file; only one process does at a time.
+
+    The lock ends with its process, however that ends. The file stays: deleted while another waits
+    for it, it would let two in.
+
+    Parameters
+    ----------
+    path
+        Of the file; its folder is made.
+    busy
+        What to say when another process is at it.
+    patience
+        Seconds to wait for that one to end; below zero for as long as it takes.
+
+    Raises
+    ------
+    BusyError
+        When it does not end.
+    TemporaryError
+        When the folder cannot be written to.
+    """
+    from filelock import FileLock, Timeout
+
+    folder = make_folder(Path(path).parent)
+    lock = FileLock(path, timeout=patience)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BusyError(busy) from None
+    except OSError as error:
+        raise TemporaryError(f"{folder}: cannot be written to ({error.strerror})") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def check_target(path: str | os.PathLike[str], overwrite: bool = False) -> Path:

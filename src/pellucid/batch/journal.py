@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pellucid.errors import InputError, TemporaryError, UsageError
-from pellucid.files import make_folder, write_content
+from pellucid.errors import InputError, UsageError
+from pellucid.files import make_folder, one_at_a_time, write_content
 
 HIDDEN = ".pellucid"
 RECORD = "run.json"
@@ -105,16 +105,5 @@ def locked(folder: Path, what: str, fault: str = "", patience: float = 0.0) -> I
     TemporaryError
         When another process holds it for longer than ``patience`` seconds.
     """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(make_folder(folder / HIDDEN) / f"{what}.lock", timeout=patience)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise TemporaryError(f"{folder}: {fault}") from None
-    except OSError as error:
-        raise TemporaryError(f"{folder}: cannot be written to ({error.strerror})") from error
-    try:
+    with one_at_a_time(folder / HIDDEN / f"{what}.lock", f"{folder}: {fault}", patience):
         yield
-    finally:
-        lock.release()

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 from pellucid.data.pairs import Pairs
 from pellucid.data.splits import Split
-from pellucid.errors import InputError, PellucidError, TemporaryError, UsageError
-from pellucid.files import make_folder, write_content
+from pellucid.errors import InputError, PellucidError, UsageError
+from pellucid.files import BusyError, make_folder, one_at_a_time, write_content
 from pellucid.networks.bundle import open_bundle
 from pellucid.studies.machine import machine
 from pellucid.training.recipe import Recipe
@@ -27,10 +27,6 @@ RECORD = "study.json"
 PATIENCE = 10.0
 
 Made = TypeVar("Made")
-
-
-class Busy(TemporaryError):
-    """Another run is at it."""
 
 
 def require_training(*more: str) -> None:
@@ -45,23 +41,13 @@ def require_training(*more: str) -> None:
 
 @contextmanager
 def locked(output: Path, name: str, patience: float = -1.0) -> Iterator[None]:
-    """One at a time; `Busy` when another is at it for longer than ``patience`` seconds.
+    """One at a time; `BusyError` when another is at it for longer than ``patience`` seconds.
 
     Below zero it waits for as long as it takes.
     """
-    from filelock import FileLock, Timeout
-
-    path = output / "work" / f"{name}.lock"
-    make_folder(path.parent)
-    lock = FileLock(path, timeout=patience)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise Busy(f"{output}: another run is at this {name}") from None
-    try:
+    busy = f"{output}: another run is at this {name}"
+    with one_at_a_time(output / "work" / f"{name}.lock", busy, patience):
         yield
-    finally:
-        lock.release()
 
 
 def prepared(
@@ -133,7 +119,7 @@ def do_once(folder: Path, name: str, done: Path, do: Callable[[], Mapping[str, A
             make_folder(done.parent)
             write_content(done, json.dumps(result, allow_nan=False), overwrite=True)
             shutil.rmtree(folder / "work" / name, ignore_errors=True)
-    except Busy:
+    except BusyError:
         return
 
 

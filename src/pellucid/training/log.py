@@ -21,8 +21,10 @@ class Log:
         self.path = path
         self.seconds = 0.0
         kept = []
-        for line in path.read_text().splitlines() if path.exists() else []:
-            with contextlib.suppress(json.JSONDecodeError):  # the line that a kill cut short
+        for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
+            with contextlib.suppress(
+                ValueError, KeyError, TypeError
+            ):  # the line that a kill cut short
                 entry = json.loads(line)
                 if entry["step"] <= step:
                     kept.append(line + "\n")
