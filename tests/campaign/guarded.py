@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-#: Address space beyond what the parent holds already, and time by the clock.
-MEMORY, SECONDS = 2 * 1024**3, 20.0
+#: Address space beyond what the parent holds already, time of a processor, and time by the clock:
+#: a busy machine is slow, and one that waits for ever uses no processor.
+MEMORY, SECONDS, LONGEST = 2 * 1024**3, 20, 200.0
 #: The exit code by which a child tells that an exception left the program.
 ESCAPED = 70
 
@@ -29,7 +30,7 @@ class Outcome(NamedTuple):
     said
         Its stderr.
     hung
-        Whether it was still at it when its time was over.
+        Whether its time was over before it ended.
     """
 
     code: int
@@ -37,7 +38,7 @@ class Outcome(NamedTuple):
     hung: bool
 
 
-def guarded(words: Sequence[str], folder: Path, seconds: float = SECONDS) -> Outcome:
+def guarded(words: Sequence[str], folder: Path) -> Outcome:
     """Run ``pellucid WORDS`` in a fork of this process, its working folder being ``folder``.
 
     The program is loaded already, so that ten thousand of them take minutes.
@@ -46,7 +47,7 @@ def guarded(words: Sequence[str], folder: Path, seconds: float = SECONDS) -> Out
     child = os.fork()
     if child == 0:
         _run(words, folder, said)
-    ended = _wait(child, seconds)
+    ended = _wait(child, LONGEST)
     if ended is None:
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
@@ -55,7 +56,7 @@ def guarded(words: Sequence[str], folder: Path, seconds: float = SECONDS) -> Out
     text = said.read_text(errors="replace")
     said.unlink()
     code = os.waitstatus_to_exitcode(status)
-    return Outcome(code, text, ended is None)
+    return Outcome(code, text, ended is None or code == -signal.SIGXCPU)
 
 
 def _run(words: Sequence[str], folder: Path, said: Path) -> None:
@@ -69,6 +70,7 @@ def _run(words: Sequence[str], folder: Path, said: Path) -> None:
             os.dup2(told.fileno(), 2)
         used = _address_space()
         resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         from pellucid.cli import main
 

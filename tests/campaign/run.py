@@ -2,9 +2,9 @@
 
     python tests/campaign/run.py --inputs 10000 [--kind "FITS images"] [--seed 1] [--keep FOLDER]
 
-Each is one command in a process of its own with 2 GB and 20 s. It prints a table of counts; what
-was clean ended with the exit code for a good file or a bad one, one line of stderr that names the
-fault, and nothing left behind.
+Each is one command in a process of its own with 2 GB and 20 s of a processor. It prints a table of
+counts; what was clean ended with the exit code for a good file or a bad one, one line of stderr
+that names the fault, and nothing left behind.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def _digest(tensors: Mapping[str, Tensor], noted: Mapping[str, str]) -> str:
     found = hashlib.sha256(json.dumps(noted, sort_keys=True).encode())
     for name, value in sorted(tensors.items()):
         found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        found.update(value.reshape(-1).view(torch.uint8).numpy())
+        found.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
 
 
