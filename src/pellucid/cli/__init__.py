@@ -24,6 +24,7 @@ from pellucid.cli.psf import psf
 from pellucid.cli.restore import restore
 from pellucid.cli.study import study
 from pellucid.cli.train import train
+from pellucid.cli.view import view
 from pellucid.ending import ENDED, ending_cleanly
 from pellucid.errors import PellucidError, TemporaryError
 from pellucid.version import __version__
@@ -37,7 +38,7 @@ app = typer.Typer(
 app.command()(restore)
 app.command()(degrade)
 app.command(cls=PairsCommand)(pairs)
-for verb in (info, psf, pairs_observed, train, evaluate, models, demo):
+for verb in (info, view, psf, pairs_observed, train, evaluate, models, demo):
     app.command()(verb)
 app.add_typer(study, name="study")
 app.add_typer(fetch, name="fetch")

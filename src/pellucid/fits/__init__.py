@@ -2,6 +2,7 @@
 
 from pellucid.fits.bands import band_names_of
 from pellucid.fits.beside import role_of_file, roles_beside, roles_together
+from pellucid.fits.beside_pixels import planes_beside
 from pellucid.fits.cards import card_value, quiet, text_card, wcs_cards
 from pellucid.fits.checksum import check_sums
 from pellucid.fits.choose import Plane, chosen_hdus, file_roles
@@ -40,6 +41,7 @@ __all__ = [
     "open_field",
     "open_fits",
     "pixels_of",
+    "planes_beside",
     "quiet",
     "read_image",
     "rescaled",

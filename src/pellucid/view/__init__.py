@@ -1,0 +1,17 @@
+"""The page: restorations to look at, in a browser, without a server or a network."""
+
+from pellucid.view.assemble import page, write_page
+from pellucid.view.restored import reduced, subject_of_file, with_given
+from pellucid.view.subject import COARSE, FINE, Subject, told
+
+__all__ = [
+    "COARSE",
+    "FINE",
+    "Subject",
+    "page",
+    "reduced",
+    "subject_of_file",
+    "told",
+    "with_given",
+    "write_page",
+]

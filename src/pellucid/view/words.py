@@ -1,0 +1,68 @@
+"""What was done to an image in words, from the cards and the HISTORY of its restoration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pellucid.fits import card_value, text_card
+from pellucid.sky import SkyImage
+
+#: How lines of HISTORY begin that say again what the cards say, or nothing to who looks.
+_SAID = ("pellucid ", "model ", "method ", "blur fwhm ", "target fwhm ", "undone: ", "INPUT_ ")
+
+
+def number_of(image: SkyImage, keyword: str) -> float | None:
+    """A card's number; None where there is none."""
+    value = None if image.header is None else card_value(image.header, keyword)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def facts_of(image: SkyImage) -> list[tuple[str, str]]:
+    """What the cards tell, term and text."""
+    facts = []
+    if image.header is not None and (model := text_card(image.header, "PLCMODEL")):
+        facts.append(("Restored by", f"{model} (version {text_card(image.header, 'PLCVERS')})"))
+    if undone := number_of(image, "PLCBLUR") or number_of(image, "PLCFWHM"):
+        facts.append(("Blur undone", f"{undone:.3g}″ FWHM"))
+    if target := number_of(image, "PLCTARG"):
+        facts.append(("A star is now", f"{target:.3g}″ wide"))
+    if (doubt := number_of(image, "PLCDOUBT")) is not None:
+        facts.append(("Doubted", f"{100 * doubt:.1f} % of the pixels"))
+    if chi2 := _chi2(image):
+        found = ", ".join(f"{band} {value:.3g}" for band, value in chi2)
+        facts.append(("χ², blurred again", found))
+    if (unlike := number_of(image, "PLCUNLIK")) is not None:
+        facts.append(("Form", f"{100 * unlike:.0f} % of galaxies have a more usual one"))
+    return facts
+
+
+def size_of(image: SkyImage) -> list[tuple[str, str]]:
+    """Pixels and unit."""
+    _, height, width = image.shape
+    scale = f" of {image.pixel_scale:.4g}″" if image.pixel_scale else ""
+    facts = [("Pixels", f"{width} × {height}{scale}")]
+    return [*facts, ("Unit", image.unit)] if image.unit else facts
+
+
+def numbers_of(image: SkyImage) -> dict[str, float]:
+    """By what restorations are compared; χ² is that of the worst band."""
+    found = {"doubt": number_of(image, "PLCDOUBT"), "unlike": number_of(image, "PLCUNLIK")}
+    numbers = {key: value for key, value in found.items() if value is not None}
+    chi2 = [value for _, value in _chi2(image)]
+    return numbers | ({"chi2": max(chi2)} if chi2 else {})
+
+
+def notes_of(lines: Sequence[str]) -> list[str]:
+    """What HISTORY tells beside that."""
+    return [line.removeprefix("note: ") for line in lines if not line.startswith(_SAID)]
+
+
+def commands_of(lines: Sequence[str]) -> list[tuple[str, str]]:
+    """The command that made it, where there is one."""
+    typed = [line for line in lines if line.startswith("pellucid restore ")]
+    return [("Command", typed[-1])] if typed else []
+
+
+def _chi2(image: SkyImage) -> list[tuple[str, float]]:
+    found = ((band, number_of(image, f"PLCCHI{k}")) for k, band in enumerate(image.bands, 1))
+    return [(band, value) for band, value in found if value is not None]

@@ -1,0 +1,146 @@
+"""`pellucid view` as a person uses it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from typed import GOOD, INPUT, USAGE, strict
+
+from pellucid.cli import main
+
+
+@pytest.fixture
+def pages(pellucid, tmp_path):
+    """Makes a page; returns what was printed as JSON, and the subjects on it."""
+
+    def make(*words, name="page.html"):
+        page = tmp_path / name
+        said = strict(pellucid("view", *words, "--output", page, "--overwrite", "--json"))
+        data = re.findall(
+            r'<script type="application/json" class="subject">(.*)</script>', page.read_text()
+        )
+        index = re.search(r'id="index">(.*)</script>', page.read_text())
+        assert index is not None
+        return said, [json.loads(each) for each in data], json.loads(index[1])
+
+    return make
+
+
+@pytest.fixture
+def wiener_of(restored, save):
+    def make(name: str, **cards):
+        return restored(save(name, **cards), "--method", "wiener", "--psf", "1.2", name=f"r-{name}")
+
+    return make
+
+
+def keys(subject: dict) -> list[str]:
+    return [layer["key"] for layer in subject["layers"]]
+
+
+def test_a_restoration_is_shown_beside_its_input(pages, wiener_of):
+    said, (subject,), index = pages(wiener_of("a.fits"))
+    assert keys(subject) == ["input", "restored", "again"]
+    assert said["objects"] == 1
+    assert said["failed"] == 0
+    assert [each["name"] for each in index] == ["r-a.fits"]
+    facts = dict(subject["facts"])
+    assert facts["Restored by"].startswith("wiener")
+    assert facts["Command"].startswith("pellucid restore ")
+
+
+def test_the_input_is_found_by_name_in_a_folder(pages, wiener_of, tmp_path):
+    output = wiener_of("a.fits")
+    (tmp_path / "sky").mkdir()
+    (tmp_path / "a.fits").rename(tmp_path / "sky" / "a.fits")
+    said, (subject,), _ = pages(output)
+    assert keys(subject) == ["restored"]
+    assert any("--input names it" in note for note in said["notes"])
+    _, (subject,), _ = pages(output, "--input", tmp_path / "sky")
+    assert "input" in keys(subject)
+
+
+def test_a_truth_is_shown_too(pages, wiener_of, save):
+    output, truth = wiener_of("a.fits"), save("truth.fits", GOOD + 1)
+    _, (subject,), _ = pages(output, "--truth", truth)
+    assert keys(subject) == ["input", "restored", "truth", "again"]
+    assert dict(subject["facts"])["Truth"] == "truth.fits"
+
+
+def test_several_files_are_a_gallery_and_one_that_is_bad_stops_no_other(
+    wiener_of, tmp_path, capsys
+):
+    first, second = wiener_of("a.fits"), wiener_of("b.fits")
+    bad = tmp_path / "bad.fits"
+    bad.write_bytes(first.read_bytes()[:4000])
+    page = tmp_path / "page.html"
+    capsys.readouterr()
+    assert main(["view", str(first), str(bad), str(second), "--output", str(page)]) == 1
+    err = capsys.readouterr().err
+    assert "failed bad.fits: " in err
+    assert "Traceback" not in err
+    text = page.read_text()
+    assert text.count('class="subject"') == 2
+    assert "bad.fits" in text
+
+
+def test_the_table_of_a_run_is_a_page_with_what_failed(pellucid, pages, save, tmp_path):
+    cutouts = tmp_path / "cutouts"
+    cutouts.mkdir()
+    for name in ("one.fits", "two.fits"):
+        save(name).rename(cutouts / name)
+    (cutouts / "broken.fits").write_bytes(b"SIMPLE")
+    folder = tmp_path / "done"
+    words = ["--method", "wiener", "--psf", "1.2", "--output", str(folder)]
+    assert main(["restore", str(cutouts), *words]) == 1
+    for shown in (folder, folder / "restored.ecsv"):
+        page = tmp_path / "page.html"
+        assert main(["view", str(shown), "--output", str(page), "--overwrite"]) == 1
+        index = json.loads(re.search(r'id="index">(.*)</script>', page.read_text())[1])
+        assert sorted(each["name"] for each in index) == ["broken", "one", "two"]
+        assert [each["name"] for each in index if "reason" in each] == ["broken"]
+        data = re.findall(r'class="subject">(.*)</script>', page.read_text())
+        assert all("input" in keys(json.loads(each)) for each in data)
+
+
+def test_a_store_of_a_catalogue_is_a_page(pages, save, tmp_path):
+    flux = np.random.default_rng(0).normal(3, 1, (120, 120)).astype("f4")
+    mosaic = save("mosaic.fits", flux)
+    catalogue = tmp_path / "objects.csv"
+    catalogue.write_text("id,ra,dec\nx1,150.0,2.0\nx2,149.9985,2.002\n")
+    words = ["--catalogue", str(catalogue), "--image", str(mosaic), "--size", "24"]
+    words += ["--method", "wiener", "--psf", "1.2", "--output", str(tmp_path / "store.h5")]
+    assert main(["restore", *words]) == 0
+    _, subjects, _ = pages(tmp_path / "store.h5")
+    assert [each["name"] for each in subjects] == ["x1", "x2"]
+    assert subjects[0]["shape"] == [24, 24]
+
+
+def test_a_fits_image_that_is_no_restoration_is_shown_and_said_so(pages, save):
+    said, (subject,), _ = pages(save("plain.fits"))
+    assert not subject["restored"]
+    assert any("no restoration" in note for note in said["notes"])
+
+
+def test_what_cannot_be_is_refused_in_one_line(refused, save, tmp_path):
+    image = save("a.fits")
+    page = tmp_path / "page.html"
+    refused(USAGE, "view", image, "--output", tmp_path / "page.png", naming="page.png")
+    refused(USAGE, "view", image, "--output", page, "--truth", "gone.fits", naming="gone.fits")
+    refused(USAGE, "view", image, image, "--output", page, "--truth", image, naming="--truth")
+    refused(INPUT, "view", tmp_path / "gone.fits", "--output", page, naming="gone.fits")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    refused(INPUT, "view", empty, "--output", page, naming=empty)
+    table = tmp_path / "other.ecsv"
+    table.write_text("# %ECSV 1.0\n# ---\n# datatype:\n# - {name: id, datatype: string}\nid\nx\n")
+    refused(INPUT, "view", table, "--output", page, naming="other.ecsv")
+    nothing = tmp_path / "nothing.fits"
+    fits.PrimaryHDU().writeto(nothing)
+    refused(INPUT, "view", nothing, "--output", page, naming="nothing.fits")
+    page.write_text("mine")
+    refused(USAGE, "view", image, "--output", page, naming="page.html")
