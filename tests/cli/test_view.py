@@ -144,3 +144,34 @@ def test_what_cannot_be_is_refused_in_one_line(refused, save, tmp_path):
     refused(INPUT, "view", nothing, "--output", page, naming="nothing.fits")
     page.write_text("mine")
     refused(USAGE, "view", image, "--output", page, naming="page.html")
+
+
+def test_restore_makes_the_page_at_once_as_view_does(pellucid, pages, save, tmp_path):
+    image, output, page = save("a.fits"), tmp_path / "out.fits", tmp_path / "at-once.html"
+    words = ["--method", "wiener", "--psf", "1.2", "--output", output, "--page", page]
+    pellucid("restore", image, *words)
+    (at_once,) = re.findall(r'class="subject">(.*)</script>', page.read_text())
+    _, (later,), _ = pages(output)
+    found = json.loads(at_once)
+    for part in ("layers", "wcs", "facts", "psfs", "shape"):
+        assert found[part] == later[part], part
+
+
+def test_restore_of_many_makes_a_page_of_all(pellucid, save, tmp_path):
+    cutouts = tmp_path / "cutouts"
+    cutouts.mkdir()
+    for name in ("one.fits", "two.fits"):
+        save(name).rename(cutouts / name)
+    page = tmp_path / "page.html"
+    words = ["--method", "wiener", "--psf", "1.2", "--output", tmp_path / "done", "--page", page]
+    pellucid("restore", cutouts, *words)
+    assert page.read_text().count('class="subject"') == 2
+
+
+def test_a_page_is_refused_before_the_work(refused, save, tmp_path):
+    image = save("a.fits")
+    words = ["--method", "wiener", "--psf", "1.2"]
+    for output in (tmp_path / "out.fits", tmp_path / "out"):
+        said = ["restore", image, *words, "--output", output]
+        refused(USAGE, *said, "--page", tmp_path / "page.txt", naming="page.txt")
+        refused(USAGE, *said, "--page", tmp_path / "no" / "page.html", naming="no")

@@ -14,6 +14,7 @@ from pellucid.batch.request import Request
 from pellucid.batch.survey import Existing, Spread, restore_all
 from pellucid.cli import options
 from pellucid.cli.progress import duration, followed
+from pellucid.cli.view import make_page
 from pellucid.errors import UsageError
 from pellucid.version import __version__
 
@@ -46,8 +47,9 @@ def restore_many(
     existing: Existing,
     spread: Spread,
     as_json: bool,
+    page: Path | None = None,
 ) -> None:
-    """Restore images into a folder, and report."""
+    """Restore images into a folder, make a page of them, and report."""
     started = time.perf_counter()
     outcome = restore_all(
         inputs, folder, request, group, existing, spread, followed, lambda text: options.say(text)
@@ -64,6 +66,9 @@ def restore_many(
     if outcome.failed:
         line += f", {outcome.failed} failed; --resume tries these again"
     _say_notes(outcome.notes)
+    if page is not None and outcome.done:
+        places = [Path(each) for each in inputs] if isinstance(inputs, list) else []
+        make_page([folder], page, [path for path in places if path.is_dir()], (), True)
     options.report_result(report, as_json, line)
     if outcome.failed:
         raise typer.Exit(1)

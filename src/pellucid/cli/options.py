@@ -52,6 +52,9 @@ Where = Annotated[
     list[str] | None,
     typer.Option("--where", help='Which of its rows, e.g. "redshift < 0.02"; may be repeated.'),
 ]
+Page = Annotated[
+    Path | None, typer.Option("--page", help="Also make a page of it to look at, PAGE.html.")
+]
 Png = Annotated[Path | None, typer.Option("--png", help="Also draw the result as a picture.")]
 
 

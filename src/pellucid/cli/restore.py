@@ -116,6 +116,7 @@ def restore(
         bool, typer.Option("--resume", help="Do what is left of a folder's run, and what failed.")
     ] = False,
     png: options.Png = None,
+    page: options.Page = None,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -151,6 +152,10 @@ def restore(
     elif not inputs:
         raise UsageError("nothing to restore: name images, or --catalogue and --image")
     inputs = inputs or []
+    if page is not None:
+        from pellucid.cli.view import check_page
+
+        check_page(page)
     of_many = {"--group": group, "--workers": workers, "--scheduler": scheduler, "--shard": shard}
     if _is_folder(output) or (objects is not None and objects.shard):
         from pellucid.batch.survey import Spread
@@ -166,7 +171,10 @@ def restore(
             raise UsageError(f"--group {group}: is for files; a catalogue says what one object is")
         existing = "resume" if resume else "overwrite" if overwrite else "refuse"
         spread = Spread(workers, scheduler, shard)
-        restore_many(objects or inputs, Path(output), request, group, existing, spread, as_json)
+        if page is not None:
+            options.check_outputs([page], inputs, resume or overwrite)
+        whole = objects or inputs
+        restore_many(whole, Path(output), request, group, existing, spread, as_json, page)
         return
     if objects is not None:
         raise UsageError(f"--output {output}: is a file; the objects of a catalogue need a folder")
@@ -179,7 +187,7 @@ def restore(
             f"{folders[0]}: is a folder; --output names a folder, too, for what it holds"
         )
     command = options.command_line(context)
-    _restore_one(inputs, [Path(output), png], request, command, overwrite, as_json)
+    _restore_one(inputs, [Path(output), png, page], request, command, overwrite, as_json)
 
 
 def _is_store(output: str) -> bool:
@@ -207,7 +215,7 @@ def _restore_one(
     from pellucid.restoration.restorer import FittingRestorer
 
     started = time.perf_counter()
-    output, png = outputs
+    output, png, page = outputs
     assert output is not None
     options.check_outputs(outputs, inputs, overwrite)
     options.check_pictures(output, png)
@@ -224,6 +232,10 @@ def _restore_one(
         except Whole as reason:
             tell(f"a large image is restored whole, in memory: {reason}")
         else:
+            if page is not None:
+                from pellucid.cli.view import make_page
+
+                make_page([output], page, inputs, overwrite=overwrite)
             _report(large, frame, said, output, started, as_json)
             return
     image, stated = opened(inputs, request)
@@ -236,6 +248,13 @@ def _restore_one(
     write_image(result, output, overwrite, history=[command])
     if png is not None:
         write_png(result.image, png, overwrite)
+    if page is not None:
+        from pellucid.view import subject_of_result, told, with_given, write_page
+
+        subject = subject_of_result(result, output.name, [command])
+        blur, psf, _ = stated
+        subject = with_given(subject, image, blur, psf)
+        write_page([told(subject)], output.name, page, overwrite)
     _report(result, image, [*image.notes, *said], output, started, as_json)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -41,9 +42,6 @@ def view(
     as_json: options.AsJson = False,
 ) -> None:
     """Show restorations beside what they were made of, on one page."""
-    from pellucid.view import write_page
-    from pellucid.view.many import entries_of, told_entries
-
     started = time.perf_counter()
     given, truth = given or [], truth or []
     check_page(output)
@@ -51,6 +49,32 @@ def view(
     for path in (*given, *truth):
         if not path.exists():
             raise UsageError(f"{path}: not found; check the path")
+    count, failures, notes = make_page(inputs, output, given, truth, overwrite)
+    report = {
+        "output": str(output),
+        "objects": count,
+        "failed": len(failures),
+        "notes": notes,
+        "bytes": output.stat().st_size,
+        "pellucid": __version__,
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+    options.report_result(report, as_json, said_of(output, count))
+    if failures:
+        raise typer.Exit(1)
+
+
+def make_page(
+    inputs: Sequence[Path],
+    output: Path,
+    given: Sequence[Path] = (),
+    truth: Sequence[Path] = (),
+    overwrite: bool = False,
+) -> tuple[int, dict[str, str], list[str]]:
+    """Write a page, and tell how many objects it has, which failed and why, and notes of one."""
+    from pellucid.view import write_page
+    from pellucid.view.many import entries_of, told_entries
+
     entries = entries_of(inputs)
     if len(entries) > 1 and (file := next((path for path in truth if path.is_file()), None)):
         raise UsageError(f"--truth {file}: is one file for {len(entries)} objects; name a folder")
@@ -65,21 +89,14 @@ def view(
     title = subjects[0]["name"] if len(subjects) == 1 else _title(inputs)
     write_page(subjects, title, output, overwrite)
     options.say_first("failed", failures)
-    options.say_notes(note for note in notes if "not shown" in note or "no residual" in note)
-    report = {
-        "output": str(output),
-        "objects": len(subjects),
-        "failed": len(failures),
-        "notes": notes,
-        "bytes": output.stat().st_size,
-        "pellucid": __version__,
-        "seconds": round(time.perf_counter() - started, 3),
-    }
-    count = f"{len(subjects)} objects, " if len(subjects) > 1 else ""
-    line = f"{output}: {count}{report['bytes'] / 1e6:.1f} MB; open it in a browser"
-    options.report_result(report, as_json, line)
-    if failures:
-        raise typer.Exit(1)
+    options.say_notes(note for note in notes if "not shown" in note or "residual" in note)
+    return len(subjects), failures, notes
+
+
+def said_of(page: Path, count: int) -> str:
+    """One line about a page."""
+    objects = f"{count} objects, " if count > 1 else ""
+    return f"{page}: {objects}{page.stat().st_size / 1e6:.1f} MB; open it in a browser"
 
 
 def check_page(page: Path) -> None:
@@ -88,7 +105,7 @@ def check_page(page: Path) -> None:
         raise UsageError(f"{page}: is no name of a page; let it end with .html")
 
 
-def _title(inputs: list[Path]) -> str:
+def _title(inputs: Sequence[Path]) -> str:
     first = inputs[0]
     name = first.name if first.is_dir() else first.parent.name
     return name or first.resolve().parent.name or "Restorations"

@@ -1,7 +1,13 @@
 """The page: restorations to look at, in a browser, without a server or a network."""
 
 from pellucid.view.assemble import page, write_page
-from pellucid.view.restored import reduced, subject_of_file, with_given
+from pellucid.view.restored import (
+    reduced,
+    subject_of_file,
+    subject_of_image,
+    subject_of_result,
+    with_given,
+)
 from pellucid.view.subject import COARSE, FINE, Subject, told
 
 __all__ = [
@@ -11,6 +17,8 @@ __all__ = [
     "page",
     "reduced",
     "subject_of_file",
+    "subject_of_image",
+    "subject_of_result",
     "told",
     "with_given",
     "write_page",

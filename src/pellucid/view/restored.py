@@ -85,11 +85,13 @@ def subject_of_file(
     return reduced(_with_truth(subject, truth))
 
 
-def subject_of_result(result: Restoration, name: str = "restoration") -> Subject:
-    """What there is to see of a restoration in memory."""
+def subject_of_result(
+    result: Restoration, name: str = "restoration", history: Sequence[str] = ()
+) -> Subject:
+    """What there is to see of a restoration in memory; ``history`` are lines of its command."""
     from astropy.io.fits import Header
 
-    lines = result.provenance.get("history") or restoration_history(result)
+    lines = result.provenance.get("history") or [*history, *restoration_history(result)]
     cards = Header()
     if "history" not in result.provenance:  # of a store only the lines are left
         for keyword, (value, comment) in restoration_cards(result).items():
