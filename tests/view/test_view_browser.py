@@ -337,3 +337,22 @@ def test_planes_without_data_open_too(browser, tmp_path):
     opened.point(10, 10)
     assert opened.values()["Image"] == ["—", "1"]
     opened.check_quiet()
+
+
+def test_a_truth_of_an_unknown_unit_is_drawn_as_bright(browser, restored_pair, tmp_path):
+    from dataclasses import replace
+
+    from pellucid.sky import SkyImage
+
+    subject = subject_of_file(restored_pair[1])
+    truth = SkyImage(7.0 + 40.0 * subject.image.flux[1], wcs=subject.image.wcs)
+    data = told(replace(subject, truth=truth))
+    opened = Page(browser, write_page([data], "true", tmp_path / "true.html"))
+    opened.run("setBand(1); setMode('panels')")
+    lines = opened.run("return radialProfile(view, 1).lines")
+    np.testing.assert_allclose(lines["truth"][:8], lines["restored"][:8], rtol=0.05)
+    opened.press("b")
+    opened.point(30, 30)
+    shown = number(opened.values()["Truth"][0])
+    assert shown == pytest.approx(7 + 40 * subject.image.flux[1, 30, 30], rel=5e-3)
+    opened.check_quiet()

@@ -30,14 +30,10 @@ function showReadout(view) {
   const table = $("values");
   const mixed = mixing(subject, view.look.band);
   const bands = mixed ? [...new Set([mixed[2][0], mixed[1][0], mixed[0].at(-1)])] : [view.look.band];
-  $("place").textContent = "";
-  $("pixel").textContent = "Point at a pixel";
-  if (cursor) {
-    const [x, y] = cursor;
-    const [text, degrees] = subject.wcs ? placeText(subject.wcs, x, y) : ["no sky coordinates", ""];
-    $("place").textContent = text;
-    $("pixel").textContent = `pixel ${x + 1}, ${y + 1}${degrees ? "   " + degrees : ""}`;
-  }
+  const [x, y] = cursor ?? view.centre;
+  const [text, degrees] = subject.wcs ? placeText(subject.wcs, x, y) : ["no sky coordinates", ""];
+  $("place").textContent = text;
+  $("pixel").textContent = `pixel ${x + 1}, ${y + 1}${degrees ? "   " + degrees : ""}`;
   const head = made("tr");
   head.append(made("th", subject.unit, { scope: "col", className: "unit" }));
   for (const k of bands) head.append(made("th", subject.bands[k], { scope: "col" }));
@@ -49,7 +45,7 @@ function showReadout(view) {
       const name = made("th", key === "uncertainty" ? "± 1 σ" : layers[key].label, { scope: "row" });
       if (layers[key].width !== layers.restored.width) name.append(made("small", " own pixels"));
       row.append(name);
-      for (const k of bands) row.append(made("td", cursor ? short(valueAt(layers[key], k, ...cursor)) : "·"));
+      for (const k of bands) row.append(made("td", short(valueAt(layers[key], k, x, y))));
       return row;
     }),
   );
@@ -73,7 +69,7 @@ function showPlot(view) {
   const notes = [];
   if (layers.uncertainty) notes.push("Band: ± 1 σ of a pixel.");
   notes.push(line ? "Esc ends the cut." : "About the small ring; a double click moves it.");
-  if (layers.truth?.matched) notes.push("The truth has another unit and is drawn as bright.");
+  if (layers.truth?.matched) notes.push("The truth's unit is another, or not known: it is drawn as bright.");
   $("plot-note").textContent = notes.join(" ");
 }
 

@@ -4,6 +4,13 @@ const DASHES = { input: [5, 4], restored: [], truth: [1.5, 3] };
 const HUES = { input: "--first", restored: "--ink", truth: "--second" };
 const RINGS = 120;
 
+// Flux of a layer in the restoration's unit and pixels, and above its sky.
+function fluxIn(view, layer, k, x, y) {
+  const sky = layer.sky ? layer.sky[k] : 0;
+  const level = layer.sky ? view.subject.sky[k] : 0;
+  return (valueAt(layer, k, x, y) - sky) / layer.gain[k] + level;
+}
+
 // Mean flux in rings of a pixel around a place: {x (pixels), lines: {key: []}, band: []}.
 function radialProfile(view, k) {
   const { subject, layers, centre } = view;
@@ -19,7 +26,7 @@ function radialProfile(view, k) {
       const ring = Math.round(Math.hypot(x - cx, y - cy));
       if (ring >= most) continue;
       for (const key of keys) {
-        const value = valueAt(layers[key], k, x, y) / layers[key].area;
+        const value = fluxIn(view, layers[key], k, x, y);
         if (value !== value) continue;
         sums[key][0][ring] += value;
         sums[key][1][ring] += 1;
@@ -48,7 +55,7 @@ function cutProfile(view, k) {
   const x = Array.from({ length: count }, (_, p) => (long * p) / (count - 1));
   const keys = FLUX.filter((key) => layers[key]);
   const along = (layer) =>
-    x.map((at) => valueAt(layer, k, x1 + ((x2 - x1) * at) / long, y1 + ((y2 - y1) * at) / long) / layer.area);
+    x.map((at) => fluxIn(view, layer, k, x1 + ((x2 - x1) * at) / long, y1 + ((y2 - y1) * at) / long));
   return {
     x,
     lines: Object.fromEntries(keys.map((key) => [key, along(layers[key])])),
@@ -60,7 +67,7 @@ function drawPlot(canvas, view, k) {
   const profile = view.line ? cutProfile(view, k) : radialProfile(view, k);
   const { subject } = view;
   const { context, width, height, colour } = sized(canvas);
-  const [left, right, top, bottom] = [8, 8, 12, 30];
+  const [left, right, top, bottom] = [44, 6, 10, 30];
   const sigma = subject.sigma[k];
   const sky = subject.sky[k];
   const bent = (value) => Math.asinh((value - sky) / sigma / SOFT);
@@ -135,8 +142,7 @@ function drawAxes(context, at) {
   }
   context.textAlign = "right";
   context.fillText(at.subject.scale ? "arcsec" : "pixels", width - right, height - 11);
-  context.textAlign = "left";
-  context.textBaseline = "bottom";
+  context.textBaseline = "middle";
   let last = Infinity;
   for (const level of [0, 3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4, 1e5, 1e6]) {
     const y = py(sky + level * sigma);
@@ -146,7 +152,8 @@ function drawAxes(context, at) {
     context.moveTo(left, y);
     context.lineTo(width - right, y);
     context.stroke();
-    context.fillText(level === 0 ? "sky" : `${level >= 1e4 ? level.toExponential(0).replace("e+", "e") : level} σ`, left, y - 1);
+    const text = level >= 1e4 ? level.toExponential(0).replace("e+", "e") : level;
+    context.fillText(level === 0 ? "sky" : `${text} σ`, left - 6, y);
   }
 }
 

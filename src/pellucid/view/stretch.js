@@ -2,6 +2,7 @@
 
 const SOFT = 3; // of asinh: below so many times the noise it is linear
 const BRIGHT = 60;
+const FADED = 3; // times the noise: there half of the colour is left
 const FLUX = ["input", "restored", "truth"];
 // Cividis: seen alike by all eyes, and dark to light, so that it needs no colour (Nuñez et al. 2018).
 const CIVIDIS = [
@@ -60,7 +61,8 @@ function paintGrey(pixels, layer, subject, look) {
   }
 }
 
-// Lupton et al. 2004: the mean is stretched, and each colour keeps its share.
+// Lupton et al. 2004: the mean is stretched, and each colour keeps its share; colours that noise
+// makes fade out.
 function paintColour(pixels, layer, subject, look) {
   const bands = mixing(subject, "colour");
   const stretch = stretchOf(look);
@@ -78,15 +80,17 @@ function paintColour(pixels, layer, subject, look) {
   const [red, green, blue] = channels;
   const low = look.black;
   for (let p = 0, q = 0; p < count; p++, q += 4) {
-    const r = red[p] - low, g = green[p] - low, b = blue[p] - low;
-    const mean = (r + g + b) / 3;
-    if (mean !== mean) continue;
+    const light = (red[p] + green[p] + blue[p]) / 3;
+    if (light !== light) continue;
+    const share = light > 0 ? light ** 2 / (light ** 2 + FADED ** 2) : 0;
+    const [r, g, b] = [red[p], green[p], blue[p]].map((s) => light - low + share * (s - light));
+    const mean = light - low;
     const gain = mean > 0 ? (255 * stretch(mean + low)) / mean : 0;
     const most = Math.max(r, g, b) * gain;
-    const share = most > 255 ? (255 / most) * gain : gain;
-    pixels[q] = r * share;
-    pixels[q + 1] = g * share;
-    pixels[q + 2] = b * share;
+    const factor = most > 255 ? (255 / most) * gain : gain;
+    pixels[q] = r * factor;
+    pixels[q + 1] = g * factor;
+    pixels[q + 2] = b * factor;
     pixels[q + 3] = 255;
     if (look.inverted) for (let c = 0; c < 3; c++) pixels[q + c] = 255 - pixels[q + c];
   }
@@ -117,7 +121,7 @@ function cividis(t) {
 
 // The sky and the noise of a band in a layer's own pixels and unit.
 function levelsOf(layer, subject, k) {
-  return { sky: subject.sky[k] * layer.area, sigma: subject.sigma[k] * layer.area };
+  return { sky: layer.sky[k], sigma: subject.sigma[k] * layer.gain[k] };
 }
 
 // Of a map, its value at a place: in units of the noise, but doubt, of which the worst band counts.
@@ -125,7 +129,7 @@ function mapped(layer, subject, look) {
   const bands = look.band === "colour" ? subject.bands.map((_, k) => k) : [look.band];
   const planes = bands.map((k) => layer.planes[k].values);
   if (layer.key === "doubt") return (p) => Math.max(...planes.map((values) => values[p]));
-  const sigma = bands.map((k) => subject.sigma[k] * layer.area);
+  const sigma = bands.map((k) => subject.sigma[k] * layer.gain[k]);
   return (p) => planes.reduce((sum, values, k) => sum + values[p] / sigma[k], 0) / planes.length;
 }
 

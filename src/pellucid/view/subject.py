@@ -18,8 +18,8 @@ from pellucid.view.sky_places import sky_places
 
 #: Steps of a code in the noise, where a page holds few images and where it holds many.
 FINE, COARSE = 32.0, 4.0
-#: Black and white, in units of the noise above the sky, as `pellucid restore --png` draws them.
-BLACK, FAINTEST_WHITE = -2.0, 30.0
+#: Black, and white where nothing is brighter, in units of the noise above the sky.
+BLACK, FAINTEST_WHITE = -1.0, 30.0
 #: Planes beside the pixels that a page shows, in this order: key, extension, what it is called.
 BESIDE = (
     ("uncertainty", "UNCERT", "Uncertainty"),
@@ -173,7 +173,8 @@ def _layer(
         "planes": planes,
         "of": of,
         "to": _to(layer, image),
-        "area": _area(layer, image),
+        "sky": [zero[k] for k in of],
+        "gain": [_area(layer, image)] * len(of),
         "unit": layer.unit or "",
     }
 
@@ -181,16 +182,22 @@ def _layer(
 def _truth(truth: SkyImage, image: SkyImage, steps: float) -> dict[str, Any]:
     sky, sigma, _ = _levels(truth, 1.0)
     layer = _layer("truth", "Truth", truth, image, sky, [each / steps for each in sigma])
-    factor = factor_between(truth.unit or "", image.unit or "")
+    factor = None
+    if truth.unit and image.unit:
+        factor = factor_between(truth.unit, image.unit)
     if factor is not None:
-        return layer | {"area": layer["area"] / factor}
+        return layer | {"gain": [gain / factor for gain in layer["gain"]]}
     # Of another unit it is known only what the page needs: how to draw it as bright.
-    ours = [
-        float(np.nansum(p - s)) for p, s in zip(image.flux, _levels(image, 1.0)[0], strict=True)
-    ]
-    theirs = float(np.mean([np.nansum(p - s) for p, s in zip(truth.flux, sky, strict=True)]))
-    share = theirs / float(np.mean(ours)) if np.mean(ours) and theirs else 0.0
-    return layer | {"area": share if share > 0 else 1.0, "matched": True}
+    ours, theirs = _light(image), _light(truth)
+    gains = [theirs[k] / own if own > 0 else 0.0 for k, own in zip(layer["of"], ours, strict=True)]
+    return layer | {"gain": [gain if gain > 0 else 1.0 for gain in gains], "matched": True}
+
+
+def _light(image: SkyImage) -> list[float]:
+    """All flux above the sky, a band each."""
+    sky = [robust_background(plane[None]).sky[0] for plane in image.flux]
+    planes = zip(image.flux, sky, strict=True)
+    return [float(np.nansum(plane - level, dtype=np.float64)) for plane, level in planes]
 
 
 def _beside(
@@ -214,7 +221,7 @@ def _beside(
         "planes": planes,
         "of": of,
         "to": to,
-        "area": 1,
+        "gain": [1] * len(of),
         "unit": unit,
     }
 

@@ -110,7 +110,7 @@ function changed(...what) {
     const { context, width, height } = sized($("sky"));
     drawStage(context, view, width, height, window.devicePixelRatio || 1);
     $("split").disabled = view.mode !== "slider";
-    $("pair").hidden = view.mode === "panels";
+    $("pair").classList.toggle("off", view.mode === "panels");
     $("split").value = String(Math.round(1000 * view.split));
     choose($("modes"), view.mode);
     if (all || now.has("cursor")) showReadout(view);
