@@ -130,7 +130,12 @@ def test_constants_travel_through_json(stretch):
     [
         ({"name": "log"}, "no stretch is called 'log'; there are galaxygan, noise"),
         ({}, "no stretch is called None"),
-        ({"name": "noise", "gamma": 2}, "stretch 'noise'.*gamma"),
+        ({"name": ["noise"]}, "no stretch is called"),
+        ({"name": "noise", "gamma": 2}, "stretch 'noise': no gamma; there are softening"),
+        ({"name": "noise", "high": "x"}, "high is 'x', no finite number"),
+        ({"name": "noise", "high": float("nan")}, "high is nan, no finite number"),
+        ({"name": "noise", "low": 5000}, "high must be above low"),
+        ({"name": "noise", "softening": 0}, "softening above 0"),
     ],
 )
 def test_unknown_stretches_are_refused(constants, match):

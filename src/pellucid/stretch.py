@@ -8,7 +8,7 @@ whole image, never on a tile.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -152,9 +152,16 @@ STRETCHES: dict[str, type[GalaxyGANStretch] | type[NoiseStretch]] = {
 def stretch_from_dict(constants: Mapping[str, Any]) -> GalaxyGANStretch | NoiseStretch:
     """The stretch of these constants, as a recipe or a bundle keeps them."""
     name = constants.get("name")
-    if name not in STRETCHES:
+    if not isinstance(name, str) or name not in STRETCHES:
         raise InputError(f"no stretch is called {name!r}; there are {', '.join(STRETCHES)}")
-    try:
-        return STRETCHES[name](**constants)
-    except TypeError as error:
-        raise InputError(f"stretch {name!r}: {error}") from None
+    known = [field.name for field in fields(STRETCHES[name])]
+    for key, value in constants.items():
+        if key not in known:
+            raise InputError(f"stretch {name!r}: no {key}; there are {', '.join(known)}")
+        number = isinstance(value, int | float) and np.isfinite(value)
+        if key not in ("name", "clip") and not number:
+            raise InputError(f"stretch {name!r}: {key} is {value!r}, no finite number")
+    stretch = STRETCHES[name](**constants)
+    if not stretch.low < stretch.high or getattr(stretch, "softening", 1.0) <= 0:
+        raise InputError(f"stretch {name!r}: high must be above low, and softening above 0")
+    return stretch

@@ -29,6 +29,7 @@ def train(
     """Train a network; OUTPUT/bundle.onnx is what `restore --model` takes."""
     try:
         from pellucid.networks.bundle import open_bundle
+        from pellucid.stretch import stretch_from_dict
         from pellucid.training.learner import network_config
         from pellucid.training.papers import read_recipe
         from pellucid.training.run import train as run_training
@@ -40,5 +41,6 @@ def train(
     chosen = read_recipe(recipe)
     with naming(recipe):
         network_config(chosen, chosen.network)
+        stretch_from_dict(chosen.stretch)
     bundle = run_training(chosen, data, output, resume, workers, start=began)
     say(f"{bundle}: trained; `pellucid restore --model {bundle}` uses it")
