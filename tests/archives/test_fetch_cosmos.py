@@ -135,7 +135,13 @@ def test_damaged_lists_and_addresses_are_bad_input(archive, tmp_path, capsys):
     assert fetch(tmp_path) == 3
     assert "delete it" in capsys.readouterr().err
     addresses = tmp_path / "addresses.yaml"
-    for text in ("acs: http://127.0.0.1/tile.fits", "acss: x", "acs: '{tile:03d}{nr}'"):
+    for text in (
+        "acs: http://127.0.0.1/tile.fits",
+        "acss: x",
+        "acs: '{tile:03d}{nr}'",
+        "acs: '{tile:0999999999d}'",
+        "acs: '{tile.__class__}'",
+    ):
         addresses.write_text(text)
         assert fetch(tmp_path) == 3
         err = capsys.readouterr().err

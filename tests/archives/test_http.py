@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler
 
 import pytest
@@ -16,6 +18,7 @@ from pellucid.archives.http import (
     MissingError,
     UnreachableError,
     answer,
+    body_of,
     insist,
 )
 
@@ -139,3 +142,69 @@ def test_what_else_goes_wrong_is_tried_so_often_and_not_more(waited):
     with pytest.raises(ArchiveError):
         insist(Client(retries=3), attempt)
     assert left == [5]
+
+
+def test_it_is_sent_on_within_the_archive_and_to_hosts_that_were_named(script):
+    other = Script()
+    other.lines = [(200, {}, b"yes")]
+    with serving(other.handler()) as base:
+        port = base.rpartition(":")[2]
+        script.lines = [(302, {"Location": "/b.fits"}, b""), (200, {}, b"here")]
+        with Client(retries=0) as client:
+            assert content(client, script.url) == b"here"
+        script.lines = [(302, {"Location": f"http://localhost:{port}/a.fits"}, b"")]
+        with Client(retries=0) as client, pytest.raises(UnreachableError, match="sends us on to"):
+            content(client, script.url)
+        assert not other.asked
+        with Client(retries=0, hosts=["localhost"]) as client:
+            assert content(client, script.url) == b"yes"
+
+
+@pytest.mark.parametrize("place", ["ftp://127.0.0.1/a", "file:///etc/passwd", "http://[", "//:x/"])
+def test_it_is_not_sent_to_what_is_no_archive(script, place):
+    script.lines = [(302, {"Location": place}, b"")]
+    client, told = Client(retries=0, hosts=["127.0.0.1"]), "the archive sends us on to"
+    with client, pytest.raises(UnreachableError, match=told) as error:
+        content(client, script.url)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("head", [True, False])
+def test_an_answer_that_trickles_in_has_an_end(head):
+    """Each byte comes before any time-out of the connection."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if not head:
+                self.send_response(200)
+                self.end_headers()
+            try:
+                for _ in range(500):
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\n"[:1])
+                    time.sleep(0.02)
+            except OSError:
+                pass
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    late = pytest.raises(BrokenOffError, match=r"a\.fits of .*: takes longer than 0 s")
+    with serving(Handler) as base, Client(retries=0) as client, late, ExitStack() as stack:
+        url = f"{base}/a.fits"
+        body_of(stack.enter_context(answer(client, url, seconds=5.0, whole=0.3)))
+
+
+def test_a_body_is_held_up_to_a_size_and_unpacked_up_to_it(script):
+    packed = gzip.compress(bytes(10**6))
+    script.lines = [(200, {"Content-Encoding": "gzip"}, packed)]
+    with Client(retries=0) as client:
+        with answer(client, script.url) as response:
+            assert body_of(response) == bytes(10**6)
+        with answer(client, script.url) as response, pytest.raises(ArchiveError, match="expands"):
+            body_of(response, 999_999)
+        script.lines = [(200, {}, bytes(1000))]
+        with answer(client, script.url) as response, pytest.raises(ArchiveError, match="more than"):
+            body_of(response, 999)
+        script.lines = [(200, {"Content-Length": "1001"}, bytes(1000))]
+        with pytest.raises(BrokenOffError, match="breaks off"), answer(client, script.url) as short:
+            body_of(short)

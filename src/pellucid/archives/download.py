@@ -14,11 +14,21 @@ from pathlib import Path
 
 from requests import Response
 
-from pellucid.archives.http import ArchiveError, Client, answer, name_of
+from pellucid.archives.http import (
+    SLOWEST,
+    WHOLE_SECONDS,
+    ArchiveError,
+    Client,
+    answer,
+    name_of,
+    promised_length,
+)
 from pellucid.errors import InputError, TemporaryError
 from pellucid.fits import check_sums
 
 _CHUNK = 2**20
+#: The most bytes of a file of which no length was promised.
+LARGEST = 2**34
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,7 @@ def download(client: Client, url: str, target: Path) -> None:
 
 def _ask(client: Client, url: str, target: Path) -> _Remote:
     with answer(client, url, method="HEAD") as response:
-        size, tag = _length(response), response.headers.get("ETag", "")
+        size, tag = promised_length(response), response.headers.get("ETag", "")
         # A weak ETag says nothing about single bytes (RFC 9110, 8.8).
         version = tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
     mark = hashlib.sha256(f"{version} {size}".encode()).hexdigest()[:12]
@@ -109,7 +119,8 @@ def _pour(client: Client, remote: _Remote) -> int | None:
     """
     have, part = remote.have, remote.part
     asked = {"Range": f"bytes={have}-", "If-Range": remote.version} if have else {}
-    with answer(client, remote.url, headers=asked) as response:
+    whole = WHOLE_SECONDS + (remote.size or LARGEST) / SLOWEST
+    with answer(client, remote.url, headers=asked, whole=whole) as response:
         # A server that knows no ranges, or has a new version, sends all of it with status 200.
         start, total = _span(response)
         size = total if remote.size is None else remote.size
@@ -119,23 +130,28 @@ def _pour(client: Client, remote: _Remote) -> int | None:
             raise ArchiveError(
                 f"{name}: the archive promises {size} bytes, then sends others; run again"
             )
+        most = LARGEST if size is None else size
         with part.open("ab" if start else "wb") as stream:
             # As it was sent, and at once, so that a killed run loses little.
             while chunk := response.raw.read1(_CHUNK, decode_content=False):
+                start += len(chunk)
+                if start > most:
+                    break
                 stream.write(chunk)
             stream.flush()
             os.fsync(stream.fileno())
+        if start > most:
+            part.unlink()
+            raise ArchiveError(f"{name_of(remote.url)}: the archive sends more than it promised")
     return size
 
 
 def _span(response: Response) -> tuple[int, int | None]:
     """Which byte an answer begins with, and how many the whole file has."""
     if response.status_code == 206:
-        match = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
+        match = re.fullmatch(
+            r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})",
+            response.headers.get("Content-Range", ""),
+        )
         return (int(match[1]), int(match[2])) if match else (-1, None)
-    return 0, _length(response)
-
-
-def _length(response: Response) -> int | None:
-    length = response.headers.get("Content-Length", "")
-    return int(length) if length.isdigit() else None
+    return 0, promised_length(response)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TypeVar
-from urllib.parse import urlsplit
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any, TypeVar
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError
 
-from pellucid.errors import InputError, TemporaryError, one_line
+from pellucid.archives.watch import Watch, WatchedAdapter
+from pellucid.errors import InputError, TemporaryError, one_line, printable
 from pellucid.version import __version__
 
 #: Statuses that an archive may get over: too many requests, and its own faults.
@@ -22,6 +25,13 @@ _PASSING = (429, *range(500, 600))
 _LONGEST = 600
 #: How long a file, and how long the answer to a query, may keep silent, in s.
 FILE_SECONDS, QUERY_SECONDS = 60, 600
+#: How long an answer may take in all, in s, beside the time for its bytes at the slowest, in 1/s.
+WHOLE_SECONDS, SLOWEST = 1800, 50_000
+#: The most bytes of an answer that is held in memory.
+HELD = 2**28
+#: The most redirections of a request.
+_TURNS = 5
+_CHUNK = 2**20
 _T = TypeVar("_T")
 
 
@@ -50,11 +60,15 @@ class Client(requests.Session):
         How often a request is repeated.
     pause
         Before the first repetition, in s; doubles each time. A ``Retry-After`` goes before it.
+    hosts
+        To which an archive may send on a request, beside its own.
     """
 
-    def __init__(self, retries: int = 3, pause: float = 5.0) -> None:
+    def __init__(self, retries: int = 3, pause: float = 5.0, hosts: Collection[str] = ()) -> None:
         super().__init__()
-        self.retries, self.pause = retries, pause
+        self.retries, self.pause, self.hosts = retries, pause, hosts
+        self.max_redirects = _TURNS
+        self.watch = Watch(WHOLE_SECONDS)
         self.stream = True  # a mosaic is not held in memory
         # A range counts the bytes of the file, not of a packed answer.
         self.headers["Accept-Encoding"] = "identity"
@@ -68,7 +82,28 @@ class Client(requests.Session):
             retry_after_max=_LONGEST,
         )
         for scheme in ("http://", "https://"):
-            self.mount(scheme, _Adapter(max_retries=retry))
+            self.mount(scheme, _Adapter(self.watch, max_retries=retry))
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Where an answer sends a request on to; refused where that is not the same archive's."""
+        asked = urlsplit(resp.url or "")
+        try:
+            found = super().get_redirect_target(resp)
+            if found is None:
+                return None
+            sent = urlsplit(urljoin(asked.geturl(), found))
+            known = _is_known(asked, sent, self.hosts)
+        except ValueError:  # no text, no address, no port
+            sent, known, found = urlsplit("what is no address"), False, ""
+        if not known:
+            raise UnreachableError(
+                f"{name_of(asked.path)} of {asked.netloc}: the archive sends us on to "
+                f"{printable(sent.geturl())[:100]}; if you trust that host, name it with --host"
+            )
+        # What stands in its page is of no use, and could be without end.
+        resp.close()
+        resp._content = b""
+        return found
 
 
 class _Retry(Retry):
@@ -78,7 +113,7 @@ class _Retry(Retry):
         return self.backoff_factor * 2 ** (len(self.history) - 1)
 
 
-class _Adapter(HTTPAdapter):
+class _Adapter(WatchedAdapter):
     """Gives up in the end where whoever asks names no time, as pyvo does."""
 
     def send(self, request, stream=False, timeout=None, verify=True, cert=None, proxies=None):
@@ -107,9 +142,13 @@ def answer(
     method: str = "GET",
     params: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
-    seconds: float = FILE_SECONDS,
+    seconds: float | None = None,
+    whole: float | None = None,
 ) -> Iterator[requests.Response]:
-    """The archive's answer to a request, its body still to come; it may be silent for ``seconds``.
+    """The archive's answer to a request, its body still to come.
+
+    It may be silent for ``seconds``, and take ``whole`` seconds in all; `FILE_SECONDS` and
+    `WHOLE_SECONDS` where they are not said.
 
     Raises
     ------
@@ -118,14 +157,17 @@ def answer(
     UnreachableError
         When it does not answer, or answers that it cannot.
     BrokenOffError
-        When it falls silent while the body is read.
+        When it falls silent while the body is read, or takes too long.
     """
     name = f"{name_of(url)} of {urlsplit(url).netloc}"
+    client.watch.seconds = WHOLE_SECONDS if whole is None else whole
+    late = f"{name}: takes longer than {client.watch.seconds:.0f} s; run again"
     try:
-        response = client.request(method, url, params, headers=headers, timeout=seconds)
-    except requests.RequestException as error:
-        raise unreachable(name, error) from error
-    with response:
+        timeout = FILE_SECONDS if seconds is None else seconds
+        response = client.request(method, url, params, headers=headers, timeout=timeout)
+    except (requests.RequestException, HTTPError) as error:
+        raise BrokenOffError(late) if client.watch.over else unreachable(name, error) from error
+    with response, closing(client.watch):
         if response.status_code in (404, 410):
             raise MissingError(f"{url}: the archive has no such file")
         if not response.ok:
@@ -133,7 +175,92 @@ def answer(
         try:
             yield response
         except (requests.RequestException, HTTPError) as error:
-            raise BrokenOffError(f"{name}: breaks off ({one_line(error)}); run again") from error
+            fault = f"{name}: breaks off ({one_line(error)}); run again"
+            raise BrokenOffError(late if client.watch.over else fault) from error
+        if client.watch.over:  # an end that looks like that of a body whose length nobody said
+            raise BrokenOffError(late)
+
+
+def body_of(response: requests.Response, most: int | None = None) -> bytes:
+    """All of an answer, unpacked where it is packed, to be held in memory.
+
+    Raises
+    ------
+    BrokenOffError
+        When it ends before the length that it promised.
+    ArchiveError
+        When it has more than ``most`` bytes, or `HELD`, or is damaged.
+    """
+    most = HELD if most is None else most
+    name, pieces, size = name_of(response.url), [], 0
+    while piece := response.raw.read1(_CHUNK, decode_content=False):
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            raise ArchiveError(f"{name}: the answer has more than {most / 1e6:.0f} MB")
+    if size < (promised_length(response) or 0):
+        raise BrokenOffError(f"{name}: breaks off after {size} bytes; run again")
+    body = b"".join(pieces)
+    if response.headers.get("Content-Encoding", "").lower() in ("gzip", "x-gzip", "deflate"):
+        try:
+            body = zlib.decompressobj(zlib.MAX_WBITS + 32).decompress(body, most + 1)
+        except zlib.error as error:
+            raise ArchiveError(f"{name}: arrived damaged ({error}); try again") from error
+        if len(body) > most:
+            raise ArchiveError(f"{name}: the answer expands to more than {most / 1e6:.0f} MB")
+    return body
+
+
+@contextmanager
+def holding(client: Client, most: int, check: Callable[[bytes], None]) -> Iterator[None]:
+    """Within, answers to whoever uses the client are in memory, as `body_of` reads and bounds them.
+
+    ``check`` refuses what nobody shall read.
+    """
+
+    def hold(response: requests.Response, *_: Any, **__: Any) -> None:
+        if not response.is_redirect:
+            try:
+                body = body_of(response, most)
+            except HTTPError as error:
+                fault = f"breaks off ({one_line(error)}); run again"
+                raise BrokenOffError(f"{name_of(response.url)}: {fault}") from error
+            finally:
+                client.watch.close()
+            check(body)
+            response.raw = _Held(body)
+
+    client.watch.seconds = WHOLE_SECONDS
+    client.hooks["response"].append(hold)
+    try:
+        yield
+    finally:
+        client.hooks["response"].remove(hold)
+
+
+class _Held(io.BytesIO):
+    """Bytes that are read as urllib3's answers are."""
+
+    def read(self, amt: int | None = -1, decode_content: bool | None = None) -> bytes:
+        return super().read(amt)
+
+
+def promised_length(response: requests.Response) -> int | None:
+    """How many bytes an answer says that it has."""
+    length = response.headers.get("Content-Length", "")
+    return int(length) if re.fullmatch("[0-9]{1,18}", length) else None
+
+
+def _is_known(asked: SplitResult, sent: SplitResult, hosts: Collection[str]) -> bool:
+    """Whether an address is of the same archive as another one, and as safe, or of a named host."""
+    ports = {"http": 80, "https": 443}
+    if sent.scheme not in ports or (asked.scheme, sent.scheme) == ("https", "http"):
+        return False
+    if sent.hostname in hosts:
+        return True
+    own, other = (part.port or ports[part.scheme] for part in (asked, sent))
+    usual = own == ports[asked.scheme] and other == ports[sent.scheme]
+    return sent.hostname == asked.hostname and (own == other or usual)
 
 
 def name_of(url: str) -> str:
@@ -141,9 +268,9 @@ def name_of(url: str) -> str:
     return url.partition("?")[0].rstrip("/").rpartition("/")[-1]
 
 
-def unreachable(what: str, error: requests.RequestException) -> UnreachableError:
+def unreachable(what: str, error: requests.RequestException | HTTPError) -> UnreachableError:
     """The error of an archive that said nothing, or said that it cannot."""
-    if error.response is not None:
+    if isinstance(error, requests.RequestException) and error.response is not None:
         reason = f"HTTP {error.response.status_code}"
     else:
         cause = error.args[0] if error.args else error

@@ -23,6 +23,10 @@ Retries = Annotated[
 Pause = Annotated[
     int, typer.Option("--pause", min=0, max=600, help="Seconds before the first retry; doubles.")
 ]
+Hosts = Annotated[
+    list[str] | None,
+    typer.Option("--host", help="Host to which the archive may send requests on; again for more."),
+]
 Folder = Annotated[
     Path, typer.Option("--output", "-o", help="Folder to fill; a run goes on where it stopped.")
 ]
@@ -43,12 +47,13 @@ def sdss(
     ] = 424,
     retries: Retries = 3,
     pause: Pause = 5,
+    hosts: Hosts = None,
     as_json: AsJson = False,
 ) -> None:
     """Fetch the sample of GalaxyGAN from SDSS DR12: g, r, i, one folder a galaxy."""
     if not (math.isfinite(z_min) and math.isfinite(z_max) and z_min < z_max):
         raise UsageError(f"--z-min {z_min} --z-max {z_max}: the first must be the smaller")
-    client = _client(retries, pause)
+    client = _client(retries, pause, hosts or [])
     from pellucid.archives.sdss.fetch import fetch_objects
     from pellucid.archives.sdss.sample import open_listing, sample_query
     from pellucid.files import make_folder
@@ -90,6 +95,7 @@ def cosmos(
     ] = None,
     retries: Retries = 3,
     pause: Pause = 5,
+    hosts: Hosts = None,
     as_json: AsJson = False,
 ) -> None:
     """Fetch what SeeingGAN learnt from: COSMOS through Hubble and Subaru, and COSMOS2015.
@@ -103,7 +109,7 @@ def cosmos(
     pairs-observed takes R90 (arcsec) and morphology from a catalogue that you
     join with this one, or measures R90 itself.
     """
-    client = _client(retries, pause)
+    client = _client(retries, pause, hosts or [])
     from pellucid.archives.cosmos.addresses import Addresses
     from pellucid.archives.cosmos.fetch import FILES, bytes_to_come, fetch_files, missing_files
     from pellucid.files import make_folder
@@ -157,7 +163,7 @@ def _tiles(tiles: str | None, region: str | None, whole: bool) -> list[int]:
     return list(TILES)
 
 
-def _client(retries: int, pause: int) -> Client:
+def _client(retries: int, pause: int, hosts: list[str]) -> Client:
     try:
         import pyvo  # noqa: F401  (with requests, an extra)
     except ImportError as error:
@@ -166,7 +172,7 @@ def _client(retries: int, pause: int) -> Client:
         ) from error
     from pellucid.archives.http import Client
 
-    return Client(retries, pause)
+    return Client(retries, pause, hosts)
 
 
 def _tally(objects: Iterator[Fetched], total: int) -> tuple[Counter[str], dict[str, str]]:

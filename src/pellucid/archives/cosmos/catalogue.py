@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from requests import RequestException
 
 from pellucid.archives.cosmos.addresses import Addresses
 from pellucid.archives.cosmos.tiles import tile_box
-from pellucid.archives.http import ArchiveError, Client, unreachable
+from pellucid.archives.http import ArchiveError, Client, holding, unreachable
 from pellucid.data.catalogue import Catalogue, write_catalogue
+from pellucid.data.votable import elsewhere
 from pellucid.errors import InputError, one_line
 from pellucid.fits import quiet
 
@@ -27,6 +29,8 @@ COLUMNS: dict[str, tuple[str | None, str]] = {
 }
 #: COSMOS2015 has 1.2 million rows.
 _MOST = 2_000_000
+#: Bytes of an answer with all of them.
+_LARGEST = 2**29
 
 
 def catalogue_query(addresses: Addresses, tiles: Sequence[int]) -> str:
@@ -72,12 +76,19 @@ def fetch_catalogue(client: Client, addresses: Addresses, query: str, target: Pa
     write_catalogue(target, table, overwrite=True)
 
 
+def _check(body: bytes) -> None:
+    """Refuse a table whose data lie elsewhere, before it is read from there."""
+    place = elsewhere(io.BytesIO(body))
+    if place is not None:
+        raise ArchiveError(f"the archive answers with a table that lies elsewhere ({place[:60]})")
+
+
 def _ask(client: Client, tap: str, query: str) -> Any:
     """The table that a TAP service (IVOA Table Access Protocol) answers with, whole."""
     from pyvo.dal import DALProtocolError, DALQueryError, TAPService
 
     try:
-        with quiet():
+        with quiet(), holding(client, _LARGEST, _check):
             results = TAPService(tap.rstrip("/"), session=client).run_sync(query, maxrec=_MOST)
     except DALQueryError as error:
         raise ArchiveError(f"the archive refuses the query ({one_line(error)})") from error

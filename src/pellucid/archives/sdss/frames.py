@@ -7,7 +7,15 @@ import io
 from pathlib import Path
 
 from pellucid.archives.bring import RejectedError
-from pellucid.archives.http import ArchiveError, Client, MissingError, answer, insist, name_of
+from pellucid.archives.http import (
+    ArchiveError,
+    Client,
+    MissingError,
+    answer,
+    body_of,
+    insist,
+    name_of,
+)
 from pellucid.archives.sdss.sample import Field
 from pellucid.errors import InputError, PellucidError, one_line, refusal
 from pellucid.files import make_folder, write_content
@@ -84,7 +92,7 @@ def download_frame(client: Client, field: Field, band: str) -> bytes:
     url = f"{place}/frame-{band}-{run:06d}-{camcol}-{number:04d}.fits.bz2"
     name = name_of(url)
     with answer(client, url) as response:
-        packed = response.content
+        packed = body_of(response)
     try:
         with bz2.open(io.BytesIO(packed)) as stream:
             data = stream.read(_MAX_FRAME + 1)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple
 import pydantic
 from pydantic import FiniteFloat, NonNegativeInt, ValidationError
 
-from pellucid.archives.http import QUERY_SECONDS, ArchiveError, Client, answer, insist
+from pellucid.archives.http import QUERY_SECONDS, ArchiveError, Client, answer, body_of, insist
 from pellucid.data.catalogue import read_catalogue, write_catalogue
 from pellucid.data.rejection import Rejection, write_rejected
 from pellucid.errors import InputError, one_line, refusal
@@ -138,7 +138,7 @@ def _ask(client: Client, sql: str) -> tuple[list[SdssGalaxy], dict[str, str]]:
     """SkyServer's answer: the galaxies, and the rows that are none with what is wrong."""
     words = {"cmd": sql, "format": "csv", "searchtool": "SQL"}
     with answer(client, SKYSERVER, params=words, seconds=QUERY_SECONDS) as response:
-        page = response.content.decode("utf-8", "replace")
+        page = body_of(response).decode("utf-8", "replace")
     galaxies: dict[str, SdssGalaxy] = {}
     rejected: dict[str, str] = {}
     for row in _rows(page):
