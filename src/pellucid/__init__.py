@@ -4,6 +4,7 @@
 >>> image = pellucid.read_image("g.fits", "r.fits", "i.fits")
 >>> result = pellucid.load_restorer("galaxygan-sdss")(image)
 >>> pellucid.write_image(result, "restored.fits")
+>>> pellucid.write_view(result, "page.html", given=image)
 >>> pellucid.restore_all(["cutouts/"], "restored/", pellucid.Request(method="wiener", psf=1.2))
 """
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pellucid.batch.request import Request
     from pellucid.batch.store import RestoredStore, open_restored
     from pellucid.batch.survey import restore_all
+    from pellucid.view.notebook import write_view
 
 __all__ = [
     "PSF",
@@ -53,23 +55,25 @@ __all__ = [
     "read_psf",
     "restore_all",
     "write_image",
+    "write_view",
 ]
 
 
-#: Where what many images need lies; all else is in `pellucid.api`.
-_OF_MANY = {
+#: Where what many images need lies, and what shows them; all else is in `pellucid.api`.
+_ELSEWHERE = {
     "Cutouts": "pellucid.batch.catalogue",
     "Request": "pellucid.batch.request",
     "RestoredStore": "pellucid.batch.store",
     "open_restored": "pellucid.batch.store",
     "restore_all": "pellucid.batch.survey",
+    "write_view": "pellucid.view.notebook",
 }
 
 
 def __getattr__(name: str) -> Any:
     # Loaded at first use: a submodule's import must not pay for all of the others.
     if name in __all__:
-        return getattr(import_module(_OF_MANY.get(name, "pellucid.api")), name)
+        return getattr(import_module(_ELSEWHERE.get(name, "pellucid.api")), name)
     raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.sky import PSF
+from pellucid.sky.drawn import drawn
 from pellucid.sky.image import SkyImage
 from pellucid.version import __version__
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,29 @@ class Restoration:
     samples: NDArray[np.float32] | None = None
     chi2: NDArray[np.float32] | None = None
     range_95: NDArray[np.float32] | None = None
+
+    def _repr_html_(self) -> str:
+        """In a notebook: a page to look at it, as `pellucid view` makes it."""
+        return drawn("notebook", self)
+
+    def plot(
+        self,
+        given: SkyImage | None = None,
+        truth: SkyImage | None = None,
+        band: str | None = None,
+    ) -> Figure:
+        """A figure for a paper: what was restored, the result and what is unsure, on WCS axes.
+
+        Parameters
+        ----------
+        given
+            The image that was restored.
+        truth
+            What it should be; maybe in other pixels.
+        band
+            Which one; the middle one without.
+        """
+        return drawn("figure", self, given, truth, band)
 
 
 class Restorer(Protocol):

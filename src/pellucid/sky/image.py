@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.errors import InputError
+from pellucid.sky.drawn import drawn
 from pellucid.sky.psf import PSF
 
 if TYPE_CHECKING:
@@ -110,6 +111,10 @@ class SkyImage:
         """Where there is nothing to use: no finite number, or masked; shape (band, y, x)."""
         holes = ~np.isfinite(self.flux)
         return holes if self.mask is None else holes | self.mask
+
+    def _repr_html_(self) -> str:
+        """In a notebook: a page to look at it, as `pellucid view` makes it."""
+        return drawn("notebook", self)
 
     def with_flux(self, flux: ArrayLike, **changes: Any) -> SkyImage:
         """The same sky with other pixels of the same shape; ``changes`` replaces further fields."""

@@ -72,8 +72,10 @@ function shownOrder() {
 const columns = () => [...new Set(INDEX.flatMap(({ numbers }) => Object.keys(numbers)))];
 const head = (key) => HEADS[key] ?? key;
 
-function number(value) {
-  return value === undefined ? "—" : short(value);
+// Shares are in percent.
+function number(key, value) {
+  if (value === undefined) return "—";
+  return ["doubt", "unlike"].includes(key) ? `${(100 * value).toFixed(1)} %` : short(value);
 }
 
 function thumbnail(k) {
@@ -135,7 +137,7 @@ function tableOf(order) {
     const name = made("td", INDEX[k].name, { className: "called", dir: "auto" });
     if (INDEX[k].reason) name.append(made("span", INDEX[k].reason, { className: "reason" }));
     row.append(look, name);
-    for (const key of keys.slice(1)) row.append(made("td", number(INDEX[k].numbers[key]), { className: "number" }));
+    for (const key of keys.slice(1)) row.append(made("td", number(key, INDEX[k].numbers[key]), { className: "number" }));
     body.append(row);
   }
   table.append(body);

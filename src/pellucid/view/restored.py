@@ -213,17 +213,25 @@ def _with_input(subject: Subject, path: Path, made: Made | None, places: Sequenc
     return with_given(subject, given, blur, psf)
 
 
+def with_truth(subject: Subject, truth: SkyImage, name: str) -> Subject:
+    """A subject with an image of what it should be, of its bands or of one that serves them all.
+
+    Raises
+    ------
+    InputError
+        When it has other bands.
+    """
+    bands = subject.image.bands
+    if set(bands) <= set(truth.bands):
+        truth = truth.of_bands([truth.bands.index(band) for band in bands])
+    elif len(truth.bands) not in (1, len(bands)):
+        said = f"has the bands {', '.join(truth.bands)}; the image has {', '.join(bands)}"
+        raise InputError(f"{name}: {said}; give a file with these, or with one")
+    return replace(subject, truth=truth, facts=[*subject.facts, ("Truth", Path(name).name)])
+
+
 def _with_truth(subject: Subject, truth: Path | None) -> Subject:
-    if truth is None:
-        return subject
-    image, bands = read_image(truth), subject.image.bands
-    if set(bands) <= set(image.bands):
-        image = image.of_bands([image.bands.index(band) for band in bands])
-    elif len(image.bands) not in (1, len(bands)):
-        said = f"has the bands {', '.join(image.bands)}; the image has {', '.join(bands)}"
-        raise InputError(f"{truth}: {said}; give a file with these, or with one")
-    facts = [*subject.facts, ("Truth", truth.name)]
-    return replace(subject, truth=image, facts=facts)
+    return subject if truth is None else with_truth(subject, read_image(truth), str(truth))
 
 
 def _psfs(*known: tuple[str, PSF | None]) -> list[tuple[str, PSF]]:

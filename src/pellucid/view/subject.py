@@ -83,6 +83,9 @@ def told(subject: Subject, steps: float = FINE) -> dict[str, Any]:
     smooth = sigma
     if (uncertainty := subject.beside.get("UNCERT")) is not None:
         smooth = [_median(plane) or own for plane, own in zip(uncertainty, sigma, strict=True)]
+        if subject.given is None:  # of what was smoothed its own scatter tells little
+            sigma = smooth
+            white = _levels(image, 1.0, sigma)[2]
     layers = []
     steps_of = [area * value / steps for value in sigma]
     levels = [area * value for value in sky]
