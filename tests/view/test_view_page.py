@@ -16,12 +16,13 @@ from scipy.ndimage import gaussian_filter
 
 import pellucid.view
 from pellucid.errors import InputError
+from pellucid.restoration import pieces
 from pellucid.restoration.files import read_image
 from pellucid.sky import SkyImage, gaussian_psf
 from pellucid.view import COARSE, Subject, page, reduced, subject_of_file, told, with_given
 from pellucid.view.assemble import SCRIPTS
 from pellucid.view.planes import decoded
-from pellucid.view.restored import LARGEST
+from pellucid.view.reduced_images import LARGEST
 
 NASTY = "</script><script>alert(1)</script> & \"'<img src=x onerror=alert(2)> \u202eabc\u2028 ★"
 
@@ -233,3 +234,23 @@ def test_scripts_and_styles_are_in_the_package():
         assert (folder / name).is_file()
         assert "innerHTML" not in (folder / name).read_text(encoding="utf-8")
     assert {file.name for file in folder.glob("*.js")} == set(SCRIPTS)
+
+
+def test_an_image_that_is_never_in_memory_is_shown_as_one_that_is(restored_pair, monkeypatch):
+    _, restored = restored_pair
+    monkeypatch.setattr(pellucid.view.reduced_images, "LARGEST", 4000)
+    whole = subject_of_file(restored)
+    monkeypatch.setattr(pieces, "LARGE", 1000)
+    windows = subject_of_file(restored)
+    assert windows.reduced == whole.reduced == 2
+    assert windows.facts == whole.facts
+    assert set(windows.beside) == set(whole.beside) == {"UNCERT", "DOUBT"}
+    for key, cube in whole.beside.items():
+        np.testing.assert_allclose(windows.beside[key], cube, rtol=1e-6)
+    for ours, theirs in ((windows.image, whole.image), (windows.given, whole.given)):
+        assert ours is not None
+        assert theirs is not None
+        np.testing.assert_allclose(ours.flux, theirs.flux, rtol=1e-5, atol=1e-5)
+    assert any("no residual" in note for note in windows.notes)
+    shapes = {tuple(plane["shape"]) for each in told(windows)["layers"] for plane in each["planes"]}
+    assert len(shapes) == 1

@@ -2,7 +2,7 @@
 
 from pellucid.fits.bands import band_names_of
 from pellucid.fits.beside import role_of_file, roles_beside, roles_together
-from pellucid.fits.beside_pixels import planes_beside
+from pellucid.fits.beside_pixels import planes_beside, windows_beside
 from pellucid.fits.cards import card_value, quiet, text_card, wcs_cards
 from pellucid.fits.checksum import check_sums
 from pellucid.fits.choose import Plane, chosen_hdus, file_roles
@@ -54,6 +54,7 @@ __all__ = [
     "text_card",
     "unrestored_bands",
     "wcs_cards",
+    "windows_beside",
     "write_field",
     "write_image",
     "write_psf",

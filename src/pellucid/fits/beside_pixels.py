@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.fits.cards import quiet, text_card
+from pellucid.fits.file import open_fits
+from pellucid.fits.hdu import HDU
 from pellucid.fits.layout import Part
 from pellucid.fits.restored import EARLIER
 from pellucid.fits.roles import OF, called
@@ -30,11 +35,9 @@ def planes_beside(
     dict
         Shape (band, y, x), NaN in bands that it says nothing of, by the extensions' names.
     """
-    parts = getattr(image.layout, "parts", ())
-    bands = {called(part.header): part.planes for part in parts if part.role == "bands"}
-    order = [k for planes in bands.values() for k in planes]
+    bands, order = _bands_of(image)
     named: dict[str, list[Part]] = defaultdict(list)
-    for part in parts:
+    for part in getattr(image.layout, "parts", ()):
         if text_card(part.header, "PLCROLE") in wanted and part.raw:
             named[text_card(part.header, "EXTNAME").upper()].append(part)
     found: dict[str, NDArray[np.float32]] = {}
@@ -44,11 +47,53 @@ def planes_beside(
             planes = _pixels(part.raw)
             if planes.shape[1:] != cube.shape[1:]:
                 continue
-            of = [k for k in bands.get(text_card(part.header, OF), order) if k < len(cube)]
-            for place, k in enumerate(of):  # one plane without a band's name serves them all
-                cube[k] = planes[min(place, len(planes) - 1)]
+            _put(cube, planes, bands.get(text_card(part.header, OF), order))
             found[name] = cube
     return found
+
+
+@contextmanager
+def windows_beside(
+    path: str | os.PathLike[str], frame: SkyImage, wanted: tuple[str, ...] = EARLIER
+) -> Iterator[dict[str, Callable[[slice, slice], NDArray[np.float32]]]]:
+    """The same of a file that is not in memory: by name, what reads rows and columns of a plane.
+
+    ``frame`` is the image without its pixels.
+    """
+    bands, order = _bands_of(frame)
+    with open_fits(path) as file:
+        named: dict[str, list[tuple[HDU, Sequence[int]]]] = defaultdict(list)
+        for hdu in file.hdus:
+            there = hdu.shape[-2:] == frame.shape[1:]
+            if there and text_card(hdu.header, "PLCROLE") in wanted:
+                of = bands.get(text_card(hdu.header, OF), order)
+                named[hdu.name].append((hdu, of))
+
+        def reader(hdus: list[tuple[HDU, Sequence[int]]]) -> Any:
+            def read(rows: slice, columns: slice) -> NDArray[np.float32]:
+                sides = rows.stop - rows.start, columns.stop - columns.start
+                cube = np.full((len(frame.bands), *sides), np.nan, np.float32)
+                for hdu, of in hdus:
+                    planes = file.at(rows, columns).pixels(hdu).reshape(-1, *sides)
+                    _put(cube, planes, of)
+                return cube
+
+            return read
+
+        yield {name: reader(hdus) for name, hdus in named.items()}
+
+
+def _bands_of(image: SkyImage) -> tuple[dict[str, tuple[int, ...]], list[int]]:
+    """The places of the bands of each HDU that holds some, by its name, and all in their order."""
+    parts = getattr(image.layout, "parts", ())
+    bands = {called(part.header): part.planes for part in parts if part.role == "bands"}
+    return bands, [k for planes in bands.values() for k in planes]
+
+
+def _put(cube: NDArray[Any], planes: NDArray[Any], of: Sequence[int]) -> None:
+    """Put planes where they belong; one without a band's name serves all bands."""
+    for place, k in enumerate(k for k in of if k < len(cube)):
+        cube[k] = planes[min(place, len(planes) - 1)]
 
 
 def _pixels(raw: bytes) -> NDArray[Any]:

@@ -1,8 +1,8 @@
 """The page: restorations to look at, in a browser, without a server or a network."""
 
 from pellucid.view.assemble import page, write_page
+from pellucid.view.reduced_images import reduced
 from pellucid.view.restored import (
-    reduced,
     subject_of_file,
     subject_of_image,
     subject_of_result,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,24 +13,20 @@ from numpy.typing import NDArray
 
 from pellucid.batch.request import Request
 from pellucid.errors import InputError, UsageError
-from pellucid.fits import planes_beside, restored_bands
+from pellucid.fits import restored_bands
 from pellucid.optics import known_psf
-from pellucid.restoration.files import read_image
 from pellucid.restoration.result import (
     Restoration,
     restoration_cards,
     restoration_history,
 )
 from pellucid.sky import PSF, SkyImage, gaussian_psf
-from pellucid.sky.image import per_pixel
 from pellucid.sources.stated import stated_psf
 from pellucid.view.again import residual_of, undone
 from pellucid.view.history import Made, command_of, found_files, history_lines
+from pellucid.view.reduced_images import read_shown, reduced
 from pellucid.view.subject import Subject
 from pellucid.view.words import commands_of, facts_of, notes_of, numbers_of, size_of
-
-#: Values of all bands of an image that a page holds; of a larger one it shows means of pixels.
-LARGEST = 2**22
 
 
 def subject_of_file(
@@ -58,14 +54,15 @@ def subject_of_file(
         When a file is bad; the text names the file and the fault.
     """
     path = Path(path)
-    whole = read_image(path)
-    done = [k for k, there in enumerate(restored_bands(whole)) if there]
+    read = read_shown(path, wanted=("UNCERT", "DOUBT"))
+    whole = read.image
+    done = [k for k, there in enumerate(restored_bands(read.frame)) if there]
     name = name or path.name
     if not done:
         note = "this is no restoration of pellucid; its pixels are shown as they are"
-        return _with_truth(_noted(subject_of_image(whole, name), note), truth)
-    beside = planes_beside(whole, ("UNCERT", "DOUBT"))
-    image = whole
+        subject = replace(subject_of_image(whole, name), facts=size_of(read.frame))
+        return _with_truth(_noted(subject, note), truth, read.factor)
+    image, beside = whole, read.beside
     if len(done) < len(whole.bands):
         image = whole.of_bands(done)
         beside = {key: cube[done] for key, cube in beside.items()}
@@ -74,15 +71,16 @@ def subject_of_file(
         name,
         image,
         beside=beside,
-        facts=[*facts_of(image), *size_of(image)],
+        facts=[*facts_of(image), *size_of(read.frame)],
         notes=notes_of(lines),
         numbers=numbers_of(image),
         psfs=_psfs(("A star after", image.psf)),
+        reduced=read.factor,
     )
     made = command_of(lines)
     subject = _with_input(subject, path, made, places)
     subject = replace(subject, facts=[*subject.facts, *commands_of(lines)])
-    return reduced(_with_truth(subject, truth))
+    return reduced(_with_truth(subject, truth, read.factor))
 
 
 def subject_of_result(
@@ -152,39 +150,6 @@ def with_given(
     return _noted(subject, note) if note else subject
 
 
-def reduced(subject: Subject) -> Subject:
-    """A subject in means of pixels, where it has more of them than a page holds."""
-    factor = int(np.ceil(np.sqrt(subject.image.flux.size / LARGEST)))
-    if factor == 1:
-        return subject
-
-    def image(sky: SkyImage) -> SkyImage:
-        flux = _joined(sky.flux, factor) * (factor**2 if per_pixel(sky.unit) else 1)
-        wcs = sky.wcs
-        if wcs is not None:
-            rows, columns = (side // factor * factor for side in sky.shape[1:])
-            wcs = wcs.celestial[:rows:factor, :columns:factor]
-        scale = sky.pixel_scale and sky.pixel_scale * factor
-        return SkyImage(flux, bands=sky.bands, unit=sky.unit, wcs=wcs, pixel_scale=scale)
-
-    area = factor**2 if per_pixel(subject.image.unit) else 1
-    beside: Mapping[str, NDArray[np.floating]] = {
-        key: _joined(cube, factor) * (1 if key == "DOUBT" else area)
-        for key, cube in subject.beside.items()
-    }
-    shown = replace(
-        subject,
-        image=image(subject.image),
-        beside=beside,
-        given=subject.given and image(subject.given),
-        truth=subject.truth and image(subject.truth),
-        residual=None if subject.residual is None
-        else _joined(subject.residual, factor) * area,
-        reduced=factor,
-    )  # fmt: skip
-    return _noted(shown, f"shown reduced: {factor} × {factor} pixels are one here")
-
-
 def _with_input(subject: Subject, path: Path, made: Made | None, places: Sequence[Path]) -> Subject:
     """A subject with its input, where that is found, else with a note of why it is not shown."""
     named = [place for place in places if place.is_file()]
@@ -195,13 +160,11 @@ def _with_input(subject: Subject, path: Path, made: Made | None, places: Sequenc
         seek = ", ".join(made.files) if made else "what it was made of"
         return _noted(subject, f"the input is not shown: {seek} was not found; --input names it")
     asked = made.request if made else Request()
-    given = read_image(
-        *files,
-        hdu=asked.hdu,
-        bands=asked.bands,
-        pixel_scale=asked.pixel_scale,
-        bad_bits=asked.bad_bits,
-    )
+    read = read_shown(*files, asked=asked, factor=subject.reduced)
+    given = read.image
+    if read.factor > 1 or subject.reduced > 1:
+        subject = replace(subject, given=given)
+        return _noted(subject, "no residual: the image is shown reduced")
     try:
         blur, psf = (
             stated_psf(value, given, option, force=True)
@@ -230,8 +193,10 @@ def with_truth(subject: Subject, truth: SkyImage, name: str) -> Subject:
     return replace(subject, truth=truth, facts=[*subject.facts, ("Truth", Path(name).name)])
 
 
-def _with_truth(subject: Subject, truth: Path | None) -> Subject:
-    return subject if truth is None else with_truth(subject, read_image(truth), str(truth))
+def _with_truth(subject: Subject, truth: Path | None, factor: int) -> Subject:
+    if truth is None:
+        return subject
+    return with_truth(subject, read_shown(truth, factor=factor).image, str(truth))
 
 
 def _psfs(*known: tuple[str, PSF | None]) -> list[tuple[str, PSF]]:
@@ -244,12 +209,3 @@ def _noted(subject: Subject, note: str) -> Subject:
 
 def _sides(image: SkyImage) -> float:
     return image.shape[1] / image.shape[2]
-
-
-def _joined(cube: NDArray[np.floating], factor: int) -> NDArray[np.float32]:
-    """Means of ``factor`` × ``factor`` pixels; what is left over at the far edges is not shown."""
-    bands, rows, columns = cube.shape
-    rows, columns = rows // factor, columns // factor
-    cut = cube[:, : rows * factor, : columns * factor]
-    parts = cut.reshape(bands, rows, factor, columns, factor)
-    return parts.mean(axis=(2, 4), dtype=np.float32)
