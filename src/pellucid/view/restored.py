@@ -60,7 +60,8 @@ def subject_of_file(
     name = name or path.name
     if not done:
         note = "this is no restoration of pellucid; its pixels are shown as they are"
-        subject = replace(subject_of_image(whole, name), facts=size_of(read.frame))
+        subject = subject_of_image(whole, name, read.factor)
+        subject = replace(subject, facts=size_of(read.frame))
         return _with_truth(_noted(subject, note), truth, read.factor)
     image, beside = whole, read.beside
     if len(done) < len(whole.bands):
@@ -113,11 +114,12 @@ def subject_of_result(
     return reduced(subject)
 
 
-def subject_of_image(image: SkyImage, name: str = "image") -> Subject:
-    """What there is to see of an image that is no restoration."""
+def subject_of_image(image: SkyImage, name: str = "image", factor: int = 1) -> Subject:
+    """What there is to see of an image that is no restoration, maybe in means of pixels."""
     psfs = _psfs(("A star here", image.psf))
     facts = size_of(image)
-    return reduced(Subject(name, image, False, facts=facts, notes=image.notes, psfs=psfs))
+    subject = Subject(name, image, False, facts=facts, notes=image.notes, psfs=psfs)
+    return reduced(replace(subject, reduced=factor))
 
 
 def with_given(

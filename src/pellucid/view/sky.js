@@ -59,13 +59,11 @@ function placeText(wcs, x, y) {
   return [`${sexagesimal(longitude, true, 3)}  ${sexagesimal(latitude, false, 2)}`, degrees];
 }
 
-// A round length in arcsec that is drawn at most so many pixels long, and its name.
+// A length in arcsec, round in the unit in which it is written, at most so many pixels long.
 function roundLength(scale, most) {
-  const longest = scale * most;
+  const [size, mark] = [[3600, "°"], [60, "′"], [1, "″"]].find(([size]) => scale * most >= size) ?? [1, "″"];
+  const longest = (scale * most) / size;
   const ten = 10 ** Math.floor(Math.log10(longest));
-  const length = [5, 2, 1].map((k) => k * ten).find((value) => value <= longest) ?? ten;
-  const digits = (value) => String(+value.toPrecision(3));
-  if (length >= 3600) return [length, `${digits(length / 3600)}°`];
-  if (length >= 60) return [length, `${digits(length / 60)}′`];
-  return [length, `${digits(length)}″`];
+  const round = [5, 2, 1].map((k) => k * ten).find((value) => value <= longest) ?? ten;
+  return [round * size, `${+round.toPrecision(3)}${mark}`];
 }
