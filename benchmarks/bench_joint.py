@@ -24,7 +24,14 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.data.batches import PairSampler
-from pellucid.data.channels import Known, band_channels, channel_count, input_channels
+from pellucid.data.channels import (
+    Known,
+    channel_count,
+    groups_of,
+    input_channels,
+    reordered,
+    starting_planes,
+)
 from pellucid.data.scenes import ScenePairs, SceneRecipe
 from pellucid.data.splits import validation_mask
 from pellucid.data.truth import open_truth
@@ -42,7 +49,7 @@ from pellucid.training.learner import follow, update
 BANDS, SIDE, BATCH, RATE, DECAY = 3, 128, 8, 5e-4, 0.998
 LEAST = 1e-3
 STRETCH = NoiseStretch(softening=10, low=-2000, high=2000)
-TOGETHER = ("image", "wiener", "weight", "grain", "fwhm")
+GUIDED = ("image", "wiener", "weight", "guide", "grain", "fwhm")
 NOISES, PEAKS, BLUR = (1.0, 2.0, 5.0, 10.0), (10.0, 30.0, 100.0, 300.0), 4.5
 
 
@@ -55,22 +62,21 @@ class Kind:
 
     def network(self, width: int) -> UNet:
         filters = PellucidConfig(width=width).filters()
-        return UNet(channel_count(self.inputs, self.bands), self.bands, filters, blocks=2)
+        channels = channel_count(self.inputs, self.bands)
+        return UNet(self.bands, channels, self.bands, filters, blocks=2)
 
     def restored(self, network: nn.Module, channels: Tensor) -> Tensor:
         """Channels of all bands, (image, channel, y, x), to the bands, in the network's range."""
-        if self.bands == BANDS:
-            middle = channels[:, [BANDS + 3 * band + 1 for band in range(BANDS)]]
-            return middle + network.drawn(channels)  # pyright: ignore
-        picked = band_channels(self.inputs, BANDS)
-        each = torch.cat([channels[:, list(planes)] for planes in picked])
-        found = each[:, 2:3] + network.drawn(each)  # pyright: ignore
-        return torch.cat(found.chunk(BANDS), dim=1)
+        groups = groups_of(BANDS, self.bands)
+        each = torch.cat([channels[:, reordered(self.inputs, some, BANDS)] for some in groups])
+        start = starting_planes(self.inputs, self.bands)
+        found = each[:, start] + network.drawn(each)  # pyright: ignore
+        return torch.cat(found.chunk(len(groups)), dim=1)
 
 
 KINDS = {
-    "a band at a time": Kind(PellucidConfig().inputs, 1),
-    "three together": Kind(TOGETHER, BANDS),
+    "a band at a time": Kind(GUIDED, 1),
+    "three together": Kind(PellucidConfig().inputs, BANDS),
 }
 
 

@@ -15,6 +15,7 @@ from pellucid.data.made import write_pairs
 from pellucid.data.pairs import open_pairs
 from pellucid.optics import Degradation, convolve
 from pellucid.sky import PSF, Pair, SkyImage
+from pellucid.sky.psf import stamp_fwhm
 from pellucid.stretch import GalaxyGANStretch, NoiseStretch
 
 
@@ -215,12 +216,14 @@ def test_a_batch_carries_the_blur_turned_as_its_images_are(store, grey):
     ours = sampler(store, degradations=(Lopsided(),), inputs=("image", "fwhm"), **fields)
     for step in range(4):
         batch = ours[step]
-        assert batch.blurred.shape == (4, 4, 40, 40)
+        assert batch.blurred.shape == (4, 6, 40, 40)
         for channels, sharp, blur in zip(*batch, strict=True):
             flux, truth = (stretch.inverse(0.5 * (value + 1)) for value in (channels[:3], sharp))
             again = convolve(truth, blur.for_bands(3), "reflect")
             assert_allclose(again, flux, atol=2e-5)
-            assert_allclose(channels[3], np.log(blur.fwhm / 0.396), rtol=1e-6)
+            widths = np.log([stamp_fwhm(stamp) for stamp in blur.for_bands(3)])
+            assert_allclose(channels[3:, 0, 0], widths, rtol=1e-6)
+            assert (channels[3:] == channels[3:, :1, :1]).all()
 
 
 def test_a_sample_of_many_objects_draws_no_order_of_its_own(store):

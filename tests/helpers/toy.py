@@ -32,12 +32,12 @@ class Generator(nn.Module):
 
     def __init__(self, config: ToyConfig) -> None:
         super().__init__()
-        assert channel_count(config.inputs, config.bands) == config.bands + 1
+        assert channel_count(config.inputs, config.bands) == 2 * config.bands
         self.bands = config.bands
         self.sharpen = nn.Conv2d(config.bands, config.bands, 9, padding=4, padding_mode="replicate")
-        self.strength = nn.Conv2d(1, config.bands, 1)
+        self.strength = nn.Conv2d(config.bands, config.bands, 1)
         nn.init.zeros_(self.sharpen.weight)
-        nn.init.ones_(self.strength.weight)
+        nn.init.constant_(self.strength.weight, 1.0 / config.bands)
 
     def forward(self, channels: Tensor) -> Tensor:
         image, fwhm = channels[:, : self.bands], channels[:, self.bands :]

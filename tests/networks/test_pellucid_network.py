@@ -1,4 +1,4 @@
-"""pellucid's own network: told the kernel, a band at a time; trained, shipped and used."""
+"""pellucid's own network: told the kernel, three bands at a time; trained, shipped and used."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from truths import small_scenes  # noqa: E402
 
 from pellucid.data.channels import (  # noqa: E402
     Known,
-    band_channels,
     channel_count,
+    groups_of,
     input_channels,
     pixel_weights,
+    reordered,
 )
 from pellucid.data.splits import Split  # noqa: E402
 from pellucid.networks.pellucid import Generator, PellucidConfig  # noqa: E402
+from pellucid.networks.widened import widened  # noqa: E402
 from pellucid.restoration import load_restorer  # noqa: E402
 from pellucid.sky import PSF, Background, SkyImage  # noqa: E402
 from pellucid.stretch import NoiseStretch  # noqa: E402
@@ -41,20 +43,50 @@ def store(tmp_path_factory):
 def bundle(store, tmp_path_factory):
     torch.set_num_threads(1)
     changes = {"network": TINY, "size": 32, "batch": 2, "steps": 30, "checkpoint_every": 30}
-    recipe = read_preset("quick").recipe
+    recipe = read_preset("quick").together
     recipe = recipe.model_copy(update={**changes, "validate_every": 30})
     split = Split(np.arange(5), np.array([5]))
     return train(recipe, store, tmp_path_factory.mktemp("run"), split=split, progress=False)
 
 
+ONE = {"bands": 1, "inputs": ("image", "wiener", "weight", "guide", "grain", "fwhm")}
+
+
 def test_each_band_is_told_of_itself_and_of_all():
-    inputs = PellucidConfig().inputs
+    inputs = ONE["inputs"]
     assert channel_count(inputs, 1) == 10
-    assert channel_count(inputs, 3) == 26
-    planes = band_channels(inputs, 3)
-    assert planes[0] == (0, 3, 4, 5, 12, 15, 16, 17, 18, 25)
-    assert planes[2] == (2, 9, 10, 11, 14, 15, 22, 23, 24, 25)
-    assert band_channels(inputs, 1) == [tuple(range(10))]
+    assert channel_count(inputs, 3) == 28
+    of_each = [reordered(inputs, [band], 3) for band in range(3)]
+    assert of_each[0] == [0, 3, 4, 5, 12, 15, 16, 17, 18, 25]
+    assert of_each[2] == [2, 9, 10, 11, 14, 15, 22, 23, 24, 27]
+    assert reordered(inputs, [0], 1) == list(range(10))
+    assert reordered(inputs, range(3), 3) == list(range(28))
+
+
+@pytest.mark.parametrize("bands", range(1, 9))
+def test_however_many_bands_are_taken_three_at_a_time(bands):
+    groups = groups_of(bands, 3)
+    assert {band for group in groups for band in group} == set(range(bands))
+    assert all(len(group) == 3 and sorted(group) == list(group) for group in groups)
+    assert len(groups) == -(-bands // 3)
+    assert groups_of(bands, 1) == [(band,) for band in range(bands)]
+
+
+def test_a_network_of_one_band_begins_one_of_three_with_what_it_knows():
+    """Alike bands are restored as one of them was, and the guide's part is not lost."""
+    torch.manual_seed(3)
+    one, three = (PellucidConfig(**TINY, **ONE), PellucidConfig(**TINY))
+    before, after = Generator(one).eval(), Generator(three).eval()
+    for weight in before.parameters():
+        torch.nn.init.normal_(weight, std=0.1)
+    after.load_state_dict(widened(before.state_dict(), one, three))
+    alike = torch.randn(1, 10, 32, 32)
+    alike[:, 5] = alike[:, 2]  # the guide of one band is what Wiener's filter makes of it
+    planes = [0, 0, 0, *[1, 2, 3] * 3, 4, 4, 4, *[6, 7, 8] * 3, 9, 9, 9]
+    with torch.inference_mode():
+        expected, found = before(alike), after(alike[:, planes])
+    for band in range(3):
+        torch.testing.assert_close(found[:, [band, band + 3]], expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(("mirrored", "turns"), [(True, 0), (False, 3), (True, 1)])
@@ -114,11 +146,11 @@ def test_the_grain_of_noise_is_measured_beneath_a_galaxy():
     assert 1.3 < ratios[1][2] < 2.0
 
 
-def test_untrained_it_gives_the_middle_wiener_result():
-    channels = torch.randn(2, 10, 32, 32)
+def test_untrained_it_gives_the_middle_wiener_results():
+    channels = torch.randn(2, 27, 32, 32)
     drawn = Generator(PellucidConfig(**TINY))(channels)
-    assert torch.equal(drawn[:, :1], channels[:, 2:3])
-    assert drawn.shape == (2, 2, 32, 32)
+    assert torch.equal(drawn[:, :3], channels[:, [4, 7, 10]])
+    assert drawn.shape == (2, 6, 32, 32)
 
 
 def test_the_spread_is_learned_as_that_of_which_so_many_cases_lie_within():
@@ -155,9 +187,9 @@ def test_a_pixel_tells_no_pixel_beyond_the_reach(levels):
     config = PellucidConfig(**{**TINY, "levels": levels})
     network = Generator(config).eval()
     torch.nn.init.normal_(network.last.weight)
-    channels = torch.randn(1, 10, 16, 256)
+    channels = torch.randn(1, 27, 16, 256)
     changed = channels.clone()
-    changed[:, :-4, :, :64] += 1.0
+    changed[:, :15, :, :64] += 1.0
     with torch.inference_mode():
         difference = (network(channels) - network(changed)).abs().amax(dim=(0, 1, 2))
     assert difference[64 + config.reach :].max() == 0
@@ -176,19 +208,21 @@ def test_trained_and_shipped_it_restores_any_bands_in_any_unit(store, bundle):
     np.testing.assert_allclose(
         restored.sum(axis=(1, 2)), pair.blurred.flux.sum(axis=(1, 2)), rtol=1e-3, atol=0.5
     )
-    # The order and the unit of the bands make no difference to any of them.
+    # The unit of a band makes no difference to any of them.
     scale = np.array([1e-3, 1.0, 1e4], dtype=np.float32)[:, None, None]
-    turned = SkyImage(
-        (scale * pair.blurred.flux)[::-1],
-        variance=np.ones((3, 32, 32)) * scale[::-1] ** 2,
+    other = SkyImage(
+        scale * pair.blurred.flux,
+        variance=np.ones((3, 32, 32)) * scale**2,
         sky=(0.0, 0.0, 0.0),
         pixel_scale=1.0,
     )
-    again = restorer(turned, pair.blur).image.flux[::-1] / scale
+    again = restorer(other, pair.blur).image.flux / scale
     np.testing.assert_allclose(again, restored, atol=2e-3 * restored.max())
     faster = load_restorer(bundle, engine="torch", precision="bf16")
     np.testing.assert_allclose(
         faster(pair.blurred, pair.blur).image.flux, restored, atol=0.03 * restored.max()
     )
-    one = SkyImage(pair.blurred.flux[:1], pixel_scale=1.0)
-    assert restorer(one, pair.blur).image.shape == (1, 32, 32)
+    for bands in ([0], [0, 1], [0, 1, 2, 1], [0, 1, 2, 1, 0]):
+        some = SkyImage(pair.blurred.flux[bands], pixel_scale=1.0)
+        blur = PSF(pair.blur.for_bands(3)[bands], 1.0)
+        assert restorer(some, blur).image.shape == (len(bands), 32, 32)

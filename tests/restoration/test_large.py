@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from patches import galaxies
 
 from pellucid import SkyImage, load_restorer
-from pellucid.restoration import bandwise
+from pellucid.restoration import band_groups
 
 
 @pytest.mark.parametrize("psf", [1.3, 2.2, 4.4])
@@ -21,7 +21,7 @@ def test_a_band_at_a_time_gives_what_all_bands_give_at_once(psf, monkeypatch):
     image = SkyImage(flux, ("g", "r", "i"), "adu", pixel_scale=0.4)
     restorer = load_restorer("pellucid")
     once = restorer(image, psf=psf)
-    monkeypatch.setattr(bandwise, "SMALL", 1)
+    monkeypatch.setattr(band_groups, "SMALL", 1)
     apart = restorer(image, psf=psf)
     scale = np.nanmax(np.abs(once.image.flux))
     assert_allclose(apart.image.flux, once.image.flux, atol=2e-5 * scale)

@@ -36,7 +36,7 @@ def bundles(store, tmp_path_factory):
     torch.set_num_threads(1)
     small = {"network": TINY, "size": 32, "batch": 2, "checkpoint_every": 20, "validate_every": 20}
     small |= {"steps": 20, "validation_images": 1}
-    recipe = read_preset("quick").recipe.model_copy(update=small)
+    recipe = read_preset("quick").together.model_copy(update=small)
     split = Split(np.arange(5), np.array([5]))
     runs = tmp_path_factory.mktemp("runs")
     mean = train(recipe, store, runs / "mean", split=split, progress=False)
@@ -101,7 +101,7 @@ def test_only_a_model_that_has_a_spread_draws(store, bundles):
     with pytest.raises(UsageError, match="begins with a trained network of pellucid's own"):
         recipe.build_trainer(3, torch.device("cpu"))
     config = SamplerConfig(mean=TINY, width=8, levels=2)
-    assert Generator(config)(torch.randn(1, 12, 32, 32)).shape == (1, 2, 32, 32)
+    assert Generator(config)(torch.randn(1, 33, 32, 32)).shape == (1, 6, 32, 32)
 
 
 def test_bands_share_half_of_their_dice(store):

@@ -18,6 +18,7 @@ from pellucid.deconvolution.bank import wiener_bank
 from pellucid.errors import InputError
 from pellucid.optics import block_mean
 from pellucid.sky import PSF, Background, SkyImage
+from pellucid.sky.psf import stamp_fwhm
 from pellucid.stretch import Stretch, to_network
 
 IMAGE = ("image",)
@@ -143,23 +144,10 @@ def starting_planes(inputs: Sequence[str], bands: int) -> list[int]:
     return list(range(bands))
 
 
-def band_channels(inputs: Sequence[str], bands: int) -> list[tuple[int, ...]]:
-    """Which planes of the channels tell of each band: its own, and those that all share."""
-    planes: list[list[int]] = [[] for _ in range(bands)]
-    first = 0
-    for name in inputs:
-        own, shared, _ = CHANNELS[name]
-        for band, of_it in enumerate(planes):
-            of_it += range(first + band * own, first + (band + 1) * own)
-            of_it += range(first + bands * own, first + bands * own + shared)
-        first += bands * own + shared
-    return [tuple(of_it) for of_it in planes]
-
-
-def reordered(inputs: Sequence[str], order: Sequence[int]) -> list[int]:
-    """Which planes of the channels make those of an image whose bands are these, in this order."""
+def reordered(inputs: Sequence[str], order: Sequence[int], bands: int) -> list[int]:
+    """Which planes of the channels of so many bands make those of an image that has these bands."""
     planes: list[int] = []
-    first, bands = 0, max(order) + 1
+    first = 0
     for name in inputs:
         own, shared, _ = CHANNELS[name]
         planes += [first + band * own + k for band in order for k in range(own)]
@@ -167,6 +155,19 @@ def reordered(inputs: Sequence[str], order: Sequence[int]) -> list[int]:
         planes += range(first, first + shared)
         first += shared
     return planes
+
+
+def groups_of(bands: int, together: int) -> list[tuple[int, ...]]:
+    """Which bands a network takes together that takes so many at a time.
+
+    Neighbours; where some are missing, those before the last ones come again, or the last does.
+    """
+    if bands <= together:
+        return [tuple(min(band, bands - 1) for band in range(together))]
+    last = tuple(range(bands - together, bands))
+    full = range(0, bands - together + 1, together)
+    groups = [tuple(range(first, first + together)) for first in full]
+    return groups if bands % together == 0 else [*groups, last]
 
 
 def _known_blur(known: Known) -> PSF:
@@ -179,10 +180,10 @@ def _known_blur(known: Known) -> PSF:
 
 
 def _fwhm(known: Known) -> NDArray[np.float32]:
-    """ln of the blur's FWHM in pixels, one plane."""
-    blur = _known_blur(known)
-    value = np.log(blur.fwhm / blur.pixel_scale)
-    return np.broadcast_to(np.float32(value), (1, *known.value.shape[1:]))
+    """ln of the FWHM of each band's blur in pixels, constant planes."""
+    widths = np.log([stamp_fwhm(stamp) for stamp in _known_blur(known).stamps])
+    values = widths.astype(np.float32).reshape(-1, 1, 1)
+    return np.broadcast_to(values, known.value.shape)
 
 
 def _grain(known: Known) -> NDArray[np.float32]:
@@ -290,7 +291,7 @@ def guide_of(
 
 CHANNELS = {
     "image": Channel(1, 0, lambda known: known.value),
-    "fwhm": Channel(0, 1, _fwhm),
+    "fwhm": Channel(1, 0, _fwhm),
     "grain": Channel(len(GRAINS), 0, _grain),
     "wiener": Channel(len(STRENGTHS), 0, _wiener),
     "weight": Channel(1, 0, _weight),

@@ -8,13 +8,14 @@ added: y = blur ⊛ t + n. All fluxes are in units of that noise.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pellucid.data.band_differences import BandRecipe
 from pellucid.data.damage import damaged_pixels
 from pellucid.data.halving import enlarge, shrink
 from pellucid.data.kernels import centred, made_kernel
@@ -29,6 +30,8 @@ from pellucid.sky.psf import FWHM_PER_SIGMA
 SHARPNESS = 0.85
 #: FWHM in pixels of the blur left in images that were enlarged twofold.
 ENLARGED_FWHM = (2.3, 10.0)
+#: Fraction of the smooth noise that is smooth over many pixels.
+WIDE = 0.35
 #: Fraction of the views whose variance is told.
 KNOWN = 0.6
 
@@ -67,6 +70,8 @@ class SceneRecipe:
         Of those with a star far brighter than all else.
     brightest
         Signal over noise of such a star's brightest pixel, smallest and largest.
+    bands
+        How bands differ.
     """
 
     size: int = 128
@@ -79,13 +84,14 @@ class SceneRecipe:
     native: float = 0.6
     real: float = 0.35
     enlarged: float = 0.3
-    correlated: float = 0.15
+    correlated: float = 0.2
     photons: float = 0.5
     uneven: float = 0.15
     shared: float = 0.2
     damaged: float = 0.2
     dazzling: float = 0.12
     brightest: tuple[float, float] = (300.0, 5000.0)
+    bands: BandRecipe = field(default_factory=BandRecipe)
 
 
 @dataclass
@@ -137,7 +143,9 @@ class ScenePairs:
             grain = max(grain, brightness * float(self.truth.noise[other]) * small)
         for _ in range(rng.integers(recipe.stars + 1)):
             add_star(sharp, target, rng)
-        blur = self._kernel(rng)
+        sharp *= recipe.bands.depth(len(sharp), rng)
+        wanted = _log_uniform(recipe.blur, rng)
+        blur = recipe.bands.blurs(lambda width: self._kernel(width, rng), wanted, len(sharp), rng)
         seen = convolve(sharp, blur.for_bands(len(sharp)), "reflect")
         # The truth's own noise must drown in that of the view, or it would be learned as structure.
         clean = 1.0 / max(grain, 1e-6)
@@ -159,16 +167,19 @@ class ScenePairs:
         sharp, blurred = (factor * flux + np.float32(offset) for flux in (sharp, blurred))
         variance = np.square(deviation) if rng.random() < KNOWN else np.ones_like(deviation)
         mask = damaged_pixels(blurred, rng) if rng.random() < recipe.damaged else None
+        order = recipe.bands.order(len(sharp), rng)
         given = replace(
-            self._image(filled(blurred, mask)),
-            variance=np.broadcast_to(variance, blurred.shape),
-            mask=mask,
+            self._image(filled(blurred, mask)[order]),
+            variance=np.broadcast_to(variance, blurred.shape)[order],
+            mask=None if mask is None else mask[order],
         )
-        return Pair(given, self._image(sharp), blur)
+        if len(blur.stamps) > 1:
+            blur = PSF(blur.stamps[order], blur.pixel_scale)
+        return Pair(given, self._image(sharp[order]), blur)
 
     def origin(self) -> Mapping[str, Any]:
         """See `Pairs`."""
-        return {"pairs": "drawn", "scenes": vars(self.recipe)}
+        return {"pairs": "drawn", "scenes": asdict(self.recipe)}
 
     def blurs(self) -> list[float]:
         """See `Pairs`; in pixels, which count as one arcsec."""
@@ -214,8 +225,8 @@ class ScenePairs:
                 small = gaussian_filter(small, np.sqrt(missing) / FWHM_PER_SIGMA)
             paste(plane, small * np.float32(brightness), place)
 
-    def _kernel(self, rng: np.random.Generator) -> PSF:
-        wanted = _log_uniform(self.recipe.blur, rng)
+    def _kernel(self, wanted: float, rng: np.random.Generator) -> PSF:
+        """About so wide, in pixels."""
         if self.truth.kernels and rng.random() < self.recipe.real:
             stamp = self.truth.kernel(int(rng.integers(self.truth.kernels)))
             known = 2.0 * np.sqrt((stamp > 0.5 * stamp.max()).sum() / np.pi)
@@ -242,7 +253,8 @@ class ScenePairs:
                 own = noise[:, : -(-shape[1] // 2), : -(-shape[2] // 2)]
                 return enlarge(own, shape), True
         elif kind < self.recipe.enlarged + self.recipe.correlated:
-            width = rng.uniform(0.3, 0.7)
+            # Most are resampled once; drizzled and smoothed images are smooth over many pixels.
+            width = _log_uniform((0.7, 2.0), rng) if rng.random() < WIDE else rng.uniform(0.3, 0.7)
             noise = gaussian_filter(noise, (0, width, width))
             noise /= noise.std()
         return noise, False

@@ -1,4 +1,4 @@
-"""pellucid's own network: a U-Net that is told the blur, run a band at a time.
+"""pellucid's own network: a U-Net that is told the blur, run on three bands at a time.
 
 Its channels (see `pellucid.data.channels`) hold, beside the noisy image, what Wiener's filter makes
 of it with the exact kernel at three regularisations. It adds to the middle one, and says how far
@@ -14,15 +14,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pellucid.data.channels import GRAINS, channel_count
+from pellucid.data.channels import channel_count, starting_planes
 
 #: Pixels of 2 × 2 are one place of the first level.
 FOLD = 2
 #: ln of the spread that an untrained network gives, in the network's range.
 LOG_SPREAD = -5.0
-#: The last channels are constant over an image: the noise's grain, then ln FWHM of the blur.
-CONSTANTS = len(GRAINS) + 1
-#: About the mean of the last one.
+#: The last channels are constant over an image: the noise's grain, then ln FWHM of each blur.
+CONSTANT = ("grain", "fwhm")
+#: About the mean of the last ones.
 MIDDLE = 1.2
 
 
@@ -33,7 +33,7 @@ class PellucidConfig:
     Parameters
     ----------
     bands
-        Of what is restored: one.
+        How many it takes at a time: three, or one with a guide of all.
     width, levels
         Filters of the first level, which grow fourfold, and how many levels there are.
     blocks
@@ -42,16 +42,16 @@ class PellucidConfig:
         The channels that it is told; the image comes first, the bank of Wiener results second, the
         constant ones last.
     bandwise
-        It takes one band at a time.
+        It takes so many bands at a time, of however many there are.
     spread
         It returns twice as many planes as bands: what is restored, then the standard deviation.
     """
 
-    bands: int = 1
+    bands: int = 3
     width: int = 64
     levels: int = 5
     blocks: int = 2
-    inputs: tuple[str, ...] = ("image", "wiener", "weight", "guide", "grain", "fwhm")
+    inputs: tuple[str, ...] = ("image", "wiener", "weight", "grain", "fwhm")
     bandwise: bool = True
     spread: bool = True
 
@@ -82,10 +82,13 @@ class UNet(nn.Module):
     so that tiles with a halo of the receptive field are exact.
     """
 
-    def __init__(self, channels: int, planes: int, filters: Sequence[int], blocks: int) -> None:
+    def __init__(
+        self, bands: int, channels: int, planes: int, filters: Sequence[int], blocks: int
+    ) -> None:
         super().__init__()
+        self.bands, self.constants = bands, channel_count(CONSTANT, bands)
         self.first = nn.Conv2d(FOLD**2 * channels, filters[0], 3, padding=1)
-        self.told = nn.Sequential(nn.Linear(CONSTANTS, 64), nn.SiLU())
+        self.told = nn.Sequential(nn.Linear(self.constants, 64), nn.SiLU())
         self.inward = nn.ModuleList(_Level(width, blocks) for width in filters)
         self.down = nn.ModuleList(
             nn.Conv2d(finer, coarser, 2, stride=2) for finer, coarser in itertools.pairwise(filters)
@@ -100,8 +103,9 @@ class UNet(nn.Module):
 
     def drawn(self, channels: Tensor) -> Tensor:
         """Shape (image, channel, y, x) to (image, plane, y, x)."""
-        constant = channels[:, -CONSTANTS:, 0, 0]
-        told = self.told(torch.cat([constant[:, :-1], constant[:, -1:] - MIDDLE], dim=1))
+        constant = channels[:, -self.constants :, 0, 0]
+        grain, fwhm = constant[:, : -self.bands], constant[:, -self.bands :]
+        told = self.told(torch.cat([grain, fwhm - MIDDLE], dim=1))
         features = self.first(nn.functional.pixel_unshuffle(channels, FOLD))
         skips = []
         for level, down in zip(self.inward, self.down, strict=False):
@@ -116,22 +120,24 @@ class UNet(nn.Module):
 
 
 class Generator(UNet):
-    """From a band's channels, shape (image, channel, y, x), to the restored band and its spread.
+    """From some bands' channels, (image, channel, y, x), to the restored bands and their spreads.
 
-    Both are in the network's range; with the spread the result is (image, 2, y, x).
+    Both are in the network's range; with the spread the result has twice as many planes as bands.
     """
 
     def __init__(self, config: PellucidConfig) -> None:
         channels = channel_count(config.inputs, config.bands)
         planes = config.bands * (2 if config.spread else 1)
-        super().__init__(channels, planes, config.filters(), config.blocks)
+        super().__init__(config.bands, channels, planes, config.filters(), config.blocks)
+        self.start = starting_planes(config.inputs, config.bands)
 
     def forward(self, channels: Tensor) -> Tensor:
         drawn = self.drawn(channels)
-        restored = channels[:, 2:3] + drawn[:, :1]
-        if drawn.shape[1] == 1:
+        restored = channels[:, self.start] + drawn[:, : self.bands]
+        if drawn.shape[1] == self.bands:
             return restored
-        return torch.cat([restored, torch.exp(drawn[:, 1:].clamp(-8.0, 8.0) + LOG_SPREAD)], dim=1)
+        spread = torch.exp(drawn[:, self.bands :].clamp(-8.0, 8.0) + LOG_SPREAD)
+        return torch.cat([restored, spread], dim=1)
 
 
 class _Level(nn.Module):

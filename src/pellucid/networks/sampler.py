@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from pellucid.data.channels import channel_count
-from pellucid.networks.pellucid import CONSTANTS, PellucidConfig, UNet
+from pellucid.networks.pellucid import CONSTANT, PellucidConfig, UNet
 from pellucid.networks.pellucid import Generator as MeanGenerator
 
 #: A wider spread, in the network's range, counts as this, and nothing lies so many spreads away.
@@ -37,11 +37,11 @@ class SamplerConfig:
     """
 
     mean: Mapping[str, Any] = field(default_factory=dict)
-    bands: int = 1
+    bands: int = 3
     width: int = 24
     levels: int = 4
     blocks: int = 1
-    inputs: tuple[str, ...] = ("image", "wiener", "weight", "guide", "dice", "grain", "fwhm")
+    inputs: tuple[str, ...] = ("image", "wiener", "weight", "dice", "grain", "fwhm")
     bandwise: bool = True
     spread: bool = True
 
@@ -65,22 +65,26 @@ class SamplerConfig:
 
 
 class Generator(nn.Module):
-    """From a band's channels with dice, (image, channel, y, x), to a sample and the spread."""
+    """From some bands' channels with dice, (image, channel, y, x), to a sample and the spreads."""
 
     def __init__(self, config: SamplerConfig) -> None:
         super().__init__()
         self.below = MeanGenerator(config.below).requires_grad_(False)
-        channels = channel_count(config.inputs, config.bands) + 2
-        self.own = UNet(channels, 1, config.own.filters(), config.blocks)
+        bands = config.bands
+        channels = channel_count(config.inputs, bands) + 2 * bands
+        self.own = UNet(bands, channels, bands, config.own.filters(), config.blocks)
         # Not zero, or no dice would ever be felt.
         nn.init.normal_(self.own.last.weight, std=0.02)
-        known = [name for name in config.inputs if name not in ("dice", "grain", "fwhm")]
-        self.before = channel_count(known, config.bands)
+        known = [name for name in config.inputs if name not in ("dice", *CONSTANT)]
+        self.before = channel_count(known, bands)
+
+    def without_dice(self, channels: Tensor) -> Tensor:
+        """What the mean's network is told."""
+        return torch.cat([channels[:, : self.before], channels[:, -self.own.constants :]], dim=1)
 
     def forward(self, channels: Tensor) -> Tensor:
-        told = torch.cat([channels[:, : self.before], channels[:, -CONSTANTS:]], dim=1)
         with torch.no_grad():
-            mean, spread = self.below(told).split(1, dim=1)
+            mean, spread = self.below(self.without_dice(channels)).chunk(2, dim=1)
         return torch.cat([self.sample(channels, mean, spread), spread], dim=1)
 
     def sample(self, channels: Tensor, mean: Tensor, spread: Tensor) -> Tensor:
@@ -93,10 +97,10 @@ class Generator(nn.Module):
 class Critic(nn.Module):
     """Judges patches of 46 pixels of (sky, mean, spread): higher where they look true."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, bands: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        sides = ((3, width, 2), (width, 2 * width, 2), (2 * width, 4 * width, 2))
+        sides = ((3 * bands, width, 2), (width, 2 * width, 2), (2 * width, 4 * width, 2))
         for inputs, outputs, stride in sides:
             layers += [
                 spectral_norm(nn.Conv2d(inputs, outputs, 4, stride=stride, padding=1)),

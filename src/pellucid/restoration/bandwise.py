@@ -1,4 +1,4 @@
-"""A network that takes one band at a time, with what all of them show as a guide, as a restorer."""
+"""A network that takes some bands at a time, of however many there are, as a restorer."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from pellucid.data.channels import (
     Known,
-    band_channels,
     channel_planes,
     guide_of,
     network_inputs,
     pixel_weights,
 )
 from pellucid.optics.inpaint import whole
+from pellucid.restoration.band_groups import at_once, of_all_bands
 from pellucid.restoration.calibration import calibrated
 from pellucid.restoration.change import with_change
 from pellucid.restoration.doubt import Doubt, doubt_of, in_words
@@ -40,10 +40,10 @@ from pellucid.sky.nearest import nearest
 from pellucid.stretch import Stretch
 from pellucid.tiling import map_windows, passes
 
-#: Sides of what a larger image is worked on at a time, and up to which it is at once.
-CORE, WHOLE = 1024, 1664
-#: Bands of up to this side go through the network together.
-SMALL = 384
+#: Side of what a larger image is worked on at a time.
+CORE = 1024
+#: Up to this side it is worked on at once.
+WHOLE = 1664
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,6 +157,11 @@ class BandwiseRestorer(NeuralRestorer):
 
     by_pieces = True
 
+    @property
+    def together(self) -> int:
+        """How many bands the network takes at a time."""
+        return int(self.card.network["bands"])
+
     def pieces(
         self,
         field: Field,
@@ -200,10 +205,11 @@ class BandwiseRestorer(NeuralRestorer):
             return (work.flux[some] / area - level[some]) / sigma[some]
 
         stamps = plan.blur.for_bands(len(level))
-        groups = _groups(len(level), work.flux[0].size)
+        groups = at_once(len(level), work.flux[0].size, self.together)
         signal = None if seen is None else seen.signal
         several = len(groups) > 1
-        guide = guide_of(map(in_noise, groups), stamps, 1.0, signal) if several else None
+        guided = several and "guide" in network_inputs(self.card.network)
+        guide = guide_of(map(in_noise, groups), stamps, 1.0, signal) if guided else None
         made, reduced, light, notes, unlike = [], [], [], [], None
         for some in passes(groups):
             share = weight[some] if plan.ratio == 1.0 else nearest(weight[some], work.shape)
@@ -262,25 +268,14 @@ class BandwiseRestorer(NeuralRestorer):
     def _checked(
         self, channels: Planes, stretch: Stretch, sky: Background, notes: list[str]
     ) -> Network:
-        picked = band_channels(network_inputs(self.card.network), len(sky.sky))
-
-        def by_band(network: Network) -> Network:
-            def restored(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
-                given = [tiles[:, list(planes)] for planes in picked]
-                if tiles[0, 0].size <= SMALL**2:
-                    found = network(np.concatenate(given)).reshape(
-                        len(picked), len(tiles), -1, *tiles.shape[2:]
-                    )
-                else:
-                    found = np.stack([network(planes) for planes in given])
-                # What is restored of each band, then the spread of each.
-                return np.moveaxis(found, 0, 2).reshape(len(tiles), -1, *tiles.shape[2:])
-
-            return restored
-
-        reference = None if self.reference is None else by_band(self.reference)
-        together = replace(self, network=by_band(self.network), reference=reference)
-        return NeuralRestorer._checked(together, channels, stretch, sky, notes)
+        inputs, bands = network_inputs(self.card.network), len(sky.sky)
+        network, reference = (
+            each and of_all_bands(each, inputs, bands, self.together)
+            for each in (self.network, self.reference)
+        )
+        assert network is not None
+        every = replace(self, network=network, reference=reference)
+        return NeuralRestorer._checked(every, channels, stretch, sky, notes)
 
     def range_notes(self, blur: PSF) -> list[str]:
         low, high = self.card.fwhm  # in pixels: training knew no arcsec
@@ -291,9 +286,3 @@ class BandwiseRestorer(NeuralRestorer):
             f"a blur of {width:.1f} pixels is outside what the model was trained on "
             f"({low:g} to {high:g})"
         ]
-
-
-def _groups(bands: int, pixels: int) -> list[slice]:
-    """Which bands are worked on together: all of a small image, one at a time of a large one."""
-    step = bands if pixels <= SMALL**2 else 1
-    return [slice(band, band + step) for band in range(0, bands, step)]

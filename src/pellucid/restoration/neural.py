@@ -182,7 +182,7 @@ class NeuralRestorer:
         if order == list(range(len(order))):
             return self
         stretch = stretch_from_dict(self.card.stretch)
-        planes = reordered(network_inputs(self.card.network), order)
+        planes = reordered(network_inputs(self.card.network), order, len(order))
         network, reference = (
             None if each is None else in_order(each, order, planes, stretch, sky)
             for each in (self.network, self.reference)

@@ -16,6 +16,8 @@ from pellucid.errors import InputError
 from pellucid.networks.architectures import ARCHITECTURES, NetworkConfig
 from pellucid.networks.bundle import Bundle
 from pellucid.networks.export import read_generator
+from pellucid.networks.pellucid import PellucidConfig
+from pellucid.networks.widened import widened
 from pellucid.training.recipe import Recipe
 
 R = TypeVar("R", bound=Recipe)
@@ -107,11 +109,21 @@ def network_config(recipe: Recipe, network: Mapping[str, Any]) -> NetworkConfig:
     return config
 
 
+def _tuples(network: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in network.items()}
+
+
 def _begin_with(generator: nn.Module, start: Bundle, recipe: Recipe, config: NetworkConfig) -> None:
     # Weights that draw a residual fit a network that draws the whole, and mean nothing there.
     fits = start.card.network.get("residual", False) == getattr(config, "residual", False)
     with torch.random.fork_rng():  # what comes next is drawn as it is without a start
         weights = read_generator(start).state_dict()
+    before = start.card.network.get("bands"), getattr(config, "bandwise", False)
+    if before == (1, True) and config.bands > 1:
+        one = ARCHITECTURES[recipe.model].config(**_tuples(start.card.network))
+        assert isinstance(one, PellucidConfig)
+        assert isinstance(config, PellucidConfig)
+        weights = widened(weights, one, config)
     try:
         generator.load_state_dict(weights)
     except RuntimeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from pellucid.data.channels import band_channels, network_inputs
+from pellucid.data.channels import groups_of, network_inputs, reordered, starting_planes
 from pellucid.networks.bundle import Bundle
 from pellucid.stretch import NoiseStretch, stretch_from_dict
 from pellucid.training.learner import Learner
@@ -49,20 +50,17 @@ class PellucidRecipe(Recipe, frozen=True):
 
 
 class MeanTrainer(Learner[PellucidRecipe]):
-    """The network and its step: each image's root mean square difference, its flux, its spread.
+    """The network and its step: each band's root mean square difference, its flux, its spread.
 
     The root gives noisy and clean images a like say.
     """
 
     def advance(self, batch: TrainingBatch, step: int) -> dict[str, float]:
-        picked = band_channels(network_inputs(vars(self.config)), batch.sharp.shape[1])
-        # Each band of each image by itself.
-        channels = torch.cat([batch.blurred[:, list(planes)] for planes in picked])
-        sharp = torch.cat(batch.sharp.split(1, dim=1))
+        channels, sharp = grouped(batch, network_inputs(vars(self.config)), self.config.bands)
         with self.autocast():
             drawn = self.generator(channels).float()
-        restored, spread = drawn[:, :1], drawn[:, 1:]
-        square = (restored - sharp).square().mean(dim=(1, 2, 3))
+        restored, spread = drawn.chunk(2, dim=1)
+        square = (restored - sharp).square().mean(dim=(2, 3))
         root = (square + LEAST**2).sqrt().mean()
         stretch = stretch_from_dict(self.recipe.stretch)
         assert isinstance(stretch, NoiseStretch)
@@ -73,7 +71,8 @@ class MeanTrainer(Learner[PellucidRecipe]):
         if self.recipe.faint_weight:
             loss = loss + self.recipe.faint_weight * faint_loss(light, true_light)
         self.teach_generator(loss, step, self.recipe.steepest)
-        wiener = (channels[:, 2:3] - sharp).square().mean(dim=(1, 2, 3))
+        start = starting_planes(network_inputs(vars(self.config)), self.config.bands)
+        wiener = (channels[:, start] - sharp).square().mean(dim=(2, 3))
         gain = 10.0 * torch.log10((wiener + 1e-9) / (square.detach() + 1e-9)).mean()
         return {
             "root_mean_square": float(root.detach()),
@@ -81,6 +80,14 @@ class MeanTrainer(Learner[PellucidRecipe]):
             "flux": float(flux.detach()),
             "spread": float(width.detach()),
         }
+
+
+def grouped(batch: TrainingBatch, inputs: Sequence[str], together: int) -> tuple[Tensor, Tensor]:
+    """A batch's channels and truth, group after group of the bands that the network takes."""
+    bands = batch.sharp.shape[1]
+    groups = groups_of(bands, together)
+    channels = [batch.blurred[:, reordered(inputs, group, bands)] for group in groups]
+    return torch.cat(channels), torch.cat([batch.sharp[:, list(group)] for group in groups])
 
 
 def _in_noise(value: Tensor, stretch: NoiseStretch) -> Tensor:
@@ -102,12 +109,12 @@ def flux_loss(restored: Tensor, sharp: Tensor) -> Tensor:
 
 
 def faint_loss(restored: Tensor, sharp: Tensor) -> Tensor:
-    """Each image's root mean square difference where a unit of the noise is a large step.
+    """Each band's root mean square difference where a unit of the noise is a large step.
 
     A galaxy's outskirts lie below the noise of a pixel; beside its core they would have no say.
     """
     faint = [torch.asinh(flux / FAINT) for flux in (restored, sharp)]
-    return ((faint[0] - faint[1]).square().mean(dim=(1, 2, 3)) + LEAST**2).sqrt().mean()
+    return ((faint[0] - faint[1]).square().mean(dim=(2, 3)) + LEAST**2).sqrt().mean()
 
 
 def spread_loss(spread: Tensor, difference: Tensor) -> Tensor:

@@ -18,14 +18,14 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, relu
 from torch.optim import Optimizer
 
-from pellucid.data.channels import DICE, band_channels, network_inputs
+from pellucid.data.channels import DICE, network_inputs
 from pellucid.errors import UsageError
 from pellucid.networks.bundle import Bundle
 from pellucid.networks.export import read_generator
-from pellucid.networks.pellucid import CONSTANTS
 from pellucid.networks.sampler import Critic, Generator
 from pellucid.training.adversaries import frozen
 from pellucid.training.learner import Learner, update
+from pellucid.training.pellucid import grouped
 from pellucid.training.recipe import Recipe, TrainingBatch
 
 #: Sides in pixels of the squares on which samples are compared with the truth.
@@ -69,7 +69,7 @@ class SamplerTrainer(Learner[SamplerRecipe]):
         for generator in (self.generator, self.average):
             assert isinstance(generator, Generator)
             generator.below.load_state_dict(trained)
-        self.critic = self.placed(Critic(recipe.critic_width))
+        self.critic = self.placed(Critic(recipe.critic_width, self.config.bands))
         self.critic_optimiser = self.optimiser(self.critic)
 
     def parts(self) -> dict[str, nn.Module | Optimizer]:
@@ -80,20 +80,15 @@ class SamplerTrainer(Learner[SamplerRecipe]):
         }
 
     def advance(self, batch: TrainingBatch, step: int) -> dict[str, float]:
-        inputs = network_inputs(vars(self.config))
-        bands = batch.sharp.shape[1]
-        picked = band_channels(inputs, bands)
-        channels = torch.cat([batch.blurred[:, list(planes)] for planes in picked])
-        sharp = torch.cat(batch.sharp.split(1, dim=1))
+        channels, sharp = grouped(batch, network_inputs(vars(self.config)), self.config.bands)
         generator = self.generator
         assert isinstance(generator, Generator)
         with self.autocast(), torch.no_grad():
-            told = torch.cat([channels[:, : generator.before], channels[:, -CONSTANTS:]], dim=1)
-            mean, spread = generator.below(told).float().split(1, dim=1)
+            mean, spread = generator.below(generator.without_dice(channels)).float().chunk(2, dim=1)
         with self.autocast():
             samples = torch.stack(
                 [
-                    generator.sample(_thrown(channels, bands), mean, spread).float()
+                    generator.sample(self._thrown(channels), mean, spread).float()
                     for _ in range(self.recipe.samples)
                 ]
             )
@@ -105,7 +100,7 @@ class SamplerTrainer(Learner[SamplerRecipe]):
             fooling = -self.critic(samples[0], mean, spread).float().mean()
         off = [(samples - mean) / spread, (sharp - mean) / spread]
         # Of the bands' mean, too: structure that the truth has in all of them is drawn in all.
-        grey = [value.unflatten(-4, (bands, -1)).mean(dim=-5) for value in off]
+        grey = [value.mean(dim=-3, keepdim=True) for value in off]
         score = 0.5 * (ranked_score(off[0], off[1]) + ranked_score(grey[0], grey[1]))
         loss = score + self.recipe.adversarial_weight * fooling
         self.teach_generator(loss, step, self.recipe.steepest)
@@ -116,6 +111,19 @@ class SamplerTrainer(Learner[SamplerRecipe]):
             "score": float(score.detach()),
             "width": float(width) * (self.recipe.samples / (self.recipe.samples - 1)) ** 0.5,
         }
+
+    def _thrown(self, channels: Tensor) -> Tensor:
+        """The channels with other dice, which stand before the constant ones.
+
+        The first plane of each band is the same in all; see `pellucid.data.channels`.
+        """
+        generator = self.generator
+        assert isinstance(generator, Generator)
+        count = DICE * self.config.bands
+        dice = torch.randn_like(channels[:, :count])
+        dice[:, ::DICE] = dice[:, :1].clone()
+        before, after = channels[:, : generator.before], channels[:, generator.before + count :]
+        return torch.cat([before, dice, after], dim=1)
 
 
 def ranked_score(samples: Tensor, truth: Tensor) -> Tensor:
@@ -146,15 +154,3 @@ def ranked_score(samples: Tensor, truth: Tensor) -> Tensor:
 def _bounded(difference: Tensor) -> Tensor:
     """|d|, of which a wrong spread below cannot make more than a hundred."""
     return difference.abs().clamp(max=100.0).mean()
-
-
-def _thrown(channels: Tensor, bands: int) -> Tensor:
-    """The channels, band after band, with other dice, which stand before the constant ones.
-
-    The first plane is shared by the bands of an image; see `pellucid.data.channels`.
-    """
-    dice = torch.randn_like(channels[:, :DICE])
-    images = len(channels) // bands
-    dice[:, :1] = dice[:images, :1].repeat(bands, 1, 1, 1)
-    first = channels.shape[1] - CONSTANTS - DICE
-    return torch.cat([channels[:, :first], dice, channels[:, -CONSTANTS:]], dim=1)

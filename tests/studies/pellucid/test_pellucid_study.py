@@ -72,7 +72,7 @@ def test_a_study_of_two_processes_ends_in_models_and_what_they_can_do(data, tmp_
     subprocess.run([*two, "-m", "pellucid", *words], check=True, timeout=240)
     assert main([*words, "--resume"]) == 0
     models = json.loads(capsys.readouterr().out)["models"]
-    card = open_bundle(models["refined"]).card
+    card = open_bundle(models["together"]).card
     assert open_bundle(models["sampler"]).card.network["mean"] == card.network
     assert card.training["pairs"] == "drawn"
     assert card.network["bandwise"]

@@ -15,14 +15,16 @@ from pellucid.training.sampler import SamplerRecipe
 class Preset(BaseModel, extra="forbid", frozen=True):
     """Everything that decides what the study computes.
 
-    ``recipe`` is that of the mean, ``refined`` of what goes on with it, and ``sampler`` of what
-    draws samples about the latter.
+    ``recipe`` is that of the mean a band at a time, ``refined`` of what goes on with it,
+    ``together`` of what goes on with that for three bands at a time, and ``sampler`` of what draws
+    samples about the latter.
     """
 
     name: str
     description: str = ""
     recipe: PellucidRecipe
     refined: PellucidRecipe
+    together: PellucidRecipe
     sampler: SamplerRecipe
     measures: Measures = Measures()
 

@@ -25,7 +25,8 @@ from pellucid.studies.pellucid.mixture import split_truth
 from pellucid.studies.pellucid.preset import Preset
 from pellucid.studies.pellucid.sources import kernels, truths
 
-TRUTH, MEAN, REFINED, SAMPLER = "truth.h5", "mean", "refined", "sampler"
+TRUTH = "truth.h5"
+MEAN, REFINED, TOGETHER, SAMPLER = "mean", "refined", "together", "sampler"
 
 
 def run_study(
@@ -78,7 +79,8 @@ def run_study(
         stages = {
             MEAN: (preset.recipe, None),
             REFINED: (preset.refined, MEAN),
-            SAMPLER: (preset.sampler, REFINED),
+            TOGETHER: (preset.together, REFINED),
+            SAMPLER: (preset.sampler, TOGETHER),
         }
         for name, (recipe, begin) in stages.items():
             if rank == 0:
@@ -90,12 +92,12 @@ def run_study(
             models[name] = train_network(
                 output, name, recipe, scenes, split, start, progress=True, workers=workers
             )
-            if name == REFINED and rank == 0:
+            if name == TOGETHER and rank == 0:
                 _know_itself(models[name], truth, split, preset.measures, say)
             if dist.is_initialized():
                 dist.barrier()  # until the first of them has put the model where it belongs
         if rank == 0:
-            networks = models[REFINED], models[SAMPLER]
+            networks = models[TOGETHER], models[SAMPLER]
             page = measure_model(preset.measures, data, output, truth, *networks, say)
             say(f"{page}: what was measured")
         return models

@@ -1,0 +1,53 @@
+"""However many bands an image has, a network takes some of them at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.data.channels import groups_of, reordered
+from pellucid.restoration.engine import Network
+
+#: Groups of bands of up to this side go through the network in one batch.
+SMALL = 384
+
+
+def of_all_bands(network: Network, inputs: Sequence[str], bands: int, together: int) -> Network:
+    """From the channels of all bands to these bands, by a network that takes so many at a time.
+
+    It gives for each channel's image what is restored of each band, then the spread of each where
+    the network tells one.
+
+    Parameters
+    ----------
+    inputs
+        The names of the network's channels.
+    """
+    groups = groups_of(bands, together)
+    picked = [reordered(inputs, group, bands) for group in groups]
+    # Where each band is found first, and there where in the group.
+    places = [
+        next((k, group.index(band)) for k, group in enumerate(groups) if band in group)
+        for band in range(bands)
+    ]
+
+    def restored(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        given, sides = (tiles[:, planes] for planes in picked), tiles.shape[2:]
+        if tiles[0, 0].size <= SMALL**2:
+            found = network(np.concatenate(list(given)))
+        else:
+            found = np.concatenate([network(planes) for planes in given])
+        found = found.reshape(len(groups), len(tiles), -1, together, *sides)
+        own = [found[group, :, :, place] for group, place in places]
+        return np.stack(own, axis=2).reshape(len(tiles), -1, *sides)
+
+    return restored
+
+
+def at_once(bands: int, pixels: int, together: int) -> list[slice]:
+    """Which bands are worked on at once: all of a small image, of a large one as few as can be."""
+    if pixels <= SMALL**2:
+        return [slice(0, bands)]
+    return [slice(band, min(band + together, bands)) for band in range(0, bands, together)]
