@@ -22,7 +22,7 @@ from pellucid.sky import PSF
 
 PLAIN = {"enlarged": 0.0, "correlated": 0.0, "photons": 0.0, "uneven": 0.0, "damaged": 0.0}
 THREE = BandRecipe(pairs=0.0, single=0.0)
-RECIPE = SceneRecipe(size=64, peak=(20.0, 200.0), dazzling=0.0)
+RECIPE = SceneRecipe(size=64, margin=0, peak=(20.0, 200.0), dazzling=0.0)
 
 
 def noise_of(pair):
@@ -69,6 +69,18 @@ def test_what_is_seen_is_the_sharp_scene_blurred_and_noise_of_about_one(store):
         spreads.append(noise.std())
     assert np.mean(spreads) == pytest.approx(1.0, abs=0.03)
     assert 0.02 < np.std(spreads) < 0.07  # nobody knows the noise to the last digit
+
+
+def test_light_comes_in_from_beyond_the_frame(store):
+    inside, edges = [], {0: [], 16: []}
+    for margin, found in edges.items():
+        for pair in draws(store, 40, **PLAIN, margin=margin, neighbours=8, blur=(3.0, 4.0)):
+            noise = noise_of(pair)
+            found.append(np.r_[noise[:, :2].ravel(), noise[:, -2:].ravel()].std())
+            inside.append(noise[:, 16:-16, 16:-16].std())
+    assert np.mean(inside) == pytest.approx(1.0, abs=0.03)
+    assert np.mean(edges[0]) == pytest.approx(1.0, abs=0.03)
+    assert np.mean(edges[16]) > 1.1
 
 
 def neighbours(noise):

@@ -44,6 +44,8 @@ class SceneRecipe:
     ----------
     size
         Pixels a side.
+    margin
+        Pixels that are drawn around it, so that light comes in from beyond a frame's edge.
     target
         FWHM of the target, pixels, smallest and largest.
     blur
@@ -75,6 +77,7 @@ class SceneRecipe:
     """
 
     size: int = 128
+    margin: int = 16
     target: tuple[float, float] = (2.0, 2.5)
     blur: tuple[float, float] = (1.5, 9.0)
     peak: tuple[float, float] = (3.0, 500.0)
@@ -129,14 +132,16 @@ class ScenePairs:
             target = fwhm
             most = min(SHARPNESS * target / own, 1.0)
             zoom = float(np.exp(rng.uniform(np.log(min(recipe.smallest, most)), np.log(most))))
-        sharp = np.zeros((len(self.bands), recipe.size, recipe.size), dtype=np.float32)
-        place = 0.5 * recipe.size + rng.uniform(-0.2, 0.2, 2) * recipe.size
+        side = recipe.size + 2 * recipe.margin
+        frame = (slice(None), *[slice(recipe.margin, recipe.margin + recipe.size)] * 2)
+        sharp = np.zeros((len(self.bands), side, side), dtype=np.float32)
+        place = 0.5 * side + rng.uniform(-0.2, 0.2, 2) * recipe.size
         self._add(sharp, index, zoom, target, place, 1.0)
         grain = float(self.truth.noise[index]) * zoom
         for _ in range(rng.integers(recipe.neighbours + 1)):
             other = int(rng.integers(len(self)))
             small = zoom * rng.uniform(0.3, 1.0) * own / float(self.truth.fwhm[other])
-            place = rng.uniform(0.0, recipe.size, 2)
+            place = rng.uniform(0.0, side, 2)
             brightness = _log_uniform((0.02, 1.0), rng)
             small = min(small, 1.0)
             self._add(sharp, other, small, target, place, brightness)
@@ -150,13 +155,14 @@ class ScenePairs:
         # The truth's own noise must drown in that of the view, or it would be learned as structure.
         clean = 1.0 / max(grain, 1e-6)
         peak = min(_log_uniform(recipe.peak, rng), max(clean, 2.0 * recipe.peak[0]))
-        scale = peak / max(float(seen.max()), 1e-6)
+        scale = peak / max(float(seen[frame].max()), 1e-6)
         sharp, seen = sharp * np.float32(scale), seen * np.float32(scale)
         if rng.random() < recipe.dazzling:
             dazzling = star(sharp.shape, target, rng)
             through = convolve(dazzling, blur.for_bands(len(sharp)), "reflect")
             height = np.float32(_log_uniform(recipe.brightest, rng) / max(through.max(), 1e-6))
             sharp, seen = sharp + height * dazzling, seen + height * through
+        sharp, seen = sharp[frame], seen[frame]
         noise, enlarged = self._noise(seen.shape, blur.fwhm, rng)
         if enlarged:
             seen = enlarge(shrink(seen), seen.shape)

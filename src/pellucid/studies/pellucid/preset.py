@@ -16,8 +16,9 @@ class Preset(BaseModel, extra="forbid", frozen=True):
     """Everything that decides what the study computes.
 
     ``recipe`` is that of the mean a band at a time, ``refined`` of what goes on with it,
-    ``together`` of what goes on with that for three bands at a time, and ``sampler`` of what draws
-    samples about the latter.
+    ``together`` of what goes on with that for three bands at a time, ``longer`` of what goes on
+    with that in larger batches, as a GPU learns, and ``sampler`` of what draws samples about the
+    latter.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Preset(BaseModel, extra="forbid", frozen=True):
     recipe: PellucidRecipe
     refined: PellucidRecipe
     together: PellucidRecipe
+    longer: PellucidRecipe
     sampler: SamplerRecipe
     measures: Measures = Measures()
 

@@ -26,7 +26,8 @@ from pellucid.studies.pellucid.preset import Preset
 from pellucid.studies.pellucid.sources import kernels, truths
 
 TRUTH = "truth.h5"
-MEAN, REFINED, TOGETHER, SAMPLER = "mean", "refined", "together", "sampler"
+MEAN, REFINED, TOGETHER = "mean", "refined", "together"
+LONGER, SAMPLER = "longer", "sampler"
 
 
 def run_study(
@@ -80,7 +81,8 @@ def run_study(
             MEAN: (preset.recipe, None),
             REFINED: (preset.refined, MEAN),
             TOGETHER: (preset.together, REFINED),
-            SAMPLER: (preset.sampler, TOGETHER),
+            LONGER: (preset.longer, TOGETHER),
+            SAMPLER: (preset.sampler, LONGER),
         }
         for name, (recipe, begin) in stages.items():
             if rank == 0:
@@ -92,12 +94,12 @@ def run_study(
             models[name] = train_network(
                 output, name, recipe, scenes, split, start, progress=True, workers=workers
             )
-            if name == TOGETHER and rank == 0:
+            if name == LONGER and rank == 0:
                 _know_itself(models[name], truth, split, preset.measures, say)
             if dist.is_initialized():
                 dist.barrier()  # until the first of them has put the model where it belongs
         if rank == 0:
-            networks = models[TOGETHER], models[SAMPLER]
+            networks = models[LONGER], models[SAMPLER]
             page = measure_model(preset.measures, data, output, truth, *networks, say)
             say(f"{page}: what was measured")
         return models
