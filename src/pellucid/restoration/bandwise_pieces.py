@@ -133,11 +133,12 @@ def bandwise_pieces(
     area = np.float32(plan.ratio**2 if per_pixel(work.unit) else 1.0)
     grains = noise_grains((work.flux / area - level) / sigma, 1.0)
     side, around = (max(1, round(length * plan.ratio)) for length in (core, halo))
-    # Finer and coarser pixels have less noise than the image's own.
-    own, new = (
-        np.var((flux - level) / sigma, axis=(1, 2)) for flux in (complete.flux, work.flux / area)
-    )
-    seen = Seen(sky.signal / factor.ravel() ** 2 + new - own, grains)
+    # Finer and coarser pixels have less noise than the image's own, and holes are filled in.
+    given = np.where(window.holes, np.nan, (complete.flux - level) / sigma)
+    own = np.nanvar(given, axis=(1, 2), dtype=np.float64)
+    new = np.var((work.flux / area - level) / sigma, axis=(1, 2))
+    signal = (sky.signal + 1.0) / np.square(factor.ravel()) - 1.0
+    seen = Seen(signal + new - own, grains)
     said = variation(elsewhere, field.frame.shape)
     units = level, sigma
     return BandwisePieces(restorer, plan, units, seen, side, around, work.unit, elsewhere, said)
