@@ -58,8 +58,10 @@ def form_of(plane: NDArray[np.floating], noise: float) -> NDArray[np.float64] | 
     polar = map_coordinates(plane, places, order=1, mode="nearest")
     if not (polar.mean(axis=1) * rings).sum() > 0:  # it lies in a hole, deeper than it is bright
         return None
-    mirrored = map_coordinates(plane, [2 * centre[0] - y, 2 * centre[1] - x], order=1)
-    asymmetry = float(np.abs(plane - mirrored)[segment].sum()) / total / 2.0
+    inside = np.nonzero(segment)
+    opposite = [2 * middle - place for middle, place in zip(centre, inside, strict=True)]
+    mirrored = map_coordinates(plane, opposite, order=1)
+    asymmetry = float(np.abs(plane[segment] - mirrored).sum()) / total / 2.0
     values = [
         *_angular(polar, rings),
         *_clumps(plane, segment, radius, total),

@@ -176,9 +176,13 @@ def _folded(
 ) -> NDArray[np.float32]:
     """The columns within, with each of those ``radius`` outside added to where it came from."""
     narrow = wide[:, radius : len(columns) - radius].copy()
-    for outside in (*range(radius), *range(len(columns) - radius, len(columns))):
-        if columns[outside] >= 0:
-            narrow[:, columns[outside]] += wide[:, outside]
+    for side in (slice(0, radius), slice(len(columns) - radius, None)):
+        places, values = columns[side], wide[:, side]
+        if len(np.unique(places[places >= 0])) == len(places):
+            narrow[:, places] += values
+            continue
+        for k in np.flatnonzero(places >= 0):  # several come to one place
+            narrow[:, places[k]] += values[:, k]
     return narrow
 
 
