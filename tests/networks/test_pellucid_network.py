@@ -212,6 +212,7 @@ def test_trained_and_shipped_it_restores_any_bands_in_any_unit(store, bundle):
     scale = np.array([1e-3, 1.0, 1e4], dtype=np.float32)[:, None, None]
     other = SkyImage(
         scale * pair.blurred.flux,
+        bands=pair.blurred.bands,
         variance=np.ones((3, 32, 32)) * scale**2,
         sky=(0.0, 0.0, 0.0),
         pixel_scale=1.0,

@@ -6,14 +6,12 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from pellucid.optics import convolve
-from pellucid.restoration import Restoration, load_restorer
+from pellucid.restoration import Restoration
 from pellucid.restoration.change import with_change
 from pellucid.restoration.noise import noise_notes, of_many_pixels, stated_noise
 from pellucid.sky import (
     SkyImage,
     background_of,
-    gaussian_psf,
     robust_background,
     sky_of,
 )
@@ -113,21 +111,3 @@ def test_smooth_noise_is_worth_what_white_noise_has_on_squares(white, unit):
     whole_rows[:40] = np.nan
     assert of_many_pixels(SkyImage(whole_rows), smooth.std()) == pytest.approx(wanted, rel=0.15)
     assert of_many_pixels(SkyImage(holes), smooth.std()) == 1.0, "without neighbours none is told"
-
-
-def test_of_smooth_noise_less_is_taken_for_structure(white, monkeypatch):
-    sharp = np.zeros((1, 96, 96), dtype=np.float32)
-    sharp[0, ::16, ::12] = 300.0 * np.exp(-np.hypot(*np.indices((6, 8)) - 4.0))
-    sharp = convolve(sharp, gaussian_psf(2.5, 1.0).for_bands(1), "reflect")
-    blur = gaussian_psf(5.0, 1.0)
-    smooth = ndimage.gaussian_filter(white[:96, :96], 1.3)
-    seen = convolve(sharp, blur.for_bands(1), "reflect") + smooth / smooth.std()
-    restorer = load_restorer("pellucid")
-
-    def error() -> float:
-        result = restorer(SkyImage(seen, pixel_scale=1.0), blur=blur)
-        return float(np.sqrt(np.mean((np.arcsinh(result.image.flux) - np.arcsinh(sharp)) ** 2)))
-
-    told = error()
-    monkeypatch.setattr("pellucid.restoration.noise.of_many_pixels", lambda *_: 1.0)
-    assert told < 0.95 * error()

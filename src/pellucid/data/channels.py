@@ -6,7 +6,7 @@ and the restorer make them by the same functions, on a whole image, never on a t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -53,9 +53,6 @@ class Known:
         worth the same.
     seed
         Of what a sampler draws.
-    guide
-        What all bands show, in units of the noise, shape (1, y, x), of `guide_of`; None where these
-        are all there are.
     signal, grains
         Of a window what is measured on its whole image: `wiener_bank`'s signal, shape (band,), and
         `noise_grains`.
@@ -68,7 +65,6 @@ class Known:
     stretch: Stretch
     weight: NDArray[np.float32] | None = None
     seed: int | tuple[int, ...] = 0
-    guide: NDArray[np.float32] | None = None
     signal: NDArray[np.floating] | None = None
     grains: NDArray[np.floating] | None = None
 
@@ -255,38 +251,10 @@ def _dice(known: Known) -> NDArray[np.float32]:
 
 def _guide(known: Known) -> NDArray[np.float32]:
     """The mean of all bands, each in the units of its noise and deconvolved, one plane."""
-    mean = known.guide
-    if mean is None:
-        middle = known.banks[:, STRENGTHS.index(1.0)]
-        mean = middle.mean(axis=0, dtype=np.float32, keepdims=True)
+    middle = known.banks[:, STRENGTHS.index(1.0)]
+    mean = middle.mean(axis=0, dtype=np.float32, keepdims=True)
     one = Background(np.zeros(1, dtype=np.float32), known.sky.sigma)
     return to_network(known.stretch.forward(mean, one))
-
-
-def guide_of(
-    bands: Iterable[NDArray[np.float32]],
-    stamps: NDArray[np.floating],
-    sigma: float,
-    signal: Sequence[float] | NDArray[np.floating] | None = None,
-) -> NDArray[np.float32]:
-    """What all bands show, shape (1, y, x), for an image that is worked on a band at a time.
-
-    Parameters
-    ----------
-    bands
-        Each of shape (1, y, x), above its sky.
-    stamps
-        The blur, shape (band, y, x).
-    sigma
-        The noise of each; and the ``signal`` of each, as `wiener_bank` has it.
-    """
-    total, count = None, len(stamps)
-    powers = [None] * count if signal is None else signal
-    for plane, stamp, power in zip(bands, stamps, powers, strict=True):
-        found = wiener_bank(plane[0], stamp, sigma, (1.0,), power)
-        total = found if total is None else np.add(total, found, out=total)
-    assert total is not None
-    return total / np.float32(count)
 
 
 CHANNELS = {

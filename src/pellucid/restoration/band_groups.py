@@ -47,7 +47,10 @@ def of_all_bands(network: Network, inputs: Sequence[str], bands: int, together: 
 
 
 def at_once(bands: int, pixels: int, together: int) -> list[slice]:
-    """Which bands are worked on at once: all of a small image, of a large one as few as can be."""
-    if pixels <= SMALL**2:
+    """Which bands are worked on at once: all of a small image, of a large one as few as can be.
+
+    A network that takes one at a time is guided by all of them.
+    """
+    if pixels <= SMALL**2 or together == 1:
         return [slice(0, bands)]
     return [slice(band, min(band + together, bands)) for band in range(0, bands, together)]

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from pellucid.data.channels import (
     Known,
     channel_planes,
-    guide_of,
     network_inputs,
     pixel_weights,
 )
@@ -34,6 +33,7 @@ from pellucid.restoration.suited import ABOVE, BELOW
 from pellucid.restoration.unlike import UNUSUAL, UNUSUAL_FORM, unlikeness
 from pellucid.restoration.varying import varying
 from pellucid.sky import PSF, Background, SkyImage
+from pellucid.sky.bands import by_wavelength
 from pellucid.sky.field import Field, middle_image
 from pellucid.sky.image import per_pixel
 from pellucid.sky.nearest import nearest
@@ -200,26 +200,24 @@ class BandwiseRestorer(NeuralRestorer):
         """
         level, sigma = units
         area = np.float32(plan.ratio**2) if per_pixel(image.unit) else np.float32(1.0)
-
-        def in_noise(some: slice) -> NDArray[np.float32]:
-            return (work.flux[some] / area - level[some]) / sigma[some]
-
-        stamps = plan.blur.for_bands(len(level))
-        groups = at_once(len(level), work.flux[0].size, self.together)
-        signal = None if seen is None else seen.signal
+        stamps, scale = plan.blur.stamps, plan.blur.pixel_scale
+        # Red first, as in training, whatever order they are given in.
+        order = by_wavelength(image.bands)[::-1]
+        groups = [order[some] for some in at_once(len(order), work.flux[0].size, self.together)]
         several = len(groups) > 1
-        guided = several and "guide" in network_inputs(self.card.network)
-        guide = guide_of(map(in_noise, groups), stamps, 1.0, signal) if guided else None
-        made, reduced, light, notes, unlike = [], [], [], [], None
-        for some in passes(groups):
+        found: tuple[NDArray[np.float32], ...] = ()
+        reduced, light = np.zeros((2, len(order)))
+        notes, unlike = [], None
+        for number, some in enumerate(passes(groups)):
             share = weight[some] if plan.ratio == 1.0 else nearest(weight[some], work.shape)
-            told = {"weight": share, "guide": guide, "seed": (self.seed, some.start)}
+            told = {"weight": share, "seed": (self.seed, number)}
             if seen is not None:
                 told |= {"signal": seen.signal[some], "grains": seen.grains[some]}
             said: list[str] = []
-            given, kernel = in_noise(some), PSF(stamps[some], plan.blur.pixel_scale)
+            given = (work.flux[some] / area - level[some]) / sigma[some]
+            kernel = PSF(stamps if len(stamps) == 1 else stamps[some], scale)
             restored, widths, doubted = self._bands(given, kernel, told, said, seen)
-            if len(groups) == 1 and seen is None:  # a large image shows many objects
+            if not several and seen is None:  # a large image shows many objects
                 unlike = unlikeness(restored, self.card.forms)
             planes = [restored * sigma[some] + level[some], *(w * sigma[some] for w in widths)]
             planes += [doubted.doubt, doubted.chi2]
@@ -227,15 +225,14 @@ class BandwiseRestorer(NeuralRestorer):
                 planes = joined_back(planes, plan.ratio, image.shape)
             elif plan.ratio < 1.0:
                 planes[:3] = [area * each for each in planes[:3]]
-            made.append(planes)
-            reduced += list(doubted.reduced)
-            light += list(doubted.light)
-            where = f"{', '.join(image.bands[some])}: " if several else ""
+            shape = (len(order), *planes[0].shape[1:])
+            found = found or tuple(np.empty(shape, dtype=np.float32) for _ in planes)
+            for every, each in zip(found, planes, strict=True):
+                every[some] = each
+            reduced[some], light[some] = doubted.reduced, doubted.light
+            where = f"{', '.join(image.bands[k] for k in some)}: " if several else ""
             notes += [where + note for note in said]
-        together = tuple(
-            np.concatenate(each) if len(made) > 1 else each[0] for each in zip(*made, strict=True)
-        )
-        return Made(together, np.array(reduced), np.array(light), unlike, notes)
+        return Made(found, reduced, light, unlike, notes)
 
     def _bands(
         self,
