@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,15 +38,20 @@ class Outcome(NamedTuple):
     hung: bool
 
 
-def guarded(words: Sequence[str], folder: Path) -> Outcome:
-    """Run ``pellucid WORDS`` in a fork of this process, its working folder being ``folder``.
+#: Words of a command line, or a call that does what one does and returns its exit code.
+Task = Sequence[str] | Callable[[], int]
 
-    The program is loaded already, so that ten thousand of them take minutes.
+
+def guarded(task: Task, folder: Path, largest: int | None = None) -> Outcome:
+    """Run ``pellucid TASK`` in a fork of this process, its working folder being ``folder``.
+
+    The program is loaded already, so that ten thousand of them take minutes. No file may grow to
+    more than ``largest`` bytes.
     """
     said = folder.parent / f"{folder.name}.stderr"
     child = os.fork()
     if child == 0:
-        _run(words, folder, said)
+        _run(task, folder, said, largest)
     ended = _wait(child, LONGEST)
     if ended is None:
         os.kill(child, signal.SIGKILL)
@@ -59,7 +64,7 @@ def guarded(words: Sequence[str], folder: Path) -> Outcome:
     return Outcome(code, text, ended is None or code == -signal.SIGXCPU)
 
 
-def _run(words: Sequence[str], folder: Path, said: Path) -> None:
+def _run(task: Task, folder: Path, said: Path, largest: int | None) -> None:
     """What the child does; it never returns."""
     code = ESCAPED
     try:
@@ -72,9 +77,11 @@ def _run(words: Sequence[str], folder: Path, said: Path) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if largest is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
         from pellucid.cli import main
 
-        code = main(list(words))
+        code = task() if callable(task) else main(list(task))
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException:

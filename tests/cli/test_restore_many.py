@@ -20,6 +20,7 @@ from typed import INPUT, TEMPORARY, USAGE, strict
 
 import pellucid as package
 from pellucid.cli import main
+from pellucid.errors import TemporaryError
 from pellucid.fits import read_image
 
 WIENER = ("--method", "wiener", "--psf", "1.2")
@@ -320,14 +321,23 @@ def test_a_folder_that_cannot_be_written_to(cutouts, many, tmp_path, monkeypatch
     assert f"{out}/.pellucid: cannot be made" in said
 
 
-def test_a_full_disk_stops_the_run_and_keeps_what_is_done(cutouts, many, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "fault",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        TemporaryError("No space left"),  # as whoever writes a file tells of it
+    ],
+)
+def test_a_full_disk_stops_the_run_and_keeps_what_is_done(
+    cutouts, many, tmp_path, monkeypatch, fault
+):
     import pellucid.batch.one as one
 
     write, out = one.write_image, tmp_path / "out"
 
     def full(image, path, **given):
         if path.name == "n1.fits":
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            raise fault
         return write(image, path, **given)
 
     monkeypatch.setattr(one, "write_image", full)

@@ -179,6 +179,8 @@ def _attempt(task: Callable[[SomeJob], None], job: SomeJob) -> Failure | None:
     """What goes wrong in one job does not stop the others, unless it is the machine's doing."""
     try:
         task(job)
+    except TemporaryError:
+        raise
     except Exception as error:  # of whatever kind: said, and the others go on
         known = isinstance(error, PellucidError)
         return Failure(job.name, error if known else PellucidError(reason_of(error)))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from pellucid.errors import InputError, TemporaryError, one_line, refusal
+from pellucid.fits.cards import quiet
 from pellucid.fits.hdu import BLOCK
 
 _MAX_DATA = 8 * 2**30
@@ -61,6 +62,18 @@ def packed_as(path: Path, stream: Any) -> AbstractContextManager[Any]:
     """What is written into it arrives in ``stream`` as the name of ``path`` promises."""
     packer = _PACKERS.get(path.suffix.lower())
     return packer(stream) if packer else nullcontext(stream)
+
+
+def pour_hdus(hdus: Any, path: Path, stream: Any) -> None:
+    """Write an `HDUList` into ``stream``, as the name of ``path`` promises."""
+    with quiet(), packed_as(path, stream) as opened:
+        # What cannot be fixed came with the file: it is no reason to lose the image.
+        try:
+            hdus.writeto(opened, output_verify="silentfix+ignore")
+        except AttributeError as error:  # astropy trips over its own report of a full disk
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
 
 def unpack(path: Path, packing: Packing, packed: IO[bytes], plain: IO[bytes]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from pellucid.fits.layout import Layout, Part, placed
 from pellucid.fits.made import image_hdu, psf_hdu
 from pellucid.fits.nonlinear import asinh_form, scale_of_flux
 from pellucid.fits.other_pixels import on_other_pixels
-from pellucid.fits.packed import packed_as
+from pellucid.fits.packed import pour_hdus
 from pellucid.fits.restored import beside_restored
 from pellucid.fits.roles import UNCERTAINTIES
 from pellucid.fits.some import planes_of
@@ -85,21 +86,10 @@ def write_image(
     check_written_name(target)
     with quiet():
         hdus = built_hdus(image, target, layers, psf, restored, history, cards)
-        hdulist = fits.HDUList(hdus)
         for hdu in hdus:
             hdu.add_checksum(when="over the whole HDU")
 
-    def write(stream: Any) -> None:
-        with quiet(), packed_as(target, stream) as opened:
-            # What cannot be fixed came with the file: it is no reason to lose the image.
-            try:
-                hdulist.writeto(opened, output_verify="silentfix+ignore")
-            except AttributeError as error:  # astropy trips over its own report of a full disk
-                if isinstance(error.__context__, OSError):
-                    raise error.__context__ from None
-                raise
-
-    return write_atomically(target, write, overwrite)
+    return write_atomically(target, partial(pour_hdus, fits.HDUList(hdus), target), overwrite)
 
 
 def built_hdus(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from pellucid.files import write_atomically
 from pellucid.fits.cards import quiet
+from pellucid.fits.packed import pour_hdus
 from pellucid.sky.psf import PSF, stamp_fwhm
 from pellucid.version import __version__
 
@@ -40,6 +42,5 @@ def write_psf(
         cards.add_history("".join(c if " " <= c <= "~" else "?" for c in line))
     with quiet():
         hdu.add_checksum(when="over the whole HDU")
-    return write_atomically(
-        Path(path), lambda stream: fits.HDUList([hdu]).writeto(stream), overwrite
-    )
+    target = Path(path)
+    return write_atomically(target, partial(pour_hdus, fits.HDUList([hdu]), target), overwrite)
