@@ -14,6 +14,7 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 from PIL import Image
+from test_view_page import made_subject
 
 from pellucid.view import COARSE, Subject, subject_of_file, told, write_page
 
@@ -203,9 +204,11 @@ def test_the_stretch_changes_pixels_and_no_values(opened):
     opened.check_quiet()
 
 
-def test_blink_panels_marks_and_bands_are_drawn(opened):
+def test_blink_panels_marks_and_bands_are_drawn(browser, tmp_path):
+    subject = told(made_subject(64))
+    opened = Page(browser, write_page([subject], "all", tmp_path / "all.html"))
     states = [opened.stage()]
-    for key in ("b", " ", "a", "m", "m", "m", "c", "i"):
+    for key in ("b", "a", "m", "m", "m", "c", "i"):
         opened.press(key)
         states.append(opened.stage())
     for before, after in itertools.pairwise(states):
@@ -247,6 +250,24 @@ def test_a_cut_is_drawn_by_hand_and_ends(opened):
 
     opened.press(Keys.ESCAPE)
     assert opened.element("plot-name").text == "Radial profile"
+    opened.check_quiet()
+
+
+def test_a_cut_is_drawn_by_keys_too(opened):
+    from selenium.webdriver.common.keys import Keys
+
+    right, up = Keys.ARROW_RIGHT, Keys.ARROW_UP
+    start = opened.run("return view.centre")
+    opened.press(right, Keys.ENTER)
+    assert opened.run("return view.centre") == [start[0] + 1, start[1]]
+    opened.press("x", Keys.ENTER, right, right, right, up, Keys.ENTER)
+    (x1, y1), (x2, y2) = opened.run("return view.line")
+    assert (x2 - x1, y2 - y1) == (3, 1)
+    assert opened.run("return cutProfile(view, 1).x.length") == 5
+    opened.press("s", " ")
+    assert opened.run("return [view.first, view.second]") == ["restored", "input"]
+    opened.press("b", " ")
+    assert opened.run("return view.paused") is True
     opened.check_quiet()
 
 
@@ -325,6 +346,7 @@ def test_an_image_that_is_no_restoration_opens_too(browser, restored_pair, tmp_p
     assert opened.stage().std() > 5
     assert not opened.element("modes").is_displayed()
     assert "not a restoration" in opened.element("sub").text
+    assert opened.run("return document.documentElement.scrollWidth") <= SIZE[0]
     opened.check_quiet()
 
 

@@ -66,7 +66,7 @@ def made_subject(side: int, name: str = "made", seed: int = 0) -> Subject:
     left = gaussian_filter(rng.normal(0, 1, smooth.shape), (0, 1.5, 1.5))  # as a network leaves it
     image = given.with_flux(smooth + left)
     sigma = np.sqrt(0.02 + 0.01 * np.abs(smooth)) * (1 + left)
-    doubt = np.where(rng.random((side // 8, side // 8)) > 0.9, 0.3, 0.0).repeat(8, 0).repeat(8, 1)
+    doubt = np.where(rng.random((side // 8, side // 8)) > 0.9, 0.7, 0.0).repeat(8, 0).repeat(8, 1)
     doubt = np.broadcast_to(doubt, smooth.shape)
     subject = Subject(name, image, beside={"UNCERT": sigma, "DOUBT": doubt})
     star = gaussian_psf(1.2, 0.36)

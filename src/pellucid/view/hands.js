@@ -16,6 +16,7 @@ function followPointers(canvas) {
   canvas.addEventListener("pointerdown", (event) => {
     const at = where(event);
     canvas.setPointerCapture(event.pointerId);
+    setCursor(...pixelAt(at));
     pointers.set(event.pointerId, at);
     if (pointers.size > 1) drag = "pinch";
     else if (cutting()) {
@@ -113,6 +114,7 @@ const KEYS = [
   ["S  B  A", "Slider, blink, all panels"],
   ["[  ]", "Move the slider"],
   ["Space", "Hold or go on blinking; in the slider, exchange both"],
+  ["Enter", "The profile is about the pointer; of a cut, its next end"],
   ["C", "Next band, or colour"],
   ["M", "Next mark"],
   ["1  2  3", "asinh, linear, log"],
@@ -152,6 +154,7 @@ function pressed(event) {
     "[": () => { view.split = Math.max(0, view.split - 0.05); },
     "]": () => { view.split = Math.min(1, view.split + 0.05); },
     " ": hold,
+    enter: mark,
     c: () => next($("band")),
     m: () => next($("marks")),
     i: () => { view.look.inverted = !view.look.inverted; changed("look"); },
@@ -172,10 +175,20 @@ function pressed(event) {
   return Boolean(does);
 }
 
+// What a double click does to the profile, and a drag to a cut.
+function mark() {
+  const at = view.cursor ?? view.centre;
+  if (!cutting()) view.centre = at;
+  else if (view.line && view.half) view.line = [view.line[0], at];
+  else view.line = [at, at];
+  view.half = cutting() && !view.half;
+  changed("plot");
+}
+
 function hold() {
   if (view.mode === "blink") {
-    view.paused = true;
-    view.blinked = !view.blinked;
+    if (STILL.matches) view.blinked = !view.blinked;
+    else view.paused = !view.paused;
   } else [view.first, view.second] = [view.second, view.first];
   [$("first").value, $("second").value] = [view.first, view.second];
 }

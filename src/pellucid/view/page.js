@@ -65,7 +65,7 @@ function onKey(event) {
   else if (viewing && key === "p") step(-1);
   else if (viewing && key === "escape" && cutting()) setCutting(false);
   else if (viewing && key === "escape" && INDEX.length > 1) openGallery();
-  else if (key === " " && event.target.closest("button")) return;
+  else if ([" ", "enter"].includes(key) && event.target.closest("button")) return;
   else if (!viewing || !pressed(event)) return;
   event.preventDefault();
 }
