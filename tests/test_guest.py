@@ -6,8 +6,10 @@ import logging
 import multiprocessing
 import os
 import pickle
+import threading
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +17,9 @@ from numpy.testing import assert_array_equal
 
 import pellucid
 from pellucid import SkyImage, load_restorer
+from pellucid.deconvolution import METHODS
+from pellucid.errors import InputError
+from pellucid.quiet import quiet
 
 
 def image(seed: int = 1) -> SkyImage:
@@ -68,3 +73,38 @@ def test_a_pool_of_processes_restores():
     with ProcessPoolExecutor(1, context) as pool:
         found = pool.submit(restored, restorer, 3).result()
     assert_array_equal(found, restored(restorer, 3))
+
+
+def test_warnings_stay_what_they_were_where_threads_overlap():
+    """The first to be quiet is not the last."""
+    before, inside, done = state(), threading.Event(), threading.Event()
+
+    def first() -> None:
+        with quiet():
+            inside.set()
+            done.wait(10.0)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    inside.wait(10.0)
+    with quiet():
+        done.set()
+        thread.join()
+        warnings.warn("not heard", stacklevel=1)
+    assert state() == before
+    with pytest.warns(UserWarning, match="heard"):
+        warnings.warn("heard", stacklevel=1)
+
+
+def test_a_restoration_without_a_number_is_not_written(tmp_path):
+    result = load_restorer(method="wiener")(image(), psf=1.3)
+    nothing = result.image.with_flux(np.full_like(result.image.flux, np.nan))
+    with pytest.raises(InputError, match=r"a\.fits: is not written: no pixel"):
+        pellucid.write_image(replace(result, image=nothing), tmp_path / "a.fits")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_method_that_makes_no_numbers_is_refused(monkeypatch):
+    monkeypatch.setitem(METHODS, "wiener", lambda flux, stamps, constant: flux * np.nan)
+    with pytest.raises(InputError, match="wiener makes values of it that are no numbers"):
+        load_restorer(method="wiener")(image(), psf=1.3)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-KINDS = ("FITS", "FITS in gzip", "FITS by pieces", "picture", "pair store", "checkpoint", "bundle")
+KINDS = ("FITS", "PSF", "pair store", "checkpoint")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 from pathlib import Path
 
@@ -259,3 +260,19 @@ def test_more_axes_than_fits_has_are_not_counted(tmp_path, cards, second):
     path.write_bytes(path.read_bytes() * second + header + bytes(2880))
     with pytest.raises(InputError, match=r"a\.fits: .*more axes than FITS has"):
         read_image(path)
+
+
+@pytest.mark.filterwarnings("always")
+def test_odd_cards_of_a_damaged_packing_are_not_remarked_on(tmp_path, recwarn):
+    """What astropy would say of them has control characters in it."""
+    plain = io.BytesIO()
+    fits.PrimaryHDU(np.ones((9, 9), "f4")).writeto(plain)
+    odd = b"ize be \x1b[31m=  no card"
+    content = plain.getvalue().replace(b"EXTEND  =                    T", odd.ljust(30))
+    assert odd in content
+    packed = bytearray(gzip.compress(content))
+    packed[-6] ^= 1  # of the CRC
+    (tmp_path / "a.fits.gz").write_bytes(packed)
+    with pytest.raises(InputError, match="damaged"):
+        read_image(tmp_path / "a.fits.gz")
+    assert not recwarn.list

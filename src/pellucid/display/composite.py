@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from pellucid.display.deep_png import is_deep_png, read_deep_png
 from pellucid.errors import one_line, refusal
+from pellucid.quiet import quiet
 from pellucid.sky.image import SkyImage
 from pellucid.stretch import GalaxyGANStretch
 
@@ -69,15 +69,14 @@ def _read_values(path: Path) -> NDArray[np.float32]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with (
-            warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning),
-            Image.open(path, formats=("PNG", "JPEG")) as picture,
-        ):
+        with quiet(), Image.open(path, formats=("PNG", "JPEG")) as picture:
+            if picture.width * picture.height > (Image.MAX_IMAGE_PIXELS or np.inf):
+                raise Image.DecompressionBombError
             turn = _TURNED.get(picture.getexif().get(_EXIF_ORIENTATION, 1), lambda rows: rows)
             return turn(_values(picture, path))
     except FileNotFoundError:
         raise refusal(path, "not found", "check the path") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except Image.DecompressionBombError:
         fault = f"more than {Image.MAX_IMAGE_PIXELS} pixels"
         raise refusal(path, fault, "cut it into smaller pictures") from None
     except UnidentifiedImageError:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from pellucid.errors import InputError, TemporaryError, one_line, refusal
-from pellucid.fits.cards import quiet
 from pellucid.fits.hdu import BLOCK
+from pellucid.quiet import quiet
 
 _MAX_DATA = 8 * 2**30
 _MAX_HEADER = 16 * 2**20
@@ -122,7 +122,8 @@ def unpack(path: Path, packing: Packing, packed: IO[bytes], plain: IO[bytes]) ->
                 raise refusal(path, "a header has no END", "fetch it again")
             cards += more
         try:
-            size = Header.fromstring(bytes(cards)).data_size_padded
+            with quiet():
+                size = Header.fromstring(bytes(cards)).data_size_padded
         except Exception:  # astropy says what is wrong with the header when it opens the copy
             return
         promised += len(cards) + size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import cache
 from typing import Any
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from pellucid.metrics.comparison import Comparison, check_pair
 from pellucid.optics import regrid
 from pellucid.optics.inpaint import filled
+from pellucid.quiet import quiet
 from pellucid.sky.background import robust_background
 from pellucid.sky.image import SkyImage
 from pellucid.sources import check_plane, detect, smoothed, smoothed_sky
@@ -191,11 +191,8 @@ def _measured(
     reach: float | None,
 ) -> Any:
     """statmorph's object, None where it gives up."""
-    from astropy.utils.exceptions import AstropyUserWarning
-
     # What it warns of is in its flag.
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore", AstropyUserWarning)
+    with quiet(), np.errstate(all="ignore"):
         try:
             source = _statmorph()(plane, segment, holes, reach)
         except (AssertionError, ValueError, IndexError, RuntimeError, ZeroDivisionError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from pellucid.errors import InputError
 from pellucid.files import write_content
 from pellucid.networks.architectures import ARCHITECTURES
 from pellucid.networks.bundle import CARD_KEY, DIGEST_KEY, NO_DIGEST, Bundle, Card, digest_of
+from pellucid.quiet import quiet
 
 #: Marks the single-precision copy that a stored half-precision weight unfolds to.
 UNFOLDED = ".float32"
@@ -95,8 +95,7 @@ def _export(
     if any_side is not None:
         free |= {2: any_side * torch.export.Dim("rows"), 3: any_side * torch.export.Dim("columns")}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")  # the exporter's own deprecations
+    with quiet(), contextlib.redirect_stdout(io.StringIO()):  # the exporter's own deprecations
         program = torch.onnx.export(
             generator,
             (torch.zeros(2, channels, tile, tile if any_side is None else tile + any_side),),

@@ -65,6 +65,8 @@ class ClassicalRestorer:
         restored = flux.copy()
         stamps = kernel.for_bands(len(flux))
         restored[window] = METHODS[self.method](flux[window], stamps, self.constant)
+        if not np.isfinite(restored).all():
+            raise InputError(f"{self.method} makes values of it that are no numbers")
         if self.method not in AS_PUBLISHED:
             _keep_total(flux[window], restored[window])
         fwhm = kernel.fwhm

@@ -7,8 +7,10 @@ from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+
 from pellucid import display, fits
-from pellucid.errors import UsageError
+from pellucid.errors import InputError, UsageError
 from pellucid.optics import INSTRUMENTS
 from pellucid.optics.degradation import DEGRADED
 from pellucid.optics.own_psf import psf_of_file, with_own_psf
@@ -84,6 +86,8 @@ def write_image(
         When it cannot be written; nothing is left half done.
     """
     sky = image.image if isinstance(image, Restoration) else image
+    if isinstance(image, Restoration) and not np.isfinite(sky.flux).any():
+        raise InputError(f"{path}: is not written: no pixel of the restoration is a number")
     if display.is_composite(path):
         return display.write_png(sky, path, overwrite=overwrite)
     if isinstance(image, SkyImage):

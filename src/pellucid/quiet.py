@@ -1,0 +1,50 @@
+"""Silence for what other libraries remark, in a process that is somebody else's, too."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+from contextlib import AbstractContextManager
+
+
+class _Quiet:
+    """Warnings and astropy's logger, silent while any thread wants them to be.
+
+    Both are the process's, not a thread's: the first that wants it silences them, and the last
+    brings them back as they were.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._count = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        from astropy import log  # by astropy itself, which makes it of a kind of its own
+
+        self._logger = log
+        with self._lock:
+            self._count += 1
+            if self._count == 1:
+                self._before = warnings.catch_warnings()
+                self._before.__enter__()
+                warnings.simplefilter("ignore")
+                self._level = self._logger.level
+                self._logger.setLevel(logging.ERROR)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._count -= 1
+            if self._count == 0:
+                self._logger.setLevel(self._level)
+                self._before.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()
+
+
+def quiet() -> AbstractContextManager[None]:
+    """Keep what is warned of within from the user, such as astropy's remarks about headers.
+
+    Python's own way, `warnings.catch_warnings`, leaves filters behind where threads overlap.
+    """
+    return _QUIET
