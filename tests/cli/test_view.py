@@ -11,6 +11,7 @@ from astropy.io import fits
 from typed import GOOD, INPUT, USAGE, strict
 
 from pellucid.cli import main
+from pellucid.view.planes import decoded
 
 
 @pytest.fixture
@@ -118,6 +119,28 @@ def test_a_store_of_a_catalogue_is_a_page(pages, save, tmp_path):
     _, subjects, _ = pages(tmp_path / "store.h5")
     assert [each["name"] for each in subjects] == ["x1", "x2"]
     assert subjects[0]["shape"] == [24, 24]
+
+
+def test_an_object_of_a_mosaic_has_its_part_of_it_where_that_is_named(pages, save, tmp_path):
+    y, x = np.mgrid[:120, :130]
+    light = 50 * np.exp(-((x - 54) ** 2 + (y - 58) ** 2) / 18)
+    flux = (light + np.random.default_rng(0).normal(3, 1, light.shape)).astype("f4")
+    mosaic = save("mosaic.fits", flux)
+    catalogue = tmp_path / "objects.csv"
+    catalogue.write_text("id,ra,dec\nx1,149.996,2.004\n")
+    words = ["--catalogue", str(catalogue), "--image", str(mosaic), "--size", "24"]
+    words += ["--method", "wiener", "--psf", "1.2", "--output", str(tmp_path / "cut/")]
+    assert main(["restore", *words]) == 0
+    said, (subject,), _ = pages(tmp_path / "cut")
+    assert keys(subject) == ["restored"]
+    assert any("the input is not shown" in note for note in said["notes"])
+    _, (subject,), _ = pages(tmp_path / "cut", "--input", mosaic)
+    shown = decoded(subject["layers"][0]["planes"][0])
+    assert shown.shape == (24, 24)
+    places = [(y, x) for y in range(97) for x in range(107)
+              if np.abs(flux[y : y + 24, x : x + 24] - shown).max() < 0.05]  # fmt: skip
+    assert len(places) == 1
+    np.testing.assert_allclose(subject["layers"][0]["to"], [1, 0, 0, 0, 1, 0], atol=1e-6)
 
 
 def test_a_fits_image_that_is_no_restoration_is_shown_and_said_so(pages, save):

@@ -146,7 +146,9 @@ def _of_table(path: Path) -> list[Entry]:
             raise InputError(f"{path}: no column {needed}: not the table of a run{advice}")
     ids, outputs, states = table.text("id"), table.text("output"), table.text("state")
     reasons = table.text("reason") if table.find("reason") else [""] * len(table)
-    inputs = table.text("input") if table.find("input") else [""] * len(table)
+    # What a catalogue's objects were cut out of is no input: it may be a night's mosaic.
+    known = table.find("input") is not None and table.find("ra") is None
+    inputs = table.text("input") if known else [""] * len(table)
     numbers = {
         ours: _worst(table.table[column]) for column, ours in _SORTED.items() if table.find(column)
     }

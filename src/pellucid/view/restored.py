@@ -24,6 +24,7 @@ from pellucid.sky import PSF, SkyImage, gaussian_psf
 from pellucid.sources.stated import stated_psf
 from pellucid.view.again import residual_of, undone
 from pellucid.view.history import Made, command_of, found_files, history_lines
+from pellucid.view.part import part_of
 from pellucid.view.reduced_images import read_shown, reduced
 from pellucid.view.subject import Subject
 from pellucid.view.words import commands_of, facts_of, notes_of, numbers_of, size_of
@@ -133,8 +134,10 @@ def with_given(
         elif len(given.bands) != len(image.bands):
             said = f"{', '.join(given.bands)}; the restoration has {', '.join(image.bands)}"
             return _noted(subject, f"the input is not shown: it has the bands {said}")
-    if abs(np.log(_sides(given) / _sides(image))) > 0.1:
-        return _noted(subject, "the input is not shown: it has another shape")
+    part = part_of(given, image)
+    if part is None:
+        return _noted(subject, "the input is not shown: it shows another part of the sky")
+    given = part
     before = psf if isinstance(psf, PSF) else known_psf(given) if psf is None else None
     if isinstance(psf, float | int) and given.pixel_scale:
         before = gaussian_psf(float(psf), given.pixel_scale)
@@ -207,7 +210,3 @@ def _psfs(*known: tuple[str, PSF | None]) -> list[tuple[str, PSF]]:
 
 def _noted(subject: Subject, note: str) -> Subject:
     return replace(subject, notes=[*subject.notes, note])
-
-
-def _sides(image: SkyImage) -> float:
-    return image.shape[1] / image.shape[2]
