@@ -219,3 +219,15 @@ def test_bands_are_ordered_by_their_wavelengths(bands, order):
 )
 def test_the_filters_of_space_telescopes_say_their_wavelengths(band, nanometres):
     assert wavelength(band) == nanometres
+
+
+def test_what_is_below_the_noise_of_its_image_stays_dark_in_a_restoration():
+    y, x = np.indices((64, 64)) - 32.0
+    light, noise = (
+        100.0 * np.exp(-(y**2 + x**2) / 20.0),
+        np.random.default_rng(4).normal(size=y.shape),
+    )
+    noisy, quiet = (SkyImage((light + k * noise)[None].astype("f4")) for k in (1.0, 0.01))
+    alone, beside = (to_rgb(quiet, lupton_of(quiet, of))[:8].std() for of in (None, noisy))
+    assert beside < 0.1 * alone
+    assert lupton_of(noisy, noisy) == lupton_of(noisy)

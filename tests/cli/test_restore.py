@@ -13,7 +13,7 @@ from astropy.wcs import WCS
 from PIL import Image
 from typed import galaxy_zoo, picture, strict
 
-from pellucid.display import to_rgb
+from pellucid.display import lupton_of, to_rgb
 from pellucid.fits import read_image
 from pellucid.networks.bundle import open_bundle
 from pellucid.sky import gaussian_psf
@@ -74,8 +74,8 @@ def test_restore_tells_what_it_did_as_json(pellucid, bands_of, tiny_bundle, tmp_
     assert report["bands"] == ["g", "r", "i"]
     assert report["shape"] == [3, 56, 44]
     assert report["pellucid"] == __version__
-    drawn = picture(tmp_path / "out.png")
-    np.testing.assert_array_equal(drawn, to_rgb(read_image(tmp_path / "out.fits")))
+    drawn, made = picture(tmp_path / "out.png"), read_image(tmp_path / "out.fits")
+    np.testing.assert_array_equal(drawn, to_rgb(made, lupton_of(made, read_image(*bands_of))))
 
 
 @pytest.mark.parametrize("engine", ["torch", "openvino"])

@@ -247,7 +247,7 @@ def _restore_one(
         result = restorer(image, *stated)
     write_image(result, output, overwrite, history=[command])
     if png is not None:
-        write_png(result.image, png, overwrite)
+        write_png(result.image, png, overwrite, image)
     if page is not None:
         from pellucid.view import subject_of_result, told, with_given, write_page
 

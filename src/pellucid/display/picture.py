@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from pellucid.errors import UsageError
 from pellucid.files import write_atomically
 from pellucid.sky.bands import by_wavelength
-from pellucid.sky.image import SkyImage, is_nanomaggy
+from pellucid.sky.image import SkyImage, is_nanomaggy, per_pixel
 from pellucid.stretch import GalaxyGANStretch
 
 _MAD_TO_SIGMA = 1.482602218505602
 #: White is at least so far above the sky, in units of the noise.
 _FAINTEST_WHITE = 30.0
+#: Of the noise of the image that another was made of, what is drawn as the noise of that one.
+_QUIETEST = 0.25
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,27 @@ class Lupton:
         return value / np.maximum(value.max(axis=0), 1.0)
 
 
-def lupton_of(image: SkyImage) -> Lupton:
+def lupton_of(image: SkyImage, made_of: SkyImage | None = None) -> Lupton:
     """The stretch that shows an image: the sky is dark grey, the 99.9th percentile white.
 
     Black is two σ below the median of each band, the median is drawn at a tenth of white, and white
     is 30 σ above it where the image has nothing as bright. So the picture is the same in any unit.
-    What is masked has no say.
+    What is masked has no say. A restoration's own σ would show what no data bear out: a quarter of
+    that of the image that it was ``made_of`` counts, where it is more.
     """
+    sky, sigma, top = _levels(image)
+    if made_of is not None and image.flux.shape[0] == made_of.flux.shape[0]:
+        pixels = image.flux[0].size / made_of.flux[0].size if per_pixel(image.unit) else 1.0
+        sigma = max(sigma, _QUIETEST * _levels(made_of)[1] / pixels)
+    channels = np.array(sky)[:, None, None] - 2.0 * sigma
+    red, green, blue = (float(value) for value in _rgb(channels, image.bands)[:, 0, 0])
+    rounded = [float(f"{value:.8g}") for value in (red, green, blue, 20.0 * sigma)]
+    white = (max(top / sigma, _FAINTEST_WHITE) + 2.0) / 20.0
+    return Lupton((rounded[0], rounded[1], rounded[2]), rounded[3], _softening(white))
+
+
+def _levels(image: SkyImage) -> tuple[list[float], float, float]:
+    """The median of each band, the scatter about it, and the 99.9th percentile above it."""
     flux = image.flux.astype(np.float64)
     finite = np.isfinite(flux) if image.mask is None else np.isfinite(flux) & ~image.mask
     sky = [np.median(p[ok]) if ok.any() else 0.0 for p, ok in zip(flux, finite, strict=True)]
@@ -73,11 +89,7 @@ def lupton_of(image: SkyImage) -> Lupton:
     if not sigma > 0:
         # A sky that was cut to a constant has no noise: let the light itself set the scale.
         sigma = top / 100 if top > 0 else 1.0
-    channels = np.array(sky)[:, None, None] - 2.0 * sigma
-    red, green, blue = (float(value) for value in _rgb(channels, image.bands)[:, 0, 0])
-    rounded = [float(f"{value:.8g}") for value in (red, green, blue, 20.0 * sigma)]
-    white = (max(top / sigma, _FAINTEST_WHITE) + 2.0) / 20.0
-    return Lupton((rounded[0], rounded[1], rounded[2]), rounded[3], _softening(white))
+    return sky, sigma, top
 
 
 def _softening(white: float) -> float:
@@ -129,15 +141,23 @@ def to_pixels(value: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.rint(np.clip(np.nan_to_num(value, nan=0.0), 0, 1) * 255).astype(np.uint8)
 
 
-def write_png(image: SkyImage, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
+def write_png(
+    image: SkyImage,
+    path: str | os.PathLike[str],
+    overwrite: bool = False,
+    made_of: SkyImage | None = None,
+) -> Path:
     """Write the picture of an image, as `to_rgb` draws it; one band gives a grey PNG.
 
-    Its text "Comment" says how to draw it again.
+    Its text "Comment" says how to draw it again. What it was ``made_of`` counts in its stretch.
     """
-    drawn, comment = to_rgb(image), "the GalaxyGAN stretch"
-    if not (is_nanomaggy(image.unit) and image.header is None):
+    if is_nanomaggy(image.unit) and image.header is None:
+        drawn, comment = to_rgb(image), "the GalaxyGAN stretch"
+    else:
+        stretch = lupton_of(image, made_of)
+        drawn = to_rgb(image, stretch)
         names = [image.bands[k] for k in reversed(by_wavelength(image.bands))]
-        comment = f"astropy.visualization.{lupton_of(image)} of {', '.join(names)} (red first)"
+        comment = f"astropy.visualization.{stretch} of {', '.join(names)} (red first)"
     pixels = drawn[..., 0] if len(image.flux) == 1 else drawn
     return write_picture(pixels, path, overwrite, comment)
 
