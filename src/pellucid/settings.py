@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -13,6 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from pellucid.errors import InputError, UsageError
 
 Model = TypeVar("Model")
+#: The most that a file's anchors may make of it, in lists, mappings and values.
+LARGEST = 100_000
 
 
 def read_named(
@@ -43,7 +45,7 @@ def read_settings(path: Path, model: type[Model] | TypeAdapter[Model], kind: str
     kind = kind or getattr(model, "__name__", "").lower()
     try:
         adapter = model if isinstance(model, TypeAdapter) else TypeAdapter(model)
-        return adapter.validate_python(yaml.safe_load(path.read_bytes()))
+        return adapter.validate_python(_loaded(path))
     except (yaml.YAMLError, RecursionError) as error:
         raise InputError(f"{path}: is no YAML ({str(error).splitlines()[0]})") from error
     except ValidationError as error:
@@ -53,3 +55,22 @@ def read_settings(path: Path, model: type[Model] | TypeAdapter[Model], kind: str
         where = ".".join(str(part) for part in first["loc"]) or kind
         what = "unknown key" if unknown else first["msg"]
         raise InputError(f"{path}: {where}: {what}") from error
+
+
+def _loaded(path: Path) -> Any:
+    """What a YAML file says; one whose anchors lead to each other without end is refused."""
+    content = path.read_bytes()
+    root = yaml.compose(content, Loader=yaml.SafeLoader)
+    if root is not None and not _expanded(root, {}) <= LARGEST:
+        raise InputError(f"{path}: its anchors make more than {LARGEST} values of it; write fewer")
+    return yaml.safe_load(content)
+
+
+def _expanded(node: yaml.Node, known: dict[int, float]) -> float:
+    """How many values a node has with those that its aliases stand for; of a circle, infinite."""
+    if id(node) not in known:
+        known[id(node)] = float("inf")  # until it is known: who asks meanwhile lies within it
+        inside = node.value if isinstance(node, yaml.CollectionNode) else ()
+        parts = [part for each in inside for part in (each if isinstance(each, tuple) else (each,))]
+        known[id(node)] = 1 + sum(_expanded(part, known) for part in parts)
+    return known[id(node)]

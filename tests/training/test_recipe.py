@@ -55,6 +55,14 @@ def test_shipped_recipes_are_read(name):
     assert recipe.size % config.multiple == 0
 
 
+#: Lists of lists of lists, ten each, in a line.
+LAUGHS = (
+    b"[&a0 [1], "
+    + b", ".join(b"&a%d [%s]" % (k, b", ".join([b"*a%d" % (k - 1)] * 10)) for k in range(1, 20))
+    + b"]}\n"
+)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -70,6 +78,8 @@ def test_shipped_recipes_are_read(name):
         (b"name: [x\nsteps: 5\n", "no YAML"),
         (b"name: x\n\tsteps: 5\n", "no YAML"),
         (b"just words", "recipe"),
+        (b"name: x\nsteps: 5\nnetwork: &a {width: *a}\n", "anchors"),
+        (b"name: x\nsteps: 5\nstretch: {name: noise, high: " + LAUGHS, "anchors"),
         (b"", "recipe"),
         (b"\x89PNG\r\n\x1a\n\x00\x01\xff", "no YAML"),
     ],
