@@ -120,9 +120,9 @@ def killed(work: Work, folder: Path, whole: tuple[str, float], rng: np.random.Ge
         return "wrong exit code"
     if not work.again and digest(folder, work) not in (old, wanted):
         return "neither old nor new"
-    time.sleep(
-        1.5 if work.output == "out" else 0.0
-    )  # workers see within a second that they are alone
+    until = time.monotonic() + 15.0  # workers see within a second of theirs that they are alone
+    while _orphans(process.pid) and time.monotonic() < until:
+        time.sleep(0.1)
     if _orphans(process.pid):
         return "orphan"
     resumed = begin([*work.words, *work.again], folder)
@@ -130,9 +130,7 @@ def killed(work: Work, folder: Path, whole: tuple[str, float], rng: np.random.Ge
         return "does not go on"
     if digest(folder, work) != wanted:
         return "another result"
-    if any(
-        path.name.startswith(".") and not path.name.endswith(".lock") for path in folder.rglob("*")
-    ):
+    if list(folder.rglob(".pellucid-*")):
         return "left behind"
     return "clean"
 
