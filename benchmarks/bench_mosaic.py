@@ -1,6 +1,7 @@
 """One large image restored from file to file: its time beside that of its pieces, and its memory.
 
-    python benchmarks/bench_mosaic.py [SIDE …] [--data FOLDER] [--model NAME] [--psf FWHM]
+    python benchmarks/bench_mosaic.py [SIDE …] [--data FOLDER] [--psf FWHM]
+                                       [--model NAME | --method NAME]
 
 A field of SIDE × SIDE pixels is written a strip at a time: noise, and galaxies out of the FITS
 files of a folder, or round ones. `pellucid restore` runs on it in a process of its own, and piece
@@ -31,10 +32,10 @@ from pellucid import load_restorer
 from pellucid.fits import open_field
 from pellucid.restoration.field_sky import flattened, measured_sky
 from pellucid.restoration.places import places
-source, model, psf, timed = sys.argv[1:]
+source, model, method, psf, timed = sys.argv[1:]
 with open_field(source) as field:
     sky = measured_sky(field)
-    pieces = load_restorer(model).pieces(field, sky, psf=float(psf))
+    pieces = load_restorer(model or None, method=method or None).pieces(field, sky, psf=float(psf))
     where = places(field.frame.shape[1:], pieces.core, pieces.halo)
     middle = len(where) // 2
     some = where[middle : middle + int(timed)]
@@ -96,19 +97,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sides", nargs="*", type=int, default=[5000])
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--model", default="pellucid")
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--model", default="pellucid")
+    way.add_argument("--method", help="a classical method instead, such as wiener")
     parser.add_argument("--psf", type=float, default=2.4)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         for side in options.sides:
             source, target = Path(place, "field.fits"), Path(place, "out.fits")
             write_field(source, side, options.data)
-            words = [source, options.model, options.psf, TIMED]
+            model, method = ("", options.method) if options.method else (options.model, "")
+            words = [source, model, method, options.psf, TIMED]
             done = subprocess.run(
                 [sys.executable, "-c", PIECES, *map(str, words)], capture_output=True, check=True
             )
             a_piece, count = json.loads(done.stdout)
-            words = ["--model", options.model, "--psf", options.psf, "--output", target]
+            words = ["--method", method] if method else ["--model", model]
+            words += ["--psf", options.psf, "--output", target]
             started = time.perf_counter()
             command = [sys.executable, "-c", RESTORE, "restore", source, *words, "--overwrite"]
             subprocess.run(list(map(str, command)), check=True)
