@@ -14,19 +14,21 @@ from pellucid.restoration.engine import Network
 SMALL = 384
 
 
-def of_all_bands(network: Network, inputs: Sequence[str], bands: int, together: int) -> Network:
-    """From the channels of all bands to these bands, by a network that takes so many at a time.
+def planes_of_groups(
+    planes: Sequence[NDArray[np.float32]], inputs: Sequence[str], bands: int, together: int
+) -> list[NDArray[np.float32]]:
+    """The planes of channels of so many bands, group after group of what a network takes."""
+    groups = groups_of(bands, together)
+    return [planes[k] for group in groups for k in reordered(inputs, group, bands)]
+
+
+def of_all_bands(network: Network, bands: int, together: int) -> Network:
+    """From `planes_of_groups` to these bands, by a network that takes so many at a time.
 
     It gives for each channel's image what is restored of each band, then the spread of each where
     the network tells one.
-
-    Parameters
-    ----------
-    inputs
-        The names of the network's channels.
     """
     groups = groups_of(bands, together)
-    picked = [reordered(inputs, group, bands) for group in groups]
     # Where each band is found first, and there where in the group.
     places = [
         next((k, group.index(band)) for k, group in enumerate(groups) if band in group)
@@ -34,14 +36,15 @@ def of_all_bands(network: Network, inputs: Sequence[str], bands: int, together: 
     ]
 
     def restored(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
-        given, sides = (tiles[:, planes] for planes in picked), tiles.shape[2:]
+        count, sides = len(tiles), tiles.shape[2:]
+        each = tiles.reshape(count * len(groups), -1, *sides)
         if tiles[0, 0].size <= SMALL**2:
-            found = network(np.concatenate(list(given)))
+            found = network(each)
         else:
-            found = np.concatenate([network(planes) for planes in given])
-        found = found.reshape(len(groups), len(tiles), -1, together, *sides)
-        own = [found[group, :, :, place] for group, place in places]
-        return np.stack(own, axis=2).reshape(len(tiles), -1, *sides)
+            found = np.concatenate([network(some[None]) for some in each])
+        found = found.reshape(count, len(groups), -1, together, *sides)
+        own = [found[:, group, :, place] for group, place in places]
+        return np.stack(own, axis=2).reshape(count, -1, *sides)
 
     return restored
 

@@ -16,7 +16,7 @@ from pellucid.data.channels import (
     pixel_weights,
 )
 from pellucid.optics.inpaint import whole
-from pellucid.restoration.band_groups import at_once, of_all_bands
+from pellucid.restoration.band_groups import at_once, of_all_bands, planes_of_groups
 from pellucid.restoration.calibration import calibrated
 from pellucid.restoration.change import with_change
 from pellucid.restoration.doubt import Doubt, doubt_of, in_words
@@ -256,7 +256,9 @@ class BandwiseRestorer(NeuralRestorer):
         return restored, widths, doubt_of(restored, widths[0], given, stamps, share, core)
 
     def _told(self, known: Known) -> Planes:
-        return channel_planes(network_inputs(self.card.network), known)
+        inputs = network_inputs(self.card.network)
+        made = channel_planes(inputs, known)
+        return planes_of_groups(made, inputs, len(known.value), self.together)
 
     def _mapped(self, network: Network, channels: Planes) -> NDArray[np.float32]:
         core = WHOLE if max(channels[0].shape) <= WHOLE else CORE
@@ -265,9 +267,8 @@ class BandwiseRestorer(NeuralRestorer):
     def _checked(
         self, channels: Planes, stretch: Stretch, sky: Background, notes: list[str]
     ) -> Network:
-        inputs, bands = network_inputs(self.card.network), len(sky.sky)
         network, reference = (
-            each and of_all_bands(each, inputs, bands, self.together)
+            each and of_all_bands(each, len(sky.sky), self.together)
             for each in (self.network, self.reference)
         )
         assert network is not None
