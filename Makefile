@@ -1,13 +1,14 @@
 # make demo   real galaxies, degraded and restored: a figure and a table (under demo/)
 # make test   the test suite
 # make check  style, types and the direction of imports
+# make docs   the site, from docs/ to docs/_build/html; a warning or a broken link inside it is an error
 
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check clean
+.PHONY: demo test check docs clean
 
 demo: $(VENV)/.run
 	$(BIN)/pellucid demo --output demo
@@ -21,6 +22,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@echo docs/_build/html/index.html
 
 # The locks are complete, so nothing else is resolved or fetched. The pinned torch is the CPU build; where
 # the package index has only the CUDA one: make test TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -37,4 +42,4 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo docs/_build

@@ -1,0 +1,58 @@
+"""The site: `make docs` builds it of the pages beside this file, with warnings as errors."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE / "_site"), str(HERE.parent / "src")]
+
+from pellucid.version import __version__  # noqa: E402
+
+project = "pellucid"
+author = copyright = "the pellucid developers"
+version = release = __version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "mathml"]
+exclude_patterns = ["_build", "_site"]
+
+# Pages are Markdown that a forge shows as well: links between them are files, and headings have
+# the anchors that a forge gives them.
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 4
+highlight_language = "none"
+
+# What the package offers, by its docstrings. Reading them must not cost an import of torch.
+autodoc_mock_imports = ["torch"]
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 72
+numpydoc_show_class_members = False
+default_role = "py:obj"
+
+html_theme = "furo"
+html_title = f"pellucid {__version__}"
+html_static_path = ["_site/static"]
+html_css_files = ["pellucid.css"]
+html_copy_source = False
+html_show_sphinx = False
+pygments_style = "friendly"
+pygments_dark_style = "github-dark"
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#1f4e79", "color-brand-content": "#1f5f99"},
+    "dark_css_variables": {"color-brand-primary": "#9cc4ec", "color-brand-content": "#86b7e8"},
+}
+
+#: Pages that lie outside of this folder, and where the site has them.
+ELSEWHERE = {"](../CONTRIBUTING.md": "](contributing.md"}
+
+
+def _inside(app: object, page: str, source: list[str]) -> None:
+    for outside, inside in ELSEWHERE.items():
+        source[0] = source[0].replace(outside, inside)
+
+
+def setup(app: object) -> None:
+    app.connect("source-read", _inside)  # type: ignore[attr-defined]
