@@ -21,6 +21,7 @@ exclude_patterns = ["_build", "_site"]
 # the anchors that a forge gives them.
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
+suppress_warnings = ["myst.header"]  # the pages of tables begin with second-level headings
 highlight_language = "none"
 
 # What the package offers, by its docstrings. Reading them must not cost an import of torch.
