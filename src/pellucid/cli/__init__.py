@@ -18,6 +18,7 @@ from pellucid.cli.fetch import fetch
 from pellucid.cli.info import info
 from pellucid.cli.models import models
 from pellucid.cli.options import say
+from pellucid.cli.pages import first_words, help_end, page_of
 from pellucid.cli.pairs import PairsCommand, pairs
 from pellucid.cli.pairs_observed import pairs_observed
 from pellucid.cli.psf import psf
@@ -31,15 +32,25 @@ from pellucid.version import __version__
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Restore what the atmosphere and the detector took from galaxy images.",
+    epilog=first_words(),
 )
-app.command()(restore)
-app.command()(degrade)
-app.command(cls=PairsCommand)(pairs)
-for verb in (info, view, psf, pairs_observed, train, evaluate, models, demo):
-    app.command()(verb)
+for verb in (
+    restore,
+    info,
+    view,
+    psf,
+    degrade,
+    pairs,
+    pairs_observed,
+    train,
+    evaluate,
+    models,
+    demo,
+):
+    name = verb.__name__.replace("_", "-")
+    app.command(name, cls=PairsCommand if verb is pairs else None, epilog=help_end(name))(verb)
 app.add_typer(study, name="study")
 app.add_typer(fetch, name="fetch")
 
@@ -69,7 +80,8 @@ def main(argv: list[str] | None = None) -> int:
             say("interrupted; what was finished stays, nothing is half written")
         return left.code if isinstance(left.code, int) else int(left.code is not None)
     except PellucidError as error:
-        say(str(error))
+        page = page_of(error)
+        say(f"{error} (more: docs/{page})" if page else str(error))
         return error.exit_code
     except OSError as error:
         # What no writer or reader foresaw, e.g. a disk that fills up under the log.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli.options import AsJson, report_result, say, say_first, with_progress
+from pellucid.cli.pages import help_end
 from pellucid.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ Folder = Annotated[
 fetch = typer.Typer(no_args_is_help=True, help="Download the samples of published studies.")
 
 
-@fetch.command()
+@fetch.command(epilog=help_end("fetch sdss"))
 def sdss(
     output: Folder,
     limit: Annotated[
@@ -78,7 +79,7 @@ def sdss(
         raise typer.Exit(1)
 
 
-@fetch.command()
+@fetch.command(epilog=help_end("fetch cosmos"))
 def cosmos(
     output: Folder,
     tiles: Annotated[

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from pellucid.cli import options
+from pellucid.cli.pages import help_end
 from pellucid.ending import ENDED
 from pellucid.errors import UsageError
 
@@ -27,7 +28,7 @@ Scheduler = Annotated[
 study = typer.Typer(no_args_is_help=True, help="Run a paper's experiment, end to end.")
 
 
-@study.command()
+@study.command(epilog=help_end("study galaxygan"))
 def galaxygan(
     data: Annotated[
         Path, typer.Option("--data", help="Folder of <id>/<id>-{g,r,i}.fits, or of composites.")
@@ -101,7 +102,7 @@ def galaxygan(
         raise typer.Exit(1)
 
 
-@study.command()
+@study.command(epilog=help_end("study seeinggan"))
 def seeinggan(
     data: Annotated[
         Path,
@@ -141,7 +142,7 @@ def seeinggan(
     options.report_result(report, as_json, f"{results}: the tables and figures")
 
 
-@study.command()
+@study.command(epilog=help_end("study pellucid"))
 def pellucid(
     data: Annotated[
         Path,
