@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -59,5 +60,25 @@ def _as_page(app: object, page: str, source: list[str]) -> None:
         source[0] = f"---\norphan: true\n---\n\n{title}{source[0]}"
 
 
+def _short_signature(
+    app: object, what: str, name: str, value: object, options: object, signature: str, gives: str
+) -> tuple[str, str] | None:
+    """A dataclass as its source has it; of a protocol, which nobody makes, nothing."""
+    if what != "class":
+        return None
+    if getattr(value, "_is_protocol", False):
+        return "", ""
+    if not is_dataclass(value):
+        return None
+    told = []
+    for field in fields(value):
+        default = "" if field.default is MISSING else f" = {field.default!r}"
+        if field.default_factory is not MISSING:
+            default = f" = {field.default_factory()!r}"
+        told.append(f"{field.name}: {field.type}{default}")
+    return f"({', '.join(told)})", ""
+
+
 def setup(app: object) -> None:
+    app.connect("autodoc-process-signature", _short_signature)  # type: ignore[attr-defined]
     app.connect("source-read", _as_page)  # type: ignore[attr-defined]

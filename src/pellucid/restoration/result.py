@@ -95,7 +95,9 @@ class Restorer(Protocol):
         blur: PSF | float | None = None,
         psf: PSF | float | None = None,
         target: PSF | float | None = None,
-    ) -> Restoration: ...
+    ) -> Restoration:
+        """Restore an image; it is not changed."""
+        ...
 
 
 def restoration_cards(restoration: Restoration) -> dict[str, tuple[str | float, str]]:
