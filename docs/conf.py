@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -15,7 +14,14 @@ project = "pellucid"
 author = copyright = "the pellucid developers"
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "mathml"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "mathml",
+    "signatures",
+]
 exclude_patterns = ["_build", "_site"]
 
 # Pages are Markdown that a forge shows as well: links between them are files, and headings have
@@ -60,25 +66,5 @@ def _as_page(app: object, page: str, source: list[str]) -> None:
         source[0] = f"---\norphan: true\n---\n\n{title}{source[0]}"
 
 
-def _short_signature(
-    app: object, what: str, name: str, value: object, options: object, signature: str, gives: str
-) -> tuple[str, str] | None:
-    """A dataclass as its source has it; of a protocol, which nobody makes, nothing."""
-    if what != "class":
-        return None
-    if getattr(value, "_is_protocol", False):
-        return "", ""
-    if not is_dataclass(value):
-        return None
-    told = []
-    for field in fields(value):
-        default = "" if field.default is MISSING else f" = {field.default!r}"
-        if field.default_factory is not MISSING:
-            default = f" = {field.default_factory()!r}"
-        told.append(f"{field.name}: {field.type}{default}")
-    return f"({', '.join(told)})", ""
-
-
 def setup(app: object) -> None:
-    app.connect("autodoc-process-signature", _short_signature)  # type: ignore[attr-defined]
     app.connect("source-read", _as_page)  # type: ignore[attr-defined]

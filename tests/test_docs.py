@@ -10,6 +10,8 @@ import pytest
 import yaml
 from parsing import parsed
 
+import pellucid
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -52,6 +54,12 @@ def test_sources_of_the_methods_are_those_of_the_code():
     for words, link in told:
         assert words in code
         assert link.endswith(words.partition(":")[2])
+
+
+def test_all_that_is_offered_is_on_its_page():
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"^\.\. auto(?:function|class):: (\w+)$", text, re.M))
+    assert shown == set(pellucid.__all__) - {"__version__"}
 
 
 def test_the_citation_is_whole():
