@@ -36,6 +36,15 @@ def test_help_ends_with_two_examples_that_can_be_typed(verb, pellucid):
     assert printed.endswith(words(f"Examples: {' '.join(examples)} More: docs/{page}"))
 
 
+@pytest.mark.parametrize("group", ["study", "fetch"])
+def test_a_group_without_a_verb_shows_an_example_of_each(group, capsys):
+    assert main([group]) == USAGE
+    printed = words("".join(capsys.readouterr()))
+    inside = [told for verb, told in EXAMPLES.items() if verb.split()[0] == group]
+    assert len(inside) > 1
+    assert all(example in printed for example, *_ in inside)
+
+
 @pytest.mark.parametrize("line", ["pellucid restor a.fits", "pellucid restore a.fits --psv 1 -o b"])
 def test_the_check_above_can_fail(line):
     with pytest.raises(Exception, match=r"(?i)no such"):

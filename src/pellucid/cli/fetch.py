@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli.options import AsJson, report_result, say, say_first, with_progress
-from pellucid.cli.pages import help_end
+from pellucid.cli.pages import group_end, help_end
 from pellucid.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +32,11 @@ Folder = Annotated[
     Path, typer.Option("--output", "-o", help="Folder to fill; a run goes on where it stopped.")
 ]
 
-fetch = typer.Typer(no_args_is_help=True, help="Download the samples of published studies.")
+fetch = typer.Typer(
+    no_args_is_help=True,
+    help="Download the samples of published studies.",
+    epilog=group_end("fetch"),
+)
 
 
 @fetch.command(epilog=help_end("fetch sdss"))

@@ -116,6 +116,12 @@ def help_end(verb: str) -> str:
     return "\n\n".join(["Examples:", *examples, f"More: docs/{page}"])
 
 
+def group_end(group: str) -> str:
+    """The last lines of the help of a group of verbs: the first example of each."""
+    inside = [told for verb, told in EXAMPLES.items() if verb.startswith(f"{group} ")]
+    return "\n\n".join(["Examples:", *(told[0] for told in inside), f"More: docs/{inside[0][-1]}"])
+
+
 def first_words() -> str:
     """The last lines of the help of all."""
     return "\n\n".join(

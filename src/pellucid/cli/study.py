@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from pellucid.cli import options
-from pellucid.cli.pages import help_end
+from pellucid.cli.pages import group_end, help_end
 from pellucid.ending import ENDED
 from pellucid.errors import UsageError
 
@@ -25,7 +25,11 @@ Scheduler = Annotated[
     str | None, typer.Option("--scheduler", help="Dask scheduler, e.g. tcp://HOST:8786.")
 ]
 
-study = typer.Typer(no_args_is_help=True, help="Run a paper's experiment, end to end.")
+study = typer.Typer(
+    no_args_is_help=True,
+    help="Run a paper's experiment, end to end.",
+    epilog=group_end("study"),
+)
 
 
 @study.command(epilog=help_end("study galaxygan"))
