@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from pellucid.errors import PellucidError
+from pellucid.errors import PellucidError, TemporaryError
 
 #: What each verb's help ends with: commands that run, and the page that says more.
 EXAMPLES: dict[str, tuple[str, str, str]] = {
@@ -140,8 +140,9 @@ def page_of(error: PellucidError) -> str | None:
     found: BaseException = error
     while isinstance(found.__cause__, PellucidError):
         found = found.__cause__
-    if isinstance(found.__context__, FileNotFoundError):
-        return None  # a name was mistyped
+    # A disk that is full, an archive that is away, a name that was mistyped.
+    if isinstance(found, TemporaryError) or isinstance(found.__context__, FileNotFoundError):
+        return None
     module = _innermost(found.__traceback__)
     while module and module not in PAGES:
         module = module.rpartition(".")[0]
