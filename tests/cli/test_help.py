@@ -12,7 +12,8 @@ from parsing import parsed, verbs
 from typed import INPUT, USAGE
 
 from pellucid.cli import main
-from pellucid.cli.pages import EXAMPLES, FIRST, PAGES
+from pellucid.cli.pages import EXAMPLES, FIRST, PAGES, page_of
+from pellucid.errors import InputError, TemporaryError, naming
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -115,3 +116,10 @@ def test_an_error_that_no_page_helps_with_names_none(galaxy, tmp_path, refused):
         USAGE, "restore", galaxy, "--method", "wiener", "--psf", 1, "-o", galaxy, naming=galaxy
     )
     assert "docs/" not in line
+
+
+def test_no_page_helps_where_the_machine_is_in_the_way():
+    for kind, page in ((TemporaryError, None), (InputError, "files.md")):
+        with pytest.raises(kind) as raised, naming("a.fits"):
+            exec("raise kind('no space left')", {"kind": kind, "__name__": "pellucid.fits.write"})
+        assert page_of(raised.value) == page
