@@ -29,6 +29,7 @@ exclude_patterns = ["_build", "_site"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 highlight_language = "none"
+smartquotes = False  # 1.4" is an angle
 
 # What the package offers, by its docstrings. Reading them must not cost an import of torch.
 autodoc_mock_imports = ["torch"]
