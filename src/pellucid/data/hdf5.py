@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.ending import uninterrupted
 from pellucid.errors import InputError, one_line
 from pellucid.files import write_atomically
 
@@ -34,8 +35,9 @@ def write_hdf5(
     path
         The file.
     fill
-        Called with the open `h5py.File` and a function that raises what the disk said so far;
-        to be called after each large write, as h5py itself would crash.
+        Called with the open `h5py.File` and a function that raises what the disk said so far, or
+        ends where the process was told to; to be called after each large write, as HDF5 itself
+        would crash.
     overwrite
         Replace a file that is there.
     """
@@ -43,11 +45,17 @@ def write_hdf5(
 
     def write(disk: BinaryIO) -> None:
         stream = _Stream(disk)
-        try:
-            with h5py.File(stream, "w") as file:
-                fill(file, stream.raise_error)
-        finally:
-            stream.raise_error()
+        with uninterrupted() as end_if_told:
+
+            def raise_error() -> None:
+                stream.raise_error()
+                end_if_told()
+
+            try:
+                with h5py.File(stream, "w") as file:
+                    fill(file, raise_error)
+            finally:
+                stream.raise_error()
 
     return write_atomically(path, write, overwrite)
 
