@@ -108,14 +108,18 @@ def test_the_table_of_a_run_is_a_page_with_what_failed(pellucid, pages, save, tm
         assert all("input" in keys(json.loads(each)) for each in data)
 
 
-def test_a_store_of_a_catalogue_is_a_page(pages, save, tmp_path):
-    flux = np.random.default_rng(0).normal(3, 1, (120, 120)).astype("f4")
-    mosaic = save("mosaic.fits", flux)
-    catalogue = tmp_path / "objects.csv"
-    catalogue.write_text("id,ra,dec\nx1,150.0,2.0\nx2,149.9985,2.002\n")
+def restored_of(mosaic, rows, output):
+    """Restore objects of a mosaic into a folder or a store."""
+    catalogue = mosaic.with_name("objects.csv")
+    catalogue.write_text("\n".join(["id,ra,dec", *rows, ""]))
     words = ["--catalogue", str(catalogue), "--image", str(mosaic), "--size", "24"]
-    words += ["--method", "wiener", "--psf", "1.2", "--output", str(tmp_path / "store.h5")]
+    words += ["--method", "wiener", "--psf", "1.2", "--output", str(output)]
     assert main(["restore", *words]) == 0
+
+
+def test_a_store_of_a_catalogue_is_a_page(pages, save, tmp_path):
+    mosaic = save("mosaic.fits", np.random.default_rng(0).normal(3, 1, (120, 120)).astype("f4"))
+    restored_of(mosaic, ["x1,150.0,2.0", "x2,149.9985,2.002"], tmp_path / "store.h5")
     _, subjects, _ = pages(tmp_path / "store.h5")
     assert [each["name"] for each in subjects] == ["x1", "x2"]
     assert subjects[0]["shape"] == [24, 24]
@@ -126,11 +130,7 @@ def test_an_object_of_a_mosaic_has_its_part_of_it_where_that_is_named(pages, sav
     light = 50 * np.exp(-((x - 54) ** 2 + (y - 58) ** 2) / 18)
     flux = (light + np.random.default_rng(0).normal(3, 1, light.shape)).astype("f4")
     mosaic = save("mosaic.fits", flux)
-    catalogue = tmp_path / "objects.csv"
-    catalogue.write_text("id,ra,dec\nx1,149.996,2.004\n")
-    words = ["--catalogue", str(catalogue), "--image", str(mosaic), "--size", "24"]
-    words += ["--method", "wiener", "--psf", "1.2", "--output", str(tmp_path / "cut/")]
-    assert main(["restore", *words]) == 0
+    restored_of(mosaic, ["x1,149.996,2.004"], f"{tmp_path}/cut/")
     said, (subject,), _ = pages(tmp_path / "cut")
     assert keys(subject) == ["restored"]
     assert any("the input is not shown" in note for note in said["notes"])

@@ -21,7 +21,7 @@ from pellucid.batch.one import attempt_item
 from pellucid.batch.request import Request
 from pellucid.batch.schedule import Failure, Part
 from pellucid.data.hdf5 import append_image, write_hdf5
-from pellucid.fits import quiet
+from pellucid.quiet import quiet
 from pellucid.restoration.result import Restoration, restoration_history
 from pellucid.version import __version__
 

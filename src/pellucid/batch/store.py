@@ -16,7 +16,7 @@ from pellucid.batch.journal import rows_of
 from pellucid.batch.shards import FORMAT, LAYERS
 from pellucid.data.hdf5 import read_hdf5
 from pellucid.errors import InputError
-from pellucid.fits import quiet
+from pellucid.quiet import quiet
 from pellucid.restoration.result import Restoration
 from pellucid.sky.image import SkyImage
 

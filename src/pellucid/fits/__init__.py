@@ -3,7 +3,7 @@
 from pellucid.fits.bands import band_names_of
 from pellucid.fits.beside import role_of_file, roles_beside, roles_together
 from pellucid.fits.beside_pixels import planes_beside, windows_beside
-from pellucid.fits.cards import card_value, quiet, text_card, wcs_cards
+from pellucid.fits.cards import card_value, text_card, wcs_cards
 from pellucid.fits.checksum import check_sums
 from pellucid.fits.choose import Plane, chosen_hdus, file_roles
 from pellucid.fits.coordinates import rescaled, scale_card
@@ -42,7 +42,6 @@ __all__ = [
     "open_fits",
     "pixels_of",
     "planes_beside",
-    "quiet",
     "read_image",
     "rescaled",
     "rest_of_name",

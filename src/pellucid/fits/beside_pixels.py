@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.fits.cards import quiet, text_card
+from pellucid.fits.cards import text_card
 from pellucid.fits.file import open_fits
 from pellucid.fits.hdu import HDU
 from pellucid.fits.layout import Part
 from pellucid.fits.restored import EARLIER
 from pellucid.fits.roles import OF, called
+from pellucid.quiet import quiet
 from pellucid.sky.image import SkyImage
 
 

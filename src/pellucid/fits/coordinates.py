@@ -9,7 +9,8 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pellucid.fits.cards import card_value, quiet, text_card, without_plate_cards, without_wcs
+from pellucid.fits.cards import card_value, text_card, without_plate_cards, without_wcs
+from pellucid.quiet import quiet
 from pellucid.sky.distortion import without_plate
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.errors import one_line
-from pellucid.fits.cards import card_value, quiet
+from pellucid.fits.cards import card_value
 from pellucid.fits.file import FitsFile
 from pellucid.fits.hdu import BLOCK, HDU
+from pellucid.quiet import quiet
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, TemporaryError, one_line, refusal
-from pellucid.fits.cards import card_value, quiet, with_inherited, without_wcs
+from pellucid.fits.cards import card_value, with_inherited, without_wcs
 from pellucid.fits.coordinates import celestial_wcs, is_celestial
 from pellucid.fits.foreign import converted
 from pellucid.fits.hdu import HDU, check_axes, describe, printable
 from pellucid.fits.packed import check_size, packing_of, unpack
+from pellucid.quiet import quiet
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, PellucidError, UsageError, one_line, refusal
-from pellucid.fits.cards import quiet, with_lasting_cards
+from pellucid.fits.cards import with_lasting_cards
 from pellucid.fits.packed import check_size
+from pellucid.quiet import quiet
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header

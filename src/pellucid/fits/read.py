@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError, refusal
 from pellucid.fits.beside import Beside, part_files, role_of_file
-from pellucid.fits.cards import quiet, text_card
+from pellucid.fits.cards import text_card
 from pellucid.fits.checksum import contradicted
 from pellucid.fits.choose import note_of, planes_of
 from pellucid.fits.file import FitsFile, open_fits
@@ -25,6 +25,7 @@ from pellucid.fits.plane_roles import image_planes, with_its_planes
 from pellucid.fits.planes import Planes, read_planes
 from pellucid.fits.roles import told_role
 from pellucid.fits.some import with_bands
+from pellucid.quiet import quiet
 from pellucid.sky.band_names import band_in_words
 from pellucid.sky.image import SkyImage, pixel_scale_of
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from pellucid.errors import UsageError
 from pellucid.files import check_target, write_atomically
-from pellucid.fits.cards import quiet
 from pellucid.fits.checksum import sum_words
 from pellucid.fits.hdu import BLOCK
 from pellucid.fits.reserved import Reserved, blank_planes
 from pellucid.fits.write import Card, built_hdus
+from pellucid.quiet import quiet
 from pellucid.sky import PSF
 from pellucid.sky.image import SkyImage
 

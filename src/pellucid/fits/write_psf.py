@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.files import write_atomically
-from pellucid.fits.cards import quiet
 from pellucid.fits.packed import pour_hdus
+from pellucid.quiet import quiet
 from pellucid.sky.psf import PSF, stamp_fwhm
 from pellucid.version import __version__
 

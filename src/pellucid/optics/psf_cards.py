@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pellucid.quiet import quiet
 from pellucid.sky.image import SkyImage
 from pellucid.sky.psf import PSF, gaussian_psf, moffat_psf, stacked
 
@@ -135,8 +136,6 @@ def _of_bands(image: SkyImage) -> list[CardFWHM | None]:
 
 def _candidates(header: Header) -> Iterator[tuple[int, Card, float, str | None, bool]]:
     """Cards that state a FWHM: trust (0 most), card, value, the unit that they say, and kind."""
-    from pellucid.fits import quiet
-
     with quiet():
         cards = [card for card in header.cards if card.keyword not in ("", "COMMENT", "HISTORY")]
         for card in cards:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pellucid.sky import SkyImage
+from pellucid.view.sky_places import same_places
 
 
 def part_of(wider: SkyImage, image: SkyImage) -> SkyImage | None:
@@ -24,13 +25,10 @@ def part_of(wider: SkyImage, image: SkyImage) -> SkyImage | None:
         return wider
     ends = 0.5 / ratio - 0.5, (across - 0.5) / ratio - 0.5, (up - 0.5) / ratio - 0.5
     corners = np.array([[ends[0], ends[0]], [ends[1], ends[2]]])
-    sky = image.wcs.celestial.all_pix2world(corners, 0)
-    try:
-        first, last = np.asarray(wider.wcs.celestial.all_world2pix(sky, 0))
-    except Exception:  # a distortion that cannot be inverted there: wcslib has no common base
+    found = same_places(corners, image.wcs, wider.wcs)
+    if found is None:
         return None
-    if not np.isfinite([*first, *last]).all():
-        return None
+    first, last = found
     if np.abs(last - first - (across - 1, up - 1)).max() > 1:
         return None
     x, y = (round(float(value)) for value in first)

@@ -21,6 +21,21 @@ _ARCSEC = 180.0 * 3600.0 / np.pi
 _NAMES = {"RA": ("RA", "Dec"), "GLON": ("l", "b"), "ELON": ("λ", "β")}
 
 
+def same_places(
+    points: NDArray[np.floating], ours: WCS, theirs: WCS
+) -> NDArray[np.floating] | None:
+    """Where pixels (x, y) of one image lie in another, shape (point, 2); the first pixel is 0.
+
+    None where a point has no place there.
+    """
+    try:
+        sky = ours.celestial.all_pix2world(points, 0)
+        found = np.asarray(theirs.celestial.all_world2pix(sky, 0))
+    except Exception:  # a distortion that cannot be inverted there: wcslib has no common base
+        return None
+    return found if np.isfinite(found).all() else None
+
+
 def sky_places(wcs: WCS, shape: tuple[int, int]) -> dict[str, Any] | None:
     """What a page needs to know of a WCS; None where the middle of the image has no place.
 

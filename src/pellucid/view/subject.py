@@ -14,7 +14,7 @@ from pellucid.sky.bands import by_wavelength
 from pellucid.sky.image import per_pixel
 from pellucid.sky.unit import factor_between
 from pellucid.view.planes import coded
-from pellucid.view.sky_places import sky_places
+from pellucid.view.sky_places import same_places, sky_places
 
 #: Steps of a code in the noise, where a page holds few images and where it holds many.
 FINE, COARSE = 32.0, 4.0
@@ -236,14 +236,10 @@ def _to(layer: SkyImage, image: SkyImage) -> list[float]:
     plain = [a, 0.0, 0.5 * a - 0.5, 0.0, e, 0.5 * e - 0.5]
     if layer is image or layer.wcs is None or image.wcs is None:
         return plain
-    ours, theirs = image.wcs.celestial, layer.wcs.celestial
     x, y = 0.5 * (width - 1), 0.5 * (height - 1)
     corners = np.array([[x, y], [x + width / 2, y], [x, y + height / 2]])
-    try:
-        found = theirs.all_world2pix(ours.all_pix2world(corners, 0), 0)
-    except Exception:  # a distortion that cannot be inverted there: wcslib has no common base
-        return plain
-    if not np.isfinite(found).all():
+    found = same_places(corners, image.wcs, layer.wcs)
+    if found is None:
         return plain
     middle, right, above = found
     dx, dy = (right - middle) / (width / 2), (above - middle) / (height / 2)

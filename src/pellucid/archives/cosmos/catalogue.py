@@ -16,7 +16,7 @@ from pellucid.archives.http import ArchiveError, Client, holding, unreachable
 from pellucid.data.catalogue import Catalogue, write_catalogue
 from pellucid.data.votable import elsewhere
 from pellucid.errors import InputError, one_line
-from pellucid.fits import quiet
+from pellucid.quiet import quiet
 
 #: Of each column: unit, and what it is.
 COLUMNS: dict[str, tuple[str | None, str]] = {

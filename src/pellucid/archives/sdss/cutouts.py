@@ -20,7 +20,8 @@ from pellucid.archives.sdss.sample import SdssGalaxy
 from pellucid.data.mosaics.geometry import pixel_of
 from pellucid.errors import refusal
 from pellucid.files import make_folder
-from pellucid.fits import Card, quiet, text_card, wcs_cards, write_image
+from pellucid.fits import Card, text_card, wcs_cards, write_image
+from pellucid.quiet import quiet
 from pellucid.sky.image import SkyImage
 
 BANDS = ("g", "r", "i")

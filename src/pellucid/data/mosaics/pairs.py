@@ -15,7 +15,7 @@ from pellucid.data.mosaics.selection import Selected
 from pellucid.data.observed import ObservedPair, write_observed
 from pellucid.data.rejection import Rejection, count_reasons, write_rejected
 from pellucid.errors import InputError
-from pellucid.fits import quiet
+from pellucid.quiet import quiet
 from pellucid.version import __version__
 
 

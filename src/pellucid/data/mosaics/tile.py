@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from pellucid.data.mosaics.geometry import pixel_of
 from pellucid.data.mosaics.zero_point import zero_point_of
 from pellucid.errors import TemporaryError, one_line, refusal
-from pellucid.fits import FitsFile, band_names_of, chosen_hdus, open_fits, quiet, text_card
+from pellucid.fits import FitsFile, band_names_of, chosen_hdus, open_fits, text_card
+from pellucid.quiet import quiet
 from pellucid.sky import PSF
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pellucid.fits import quiet, text_card
+from pellucid.fits import text_card
+from pellucid.quiet import quiet
 
 #: Cards that hold the zero point itself.
 CARDS = ("MAGZERO", "MAGZPT", "ZEROPOINT", "ZP", "PHOTZP")
