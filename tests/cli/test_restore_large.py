@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from numpy.testing import assert_array_equal
-from typed import USAGE, strict
+from typed import INPUT, USAGE, strict
 
 from pellucid import load_restorer, read_image, write_image
 from pellucid.cli import main
+from pellucid.deconvolution.settled import SETTLED
 from pellucid.restoration import pieces
 
 PLANES = ("UNCERT", "RANGE95", "DOUBT", "CHI2")
@@ -104,6 +105,33 @@ def test_a_large_image_goes_into_a_plain_file(mosaic, tmp_path, monkeypatch, ref
     words = ("restore", mosaic, "--model", "pellucid", "--psf", 1.3, "--output", target)
     assert ".fits file" in refused(USAGE, *words, naming=target)
     assert not target.exists()
+
+
+@pytest.mark.parametrize("part", [(slice(None), slice(None)), (40, 30)])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_result_without_numbers_is_no_file(part, value, mosaic, tmp_path, monkeypatch, capsys):
+    """All of it, or one pixel where there is data: what was put into the file so far goes."""
+    monkeypatch.setattr(pieces, "LARGE", 1)
+
+    def settled(sample, stamp):
+        def restored(plane, there):
+            made = plane.copy()
+            made[part] = value
+            return made
+
+        return restored
+
+    monkeypatch.setitem(SETTLED, "wiener", settled)
+    out = tmp_path / "out.fits"
+    words = ["restore", mosaic, "--method", "wiener", "--psf", 1.3, "--output", out]
+    assert main(list(map(str, words))) == INPUT
+    line = f"{mosaic}: the restoration of it has values that are no numbers"
+    assert line in capsys.readouterr().err.splitlines()[-1]
+    assert [each.name for each in tmp_path.iterdir()] == [mosaic.name]
+    out.write_bytes(b"old")
+    assert main([*map(str, words), "--overwrite"]) == INPUT
+    assert out.read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 ENDED = """

@@ -124,7 +124,8 @@ def restore_large(
         done = []
 
         def put(planes: FilePlanes) -> tuple[Mapping[str, Any], Sequence[str]]:
-            facts = fill(pieces, field, sky, Called(planes), beside)
+            with naming(files[0]):
+                facts = fill(pieces, field, sky, Called(planes), beside)
             facts["notes"] = [*said, *facts["notes"]]
             done.append(Restoration(frame, provenance=facts))
             lines = [*history, *restoration_history(done[0])]

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.errors import InputError
 from pellucid.restoration.change import with_change
 from pellucid.restoration.field_sky import FieldSky, flattened, measured_sky
 from pellucid.restoration.places import Place, places
@@ -154,6 +155,11 @@ def fill(
     -------
     dict
         The provenance, as `Restoration` has it.
+
+    Raises
+    ------
+    InputError
+        When values come out that are no numbers.
     """
     _, height, width = field.frame.shape
     sums: dict[str, Any] = {}
@@ -218,6 +224,8 @@ def _restore_piece(
     area = np.float32(pieces.area)
     # Planes of what is a pixel's flux are so, where pixels are finer.
     flux = found.planes["flux"][fine] * sigma + area * level
+    if not np.isfinite(flux[~holes]).all():
+        raise InputError("the restoration of it has values that are no numbers")
     complete = area * (_spread(found.complete[inner], pieces.finer) * sigma + level)
     for name, plane in zip(("variance", "mask"), beside(pieces, window), strict=True):
         if name in others and plane is not None:
