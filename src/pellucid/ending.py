@@ -1,16 +1,28 @@
-"""How a process ends that is told to."""
+"""How a process ends that is told to.
+
+A signal becomes an exception, so that all that was begun is undone on its way out. Such a one can
+come up anywhere, and some places take it for their own: the making of a class, an import, a
+finalizer turn it into another error or drop it. So it is kept in mind that the end was asked for:
+no error of ours is made (`pellucid.errors`) and no file put in its place (`pellucid.files`) after
+it, and the exception is raised again until it is on its way.
+"""
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 #: Exit codes of a process that a signal ended: SIGHUP, SIGINT, SIGTERM.
 ENDED = (129, 130, 143)
-#: Signals that wait until a library that may not be left in between is done; None where none is.
-_waiting: list[int] | None = None
+#: Seconds after which one that was dropped is raised again.
+AGAIN = 0.5
+#: The signal that told this process to end, and whether it waits until a library is done that may
+#: not be left in between.
+_told: int | None = None
+_waits = False
 
 
 @contextmanager
@@ -19,25 +31,50 @@ def ending_cleanly() -> Iterator[None]:
 
     By SIGTERM, Ctrl-C, or SIGHUP where nobody ignores it, as nohup does.
     """
+    global _told
 
     def end(number: int, frame: object) -> None:
-        if _waiting is None:
-            raise SystemExit(128 + number)
-        _waiting.append(number)
+        global _told
+        if _told is None:
+            _told = number
+            if hasattr(signal, "setitimer"):
+                signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
+        if not _on_its_way():
+            end_if_told()
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    names = [name for name in ("SIGTERM", "SIGHUP", "SIGINT") if hasattr(signal, name)]
+    names = [name for name in ("SIGTERM", "SIGHUP", "SIGINT", "SIGALRM") if hasattr(signal, name)]
     numbers = [getattr(signal, name) for name in names]
     before = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) != signal.SIG_IGN}
     for number in before:
         signal.signal(number, end)
     try:
-        yield
+        with ended_as_told():
+            yield
     finally:
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+        _told = None
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def end_if_told() -> None:
+    """End the process that was told to, where a library is not to be waited for."""
+    if not _waits:
+        _end()
+
+
+@contextmanager
+def ended_as_told() -> Iterator[None]:
+    """Let what leaves this be the end that was asked for, whatever became of it on the way."""
+    try:
+        yield
+    except Exception:
+        end_if_told()
+        raise
 
 
 @contextmanager
@@ -46,18 +83,28 @@ def uninterrupted() -> Iterator[Callable[[], None]]:
 
     Yields what ends the process where a signal waits, to be called at moments that suit.
     """
-    global _waiting
-    if threading.current_thread() is not threading.main_thread() or _waiting is not None:
+    global _waits
+    if threading.current_thread() is not threading.main_thread() or _waits:
         yield lambda: None
         return
-    waiting = _waiting = []
-
-    def end_if_told() -> None:
-        if waiting:
-            raise SystemExit(128 + waiting[0])
-
+    _waits = True
     try:
-        yield end_if_told
+        yield _end
     finally:
-        _waiting = None
-        end_if_told()
+        _waits = False
+        _end()
+
+
+def _end() -> None:
+    if _told is not None and threading.current_thread() is threading.main_thread():
+        raise SystemExit(128 + _told)
+
+
+def _on_its_way() -> bool:
+    """Whether what runs now is what is to be done before the end."""
+    error = sys.exc_info()[1]
+    while error is not None:
+        if isinstance(error, SystemExit):
+            return True
+        error = error.__context__
+    return False

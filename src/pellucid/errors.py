@@ -12,12 +12,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from pellucid.ending import end_if_told
+
 
 class PellucidError(Exception):
     """Something pellucid refuses; ``exit_code`` is what the command line returns."""
 
     exit_code = 1
     named = False  # whether its text begins with the file that it is of
+
+    def __init__(self, *words: object) -> None:
+        # What comes up in a process that was told to end is no fault of a file.
+        end_if_told()
+        super().__init__(*words)
 
 
 E = TypeVar("E", bound=PellucidError)
@@ -66,6 +73,7 @@ def reason_of(error: Exception) -> str:
 
     Of an error that is a fault of ours or of a library: what it is, and where.
     """
+    end_if_told()
     if isinstance(error, (TemporaryError, OSError, MemoryError)):
         raise error
     if isinstance(error, PellucidError):

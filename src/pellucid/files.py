@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from pellucid.ending import end_if_told
 from pellucid.errors import TemporaryError, UsageError
 
 #: Bytes of the longest name that file systems take.
@@ -135,6 +136,7 @@ def write_atomically(
                 write(stream)
                 stream.flush()
                 os.fsync(stream.fileno())
+            end_if_told()
             _as_before(temporary, target)
             os.replace(temporary, target)
         except BaseException:

@@ -178,6 +178,7 @@ def main() -> int:
     parser.add_argument("--trainings", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which nohup would have ignored
     rng = np.random.default_rng(options.seed)
     share = -(-options.kills // len(WORKS))
     plan = {**{name: (work, share) for name, work in WORKS.items()}}

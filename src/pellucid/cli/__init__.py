@@ -26,7 +26,7 @@ from pellucid.cli.restore import restore
 from pellucid.cli.study import study
 from pellucid.cli.train import train
 from pellucid.cli.view import view
-from pellucid.ending import ENDED, ending_cleanly
+from pellucid.ending import ENDED, ended_as_told, ending_cleanly
 from pellucid.errors import PellucidError, TemporaryError
 from pellucid.version import __version__
 
@@ -74,7 +74,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code instead of leaving."""
     words = sys.argv[1:] if argv is None else argv
     try:
-        app(args=words, prog_name="pellucid", obj=tuple(words))
+        with ended_as_told():
+            app(args=words, prog_name="pellucid", obj=tuple(words))
     except SystemExit as left:
         if left.code in ENDED:
             say("interrupted; what was finished stays, nothing is half written")
