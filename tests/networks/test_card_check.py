@@ -31,6 +31,8 @@ def test_what_ships_is_in_order(name):
         ({"multiple": "8"}, None),
         ({"bands": []}, "bands"),
         ({"bands": ["\x1b[31m"]}, "bands"),
+        ({"ceiling": -0.2}, None),  # a stretch's middle is brighter than many a faint galaxy
+        ({"ceiling": -1.5}, "ceiling"),
         ({"pixel_scale": -1.0}, "pixel_scale"),
         ({"pixel_scale": float("nan")}, "pixel_scale"),
         ({"stretch": {"name": "unheard of"}}, "stretch"),

@@ -70,7 +70,7 @@ class _Fields(BaseModel, extra="forbid"):
     noise: _Range
     tile: _Natural
     multiple: _Natural
-    ceiling: _Positive = 1.0
+    ceiling: Annotated[float, Field(ge=-1, allow_inf_nan=False)] = 1.0
     reach: Annotated[int, Field(ge=0, le=2**16)] = 0
     scale_rule: Literal["fixed", "resampled", "any"] = "fixed"
     description: Annotated[str, Field(max_length=100_000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")] = ""
