@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -19,10 +20,11 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "numpydoc",
+    "sphinx_gallery.gen_gallery",
     "mathml",
     "signatures",
 ]
-exclude_patterns = ["_build", "_site"]
+exclude_patterns = ["_build", "_site", "tutorials"]
 
 # Pages are Markdown that a forge shows as well: links between them are files, and headings have
 # the anchors that a forge gives them.
@@ -30,6 +32,23 @@ myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 highlight_language = "none"
 smartquotes = False  # 1.4" is an angle
+
+# The scripts in tutorials/ are run at each build; the pages made of them stand in learn/.
+sphinx_gallery_conf = {
+    "examples_dirs": "tutorials",
+    "gallery_dirs": "learn",
+    "filename_pattern": r"\.py$",
+    "within_subsection_order": "FileNameSortKey",
+    "run_stale_examples": True,
+    "image_scrapers": ("matplotlib", "figures.returned_figure"),
+    "ignore_repr_types": r"matplotlib",
+    "capture_repr": ("_repr_html_",),
+    "download_all_examples": False,
+    "write_computation_times": False,
+    "remove_config_comments": True,
+    "show_signature": False,
+    "min_reported_time": 600,
+}
 
 # What the package offers, by its docstrings. Reading them must not cost an import of torch.
 autodoc_mock_imports = ["torch"]
@@ -53,14 +72,17 @@ html_theme_options = {
     "dark_css_variables": {"color-brand-primary": "#9cc4ec", "color-brand-content": "#86b7e8"},
 }
 
-#: Pages that lie outside of this folder, and where the site has them.
-ELSEWHERE = {"](../CONTRIBUTING.md": "](contributing.md"}
+#: Where the site has what lies elsewhere on a forge.
+ELSEWHERE = {
+    r"\]\(\.\./CONTRIBUTING\.md": "](contributing.md",
+    r"\]\(tutorials/(\w+)\.py": r"](learn/\1.rst",
+}
 
 
 def _as_page(app: object, page: str, source: list[str]) -> None:
     """What a page needs here that it has no use for on a forge."""
     for outside, inside in ELSEWHERE.items():
-        source[0] = source[0].replace(outside, inside)
+        source[0] = re.sub(outside, inside, source[0])
     if page.startswith("results/") and page.endswith("/tables"):
         # A study wrote it; its results lead there, the list of pages does not.
         title = "" if source[0].startswith("# ") else "# Tables\n\n"

@@ -31,6 +31,15 @@ def test_commands_on_a_page_can_be_typed(page):
         assert parsed(line)
 
 
+@pytest.mark.parametrize("name", ["telescope", "training"])
+def test_commands_of_a_tutorial_can_be_typed(name):
+    text = (ROOT / "docs" / "tutorials" / f"{name}.py").read_text(encoding="utf-8")
+    found = re.findall(r"""^run\(\s*(['"])(pellucid .*)\1""", text, re.M)
+    assert found
+    for _, line in found:
+        assert parsed(line)
+
+
 def test_there_are_commands_on_the_pages():
     assert sum(1 for page in PAGES for _ in commands(page)) > 45
 
