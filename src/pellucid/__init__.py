@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         read_image,
         read_psf,
         write_image,
+        write_regions,
     )
     from pellucid.batch.catalogue import Cutouts
     from pellucid.batch.request import Request
@@ -55,6 +56,7 @@ __all__ = [
     "read_psf",
     "restore_all",
     "write_image",
+    "write_regions",
     "write_view",
 ]
 

@@ -8,6 +8,7 @@ from pellucid.optics import Degradation
 from pellucid.optics.psf_file import read_psf
 from pellucid.restoration import Restoration, Restorer, load_restorer
 from pellucid.restoration.files import read_image, write_image
+from pellucid.restoration.regions import write_regions
 from pellucid.sky import PSF, gaussian_psf, moffat_psf
 from pellucid.sky.drawn import DRAWERS
 from pellucid.sky.image import SkyImage
@@ -26,6 +27,7 @@ __all__ = [
     "read_image",
     "read_psf",
     "write_image",
+    "write_regions",
 ]
 
 

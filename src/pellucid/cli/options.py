@@ -56,6 +56,10 @@ Page = Annotated[
     Path | None, typer.Option("--page", help="Also make a page of it to look at, PAGE.html.")
 ]
 Png = Annotated[Path | None, typer.Option("--png", help="Also draw the result as a picture.")]
+Regions = Annotated[
+    Path | None,
+    typer.Option("--regions", help="Also write its sources and doubt as a DS9 region file."),
+]
 
 
 def print_json(value: Any) -> None:

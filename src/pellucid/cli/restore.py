@@ -117,6 +117,7 @@ def restore(
     ] = False,
     png: options.Png = None,
     page: options.Page = None,
+    regions: options.Regions = None,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -161,8 +162,10 @@ def restore(
         from pellucid.batch.survey import Spread
         from pellucid.cli.many import restore_many
 
-        if png is not None:
-            raise UsageError(f"--png {png}: draws one image; a folder gets FITS files and a table")
+        for option, file in (("--png", png), ("--regions", regions)):
+            if file is not None:
+                told = "is of one image; a folder gets FITS files and a table"
+                raise UsageError(f"{option} {file}: {told}")
         if resume and overwrite:
             raise UsageError("--resume and --overwrite: name one of them")
         if scheduler is not None and (workers is not None or shard is not None):
@@ -187,7 +190,7 @@ def restore(
             f"{folders[0]}: is a folder; --output names a folder, too, for what it holds"
         )
     command = options.command_line(context)
-    _restore_one(inputs, [Path(output), png, page], request, command, overwrite, as_json)
+    _restore_one(inputs, [Path(output), png, page, regions], request, command, overwrite, as_json)
 
 
 def _is_store(output: str) -> bool:
@@ -212,20 +215,23 @@ def _restore_one(
     from pellucid.batch.request import load, opened
     from pellucid.display import write_png
     from pellucid.fits import Whole
+    from pellucid.restoration.regions import check_region_name, write_regions
     from pellucid.restoration.restorer import FittingRestorer
 
     started = time.perf_counter()
-    output, png, page = outputs
+    output, png, page, regions = outputs
     assert output is not None
     options.check_outputs(outputs, inputs, overwrite)
     options.check_pictures(output, png)
+    if regions is not None:
+        check_region_name(regions)
     said = list[str]()
 
     def tell(note: str) -> None:
         said.append(note)
         options.say_notes([note])
 
-    if png is None and is_large_file(inputs, request):
+    if png is None and regions is None and is_large_file(inputs, request):
         try:
             with options.watched("restoring"):
                 large, frame = restore_large(inputs, output, request, overwrite, [command], tell)
@@ -248,6 +254,8 @@ def _restore_one(
     write_image(result, output, overwrite, history=[command])
     if png is not None:
         write_png(result.image, png, overwrite, image)
+    if regions is not None:
+        write_regions(result, regions, overwrite)
     if page is not None:
         from pellucid.view import subject_of_result, told, with_given, write_page
 
