@@ -17,6 +17,7 @@ from pellucid.data.channels import (
 )
 from pellucid.optics.inpaint import whole
 from pellucid.restoration.band_groups import at_once, of_all_bands, planes_of_groups
+from pellucid.restoration.band_limit import band_limited
 from pellucid.restoration.calibration import calibrated
 from pellucid.restoration.change import with_change
 from pellucid.restoration.doubt import Doubt, doubt_of, in_words
@@ -262,7 +263,10 @@ class BandwiseRestorer(NeuralRestorer):
 
     def _mapped(self, network: Network, channels: Planes) -> NDArray[np.float32]:
         core = WHOLE if max(channels[0].shape) <= WHOLE else CORE
-        return map_windows(network, channels, core, self.card.reach, self.card.multiple)
+        found = map_windows(network, channels, core, self.card.reach, self.card.multiple)
+        bands = len(found) // 2 if self.card.network.get("spread") else len(found)
+        found[:bands] = band_limited(found[:bands])
+        return found
 
     def _checked(
         self, channels: Planes, stretch: Stretch, sky: Background, notes: list[str]

@@ -57,7 +57,7 @@ def learn_calibration(
 
 
 def _seen(pair: Pair, model: Restorer, rng: np.random.Generator) -> list[NDArray[np.float64]]:
-    """Spread, light, error over spread, and weight of some pixels in sky, disc and core."""
+    """Spread, light, error over spread, and weight of some pixels; sky, disc and core alike."""
     restored = model(pair.blurred, blur=pair.blur)
     assert restored.uncertainty is not None
     sky = np.array(pair.blurred.sky)[:, None, None]
@@ -70,7 +70,7 @@ def _seen(pair: Pair, model: Restorer, rng: np.random.Generator) -> list[NDArray
         some = rng.choice(pixels, min(len(pixels), len(truth) * PIXELS), replace=False)
         spread = restored.uncertainty.ravel()[some].astype(np.float64)
         off = np.abs(light - truth).ravel()[some] / spread
-        weight = np.full(len(some), len(pixels) / len(some))
+        weight = np.full(len(some), 1.0 / len(some))  # discs are small beside their sky
         found.append(np.stack([spread, light.ravel()[some], off, weight]))
     return found
 
