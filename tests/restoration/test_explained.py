@@ -68,3 +68,20 @@ def test_a_core_that_no_star_explains_stays_as_it_was(truth, seen):
     np.testing.assert_allclose(found[0, :12], lost[0, :12], atol=0.05)
     doubt = doubt_of(found, np.ones_like(found), patched, BLUR, np.ones_like(found)).doubt
     assert doubt[core].mean() > 0.95
+
+
+@pytest.mark.parametrize("sign", [(1, 0), (0, 1), (1, 1)])
+def test_around_what_the_image_contradicts_nothing_alternates(sign):
+    """Where a psf is not quite what was told, a network draws a lattice on a star's wings."""
+    y, x = np.indices((96, 96)) - 48.0
+    radius = np.hypot(x, y)
+    wings = (1000.0 * np.exp(-radius / 6.0))[None].astype(np.float32)
+    star = wings + np.float32(1e5) * np.exp(-(radius**2) / 1.8).astype(np.float32)
+    given = convolve(star, BLUR) + np.random.default_rng(1).normal(size=star.shape)
+    alternating = (-1.0) ** (sign[0] * x + sign[1] * y)
+    drawn = (1.2 * star * (1.0 + 0.1 * alternating)).astype(np.float32)
+    found = explained(drawn, given.astype(np.float32), BLUR, np.ones_like(drawn))
+    ring = (radius > 7) & (radius < 12)
+    assert (drawn[0] / wings[0])[ring].std() > 0.1
+    assert (found[0] / wings[0])[ring].std() < 0.03
+    assert found[0, ring].sum() == pytest.approx(wings[0, ring].sum(), rel=0.1)

@@ -24,6 +24,8 @@ SQUARE = 2
 CURVED = (0.15, 0.4)
 #: … and all stays within so many squares of that.
 NEAR = 2
+#: The softening of what is smoothed around a star, in units of the noise.
+SOFT = np.float32(3.0)
 
 
 def band_limited(planes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -34,14 +36,39 @@ def band_limited(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     planes
         Shape (band, y, x), an asinh of the flux.
     """
+    limited = np.empty_like(planes)
+    for plane, result in zip(planes, limited, strict=True):
+        result[:] = _without(plane)
+        result += _compact(plane) * (plane - result)
+    return limited
+
+
+def smoothed_around(flux: NDArray[np.float32], where: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Flux without what alternates from pixel to pixel ``where`` this is 1.
+
+    What is smoothed is an asinh of it, in which a star is a parabola on wings, and leaves no rings.
+
+    Parameters
+    ----------
+    flux
+        Above the sky in units of its noise, shape (band, y, x).
+    where
+        From 0 to 1, alike.
+    """
+    smooth = flux.copy()
+    for plane, share, result in zip(flux, where, smooth, strict=True):
+        value = np.arcsinh(plane / SOFT)
+        value += share.astype(np.float32) * (_without(value) - value)
+        np.copyto(result, np.sinh(value) * SOFT, where=share > 0)
+    return smooth
+
+
+def _without(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A plane without what alternates along its rows or columns."""
     from scipy.ndimage import correlate1d
 
     kept = _kept()
-    limited = np.empty_like(planes)
-    for plane, result in zip(planes, limited, strict=True):
-        correlate1d(correlate1d(plane, kept, axis=0), kept, axis=1, output=result)
-        result += _compact(plane) * (plane - result)
-    return limited
+    return correlate1d(correlate1d(plane, kept, axis=0), kept, axis=1)
 
 
 def _kept() -> NDArray[np.floating[Any]]:
