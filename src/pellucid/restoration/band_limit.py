@@ -68,7 +68,9 @@ def _without(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     from scipy.ndimage import correlate1d
 
     kept = _kept()
-    return correlate1d(correlate1d(plane, kept, axis=0), kept, axis=1)
+    limited = np.empty_like(plane)
+    correlate1d(correlate1d(plane, kept, axis=0), kept, axis=1, output=limited)
+    return limited
 
 
 def _kept() -> NDArray[np.floating[Any]]:
@@ -91,5 +93,5 @@ def _compact(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     curved = np.abs(around[:-2, 1:-1] + around[2:, 1:-1] - middle)
     curved += np.abs(around[1:-1, :-2] + around[1:-1, 2:] - middle)
     near = maximum_filter(ramp(curved, CURVED).astype(np.float32), 2 * NEAR + 1)
-    soft = uniform_filter(near, 3)
+    soft = np.asarray(uniform_filter(near, 3), dtype=np.float32)
     return np.pad(soft.repeat(SQUARE, axis=0).repeat(SQUARE, axis=1), odd, mode="edge")

@@ -28,6 +28,8 @@ ROUNDS, STEP = 3, 2.0
 #: From so many times what may be chance on, the image contradicts what a network drew; its wings
 #: end so many FWHM of the blur further out.
 MISSED, WINGS = (2.0, 4.0), 2.5
+#: Side in pixels of what softens their edge.
+SOFT = 5
 #: Between these shares of the light, and so many times what may be chance, the image comes back.
 AMISS, SURELY = (0.2, 0.4), (3.0, 6.0)
 
@@ -100,4 +102,7 @@ def _around(amiss: NDArray[np.floating], stamps: NDArray[np.floating]) -> NDArra
     from scipy.ndimage import maximum_filter, uniform_filter
 
     side = 2 * round(WINGS * max(stamp_fwhm(stamp) for stamp in stamps)) + 1
-    return uniform_filter(maximum_filter(amiss, size=(1, side, side)), size=(1, 5, 5))
+    wings = maximum_filter(amiss, size=(1, side, side))
+    for plane in wings:
+        uniform_filter(plane, SOFT, output=plane)
+    return wings
