@@ -34,7 +34,12 @@ def page_in(frame: str) -> str:
 def test_a_restoration_is_its_page_in_a_notebook(restored):
     _, result = restored
     (subject,) = subjects_in(page_in(result._repr_html_()))
-    assert [each["key"] for each in subject["layers"]] == ["restored", "uncertainty", "doubt"]
+    assert [each["key"] for each in subject["layers"]] == [
+        "restored",
+        "uncertainty",
+        "range95",
+        "doubt",
+    ]
     assert dict(subject["facts"])["Restored by"].startswith("pellucid")
     assert subject["numbers"]["doubt"] == pytest.approx(result.provenance["doubted"])
 

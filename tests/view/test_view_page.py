@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.coordinates import FK5, Galactic
 from astropy.io import fits
 from astropy.wcs import WCS
+from astropy.wcs.utils import skycoord_to_pixel
 from scipy.ndimage import gaussian_filter
 
 import pellucid.view
@@ -68,7 +70,7 @@ def made_subject(side: int, name: str = "made", seed: int = 0) -> Subject:
     sigma = np.sqrt(0.02 + 0.01 * np.abs(smooth)) * (1 + left)
     doubt = np.where(rng.random((side // 8, side // 8)) > 0.9, 0.7, 0.0).repeat(8, 0).repeat(8, 1)
     doubt = np.broadcast_to(doubt, smooth.shape)
-    subject = Subject(name, image, beside={"UNCERT": sigma, "DOUBT": doubt})
+    subject = Subject(name, image, beside={"UNCERT": sigma, "RANGE95": 2.2 * sigma, "DOUBT": doubt})
     star = gaussian_psf(1.2, 0.36)
     return replace(subject, given=given, residual=noise, psfs=[("A star before", star)])
 
@@ -103,7 +105,7 @@ def test_a_restoration_brings_its_input_and_all_that_is_known_of_it(restored_pai
     given, restored = restored_pair
     subject = told(subject_of_file(restored))
     assert [each["key"] for each in subject["layers"]] == [
-        *("input", "restored", "again", "uncertainty", "doubt")
+        *("input", "restored", "again", "uncertainty", "range95", "doubt")
     ]
     image, before = read_image(restored), read_image(given)
     for key, cube in (("input", before.flux), ("restored", image.flux)):
@@ -202,6 +204,45 @@ def test_a_truth_lies_where_its_own_coordinates_say(restored_pair):
     np.testing.assert_allclose([d, e, f], [0, -1, height - 1], atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("ctype", "frame"),
+    [
+        (("GLON-TAN", "GLAT-TAN"), Galactic()),
+        (("RA---TAN", "DEC--TAN"), FK5(equinox="B1950")),
+    ],
+)
+def test_a_truth_in_another_frame_lies_on_the_same_sky(restored_pair, ctype, frame):
+    _, restored = restored_pair
+    plain = subject_of_file(restored)
+    _, height, width = plain.image.shape
+    middle = plain.image.wcs.pixel_to_world((width - 1) / 2, (height - 1) / 2).transform_to(frame)
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ctype
+    if ctype[0].startswith("RA"):
+        wcs.wcs.radesys, wcs.wcs.equinox = "FK5", 1950.0
+    wcs.wcs.crval = [middle.spherical.lon.deg, middle.spherical.lat.deg]
+    wcs.wcs.crpix, wcs.wcs.cdelt = [11, 21], [-5e-5, 5e-5]
+    truth = SkyImage(np.zeros((40, 60)), unit="nanomaggy", wcs=wcs)
+    a, b, c, d, e, f = layer(told(replace(plain, truth=truth)), "truth")["to"]
+    for x, y in ((0, 0), (width - 1, 0), (0, height - 1)):
+        there = skycoord_to_pixel(plain.image.wcs.pixel_to_world(x, y), wcs)
+        np.testing.assert_allclose([a * x + b * y + c, d * x + e * y + f], there, atol=0.01)
+
+
+def test_samples_are_skies_of_their_own_but_not_in_a_gallery():
+    made = made_subject(32)
+    skies = {f"SAMPLE{k}": made.image.flux + k for k in range(1, 7)}
+    made = replace(made, beside={**made.beside, **skies})
+    few = told(made)
+    assert [each["key"] for each in few["layers"]][-4:] == [f"sample{k}" for k in range(1, 5)]
+    drawn = layer(few, "sample2")
+    assert drawn["label"] == "Sample 2"
+    for plane, own in zip(drawn["planes"], skies["SAMPLE2"], strict=True):
+        np.testing.assert_allclose(decoded(plane), own, rtol=1e-3, atol=0.1)
+    many = [each["key"] for each in told(made, COARSE)["layers"]]
+    assert many == ["input", "restored", "again", "uncertainty", "doubt"]
+
+
 def _turned(image: SkyImage) -> WCS:
     assert image.wcs is not None
     wcs = image.wcs.deepcopy()
@@ -244,7 +285,7 @@ def test_an_image_that_is_never_in_memory_is_shown_as_one_that_is(restored_pair,
     windows = subject_of_file(restored)
     assert windows.reduced == whole.reduced > 1
     assert windows.facts == whole.facts
-    assert set(windows.beside) == set(whole.beside) == {"UNCERT", "DOUBT"}
+    assert set(windows.beside) == set(whole.beside) == {"UNCERT", "RANGE95", "DOUBT"}
     for key, cube in whole.beside.items():
         np.testing.assert_allclose(windows.beside[key], cube, rtol=1e-6)
     for ours, theirs in ((windows.image, whole.image), (windows.given, whole.given)):

@@ -17,6 +17,7 @@ function short(value) {
   return minus(size >= 1000 ? value.toFixed(1) : String(+value.toPrecision(4)));
 }
 
+const SPREAD = { uncertainty: "± 1 σ", range95: "± 95 %" };
 const minus = (text) => text.replace("-", "−");
 
 // The band of which plots and limits are, where colour shows several: the middle one.
@@ -37,12 +38,15 @@ function showReadout(view) {
   const head = made("tr");
   head.append(made("th", subject.unit, { scope: "col", className: "unit" }));
   for (const k of bands) head.append(made("th", subject.bands[k], { scope: "col" }));
-  const rows = ["input", "restored", "uncertainty", "truth", "residual", "doubt"].filter((key) => layers[key]);
+  const samples = Object.keys(layers).filter((key) => key.startsWith("sample"));
+  const rows = ["input", "restored", ...Object.keys(SPREAD), ...samples, "truth", "residual", "doubt"].filter(
+    (key) => layers[key],
+  );
   table.replaceChildren(
     head,
     ...rows.map((key) => {
       const row = made("tr");
-      const name = made("th", key === "uncertainty" ? "± 1 σ" : layers[key].label, { scope: "row" });
+      const name = made("th", SPREAD[key] ?? layers[key].label, { scope: "row" });
       if (layers[key].width !== layers.restored.width) name.append(made("small", " own pixels"));
       row.append(name);
       for (const k of bands) row.append(made("td", short(valueAt(layers[key], k, x, y))));

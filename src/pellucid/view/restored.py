@@ -26,7 +26,7 @@ from pellucid.view.again import residual_of, undone
 from pellucid.view.history import Made, command_of, found_files, history_lines
 from pellucid.view.part import part_of
 from pellucid.view.reduced_images import read_shown, reduced
-from pellucid.view.subject import Subject
+from pellucid.view.subject import SAMPLE, Subject
 from pellucid.view.words import commands_of, facts_of, notes_of, numbers_of, size_of
 
 
@@ -55,7 +55,7 @@ def subject_of_file(
         When a file is bad; the text names the file and the fault.
     """
     path = Path(path)
-    read = read_shown(path, wanted=("UNCERT", "DOUBT"))
+    read = read_shown(path, wanted=("UNCERT", "RANGE95", "DOUBT", SAMPLE))
     whole = read.image
     done = [k for k, there in enumerate(restored_bands(read.frame)) if there]
     name = name or path.name
@@ -97,7 +97,9 @@ def subject_of_result(
         for keyword, (value, comment) in restoration_cards(result).items():
             cards[keyword] = (value, comment)
     image = replace(result.image, header=cards)
-    beside = {"UNCERT": result.uncertainty, "DOUBT": result.doubt}
+    beside = {"UNCERT": result.uncertainty, "RANGE95": result.range_95, "DOUBT": result.doubt}
+    for number, sample in enumerate(() if result.samples is None else result.samples, 1):
+        beside[f"{SAMPLE}{number}"] = sample
     after = image.psf if "PLCTARG" in cards else None
     subject = Subject(
         name,

@@ -26,14 +26,31 @@ def same_places(
 ) -> NDArray[np.floating] | None:
     """Where pixels (x, y) of one image lie in another, shape (point, 2); the first pixel is 0.
 
-    None where a point has no place there.
+    The frames of both may differ. None where a point has no place there.
     """
     try:
-        sky = ours.celestial.all_pix2world(points, 0)
-        found = np.asarray(theirs.celestial.all_world2pix(sky, 0))
+        sky = np.asarray(ours.celestial.all_pix2world(points, 0))
+        found = np.asarray(theirs.celestial.all_world2pix(_in_frame_of(theirs, ours, sky), 0))
     except Exception:  # a distortion that cannot be inverted there: wcslib has no common base
         return None
     return found if np.isfinite(found).all() else None
+
+
+def _in_frame_of(theirs: WCS, ours: WCS, sky: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Longitudes and latitudes (degrees) of one WCS's frame in that of another."""
+    from astropy.coordinates import SkyCoord
+    from astropy.wcs.utils import wcs_to_celestial_frame
+
+    before: Any
+    after: Any
+    try:
+        before, after = (wcs_to_celestial_frame(each.celestial) for each in (ours, theirs))
+    except ValueError:  # frames that astropy has no name for are taken for one
+        return sky
+    if before.is_equivalent_frame(after):
+        return sky
+    there: Any = SkyCoord(*sky.T, unit="deg", frame=before).transform_to(after)
+    return np.column_stack([there.spherical.lon.deg, there.spherical.lat.deg])
 
 
 def sky_places(wcs: WCS, shape: tuple[int, int]) -> dict[str, Any] | None:

@@ -73,7 +73,7 @@ function drawStage(context, view, width, height, ratio) {
     drawMarks(context, view, rect, ratio);
     drawCursor(context, view, rect);
     drawCut(context, view, rect);
-    const legend = FLUX.includes(layer.key) ? null : scaleText(view, layer);
+    const legend = isFlux(layer) ? null : scaleText(view, layer);
     drawLabel(context, layer.label, area, part.right, legend);
     context.restore();
   }

@@ -4,6 +4,8 @@ const SOFT = 3; // of asinh: below so many times the noise it is linear
 const BRIGHT = 60;
 const FADED = 3; // times the noise: there half of the colour is left
 const FLUX = ["input", "restored", "truth"];
+const SPREADS = ["uncertainty", "range95"];
+const isFlux = (layer) => FLUX.includes(layer.key) || layer.key.startsWith("sample");
 // Cividis: seen alike by all eyes, and dark to light, so that it needs no colour (Nuñez et al. 2018).
 const CIVIDIS = [
   [0, 34, 78], [18, 53, 112], [59, 73, 108], [87, 93, 109], [112, 113, 115],
@@ -40,7 +42,7 @@ function picture(layer, subject, look) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(layer.width, layer.height);
   const pixels = new Uint8ClampedArray(image.data.buffer);
-  if (!FLUX.includes(layer.key)) paintMap(pixels, layer, subject, look);
+  if (!isFlux(layer)) paintMap(pixels, layer, subject, look);
   else if (look.band === "colour") paintColour(pixels, layer, subject, look);
   else paintGrey(pixels, layer, subject, look);
   context.putImageData(image, 0, 0);
@@ -104,7 +106,7 @@ function paintMap(pixels, layer, subject, look) {
   for (let p = 0, q = 0; p < count; p++, q += 4) {
     const t = (value(p) - low) / (high - low);
     if (t !== t) continue;
-    const [r, g, b] = cividis(layer.key === "uncertainty" ? Math.asinh(30 * t) / Math.asinh(30) : t);
+    const [r, g, b] = cividis(SPREADS.includes(layer.key) ? Math.asinh(30 * t) / Math.asinh(30) : t);
     pixels[q] = r;
     pixels[q + 1] = g;
     pixels[q + 2] = b;

@@ -23,8 +23,13 @@ BLACK, FAINTEST_WHITE = -1.0, 30.0
 #: Planes beside the pixels that a page shows, in this order: key, extension, what it is called.
 BESIDE = (
     ("uncertainty", "UNCERT", "Uncertainty"),
+    ("range95", "RANGE95", "95 % range"),
     ("doubt", "DOUBT", "Doubt"),
 )
+#: Of them, those that a page of many objects has no room for; samples are, too.
+OF_FEW = ("range95",)
+#: Skies that may be, by what their extensions begin with; a page shows so many at most.
+SAMPLE, SAMPLES = "SAMPLE", 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +105,14 @@ def told(subject: Subject, steps: float = FINE) -> dict[str, Any]:
         again = subject.given.with_flux(subject.given.flux - subject.residual)
         layers.append(_layer("again", "Blurred again", again, image, levels, steps_of))
     for key, name, label in BESIDE:
-        if (cube := subject.beside.get(name)) is not None:
+        cube = subject.beside.get(name)
+        if cube is not None and (steps == FINE or key not in OF_FEW):
             layers.append(_beside(key, label, cube, image, steps))
+    for name in [name for name in subject.beside if name.startswith(SAMPLE)][:SAMPLES]:
+        if steps == FINE:
+            drawn, fine = image.with_flux(subject.beside[name]), [each / steps for each in smooth]
+            label = f"Sample {name.removeprefix(SAMPLE)}"
+            layers.append(_layer(name.lower(), label, drawn, image, sky, fine))
     scale = image.pixel_scale
     place = None if image.wcs is None else sky_places(image.wcs, (height, width))
     return {
