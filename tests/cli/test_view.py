@@ -54,6 +54,19 @@ def test_a_restoration_is_shown_beside_its_input(pages, wiener_of):
     assert facts["Command"].startswith("pellucid restore ")
 
 
+def test_a_file_whose_first_band_was_left_alone_shows_what_was_done_to_the_others(
+    pellucid, pages, tmp_path
+):
+    bands = [fits.ImageHDU(GOOD + k, fits.Header({"CDELT1": 1e-4}), n) for k, n in enumerate("gri")]
+    fits.HDUList([fits.PrimaryHDU(), *bands]).writeto(tmp_path / "a.fits")
+    words = ["--bands", "r,i", "--method", "wiener", "--psf", 1.2, "--pixel-scale", 0.4]
+    pellucid("restore", tmp_path / "a.fits", *words, "--output", tmp_path / "b.fits")
+    _, (subject,), _ = pages(tmp_path / "b.fits")
+    assert subject["bands"] == ["R", "I"]
+    assert keys(subject) == ["input", "restored", "again"]
+    assert dict(subject["facts"])["Restored by"].startswith("wiener")
+
+
 def test_the_input_is_found_by_name_in_a_folder(pages, wiener_of, tmp_path):
     output = wiener_of("a.fits")
     (tmp_path / "sky").mkdir()

@@ -81,6 +81,7 @@ def test_the_figure_has_a_panel_a_plane_on_the_sky(restored, tmp_path):
     assert set(maps.values()) == {"gray", "cividis"}
     drawn = sky[1].images[0].get_array()
     assert drawn.shape == result.image.shape[1:]
+    np.testing.assert_allclose(sky[2].images[0].get_array(), drawn)  # as bright as what it is of
     place = sky[1].wcs.all_pix2world([[3, 4]], 0)
     np.testing.assert_allclose(place, result.image.wcs.all_pix2world([[3, 4]], 0))
     figure.savefig(tmp_path / "paper.pdf")

@@ -11,7 +11,7 @@ from pellucid.fits.cut import cut_out
 from pellucid.fits.file import FitsFile, open_fits
 from pellucid.fits.foreign import check_written_name
 from pellucid.fits.read import largest_shift, read_image
-from pellucid.fits.restored import restored_bands, unrestored_bands
+from pellucid.fits.restored import restored_bands, restored_header, unrestored_bands
 from pellucid.fits.roles import COMPANIONS, is_band_word, rest_of_name
 from pellucid.fits.some import all_bands
 from pellucid.fits.windows import FieldFiles, Whole, open_field, pixels_of
@@ -46,6 +46,7 @@ __all__ = [
     "rescaled",
     "rest_of_name",
     "restored_bands",
+    "restored_header",
     "role_of_file",
     "roles_beside",
     "roles_together",

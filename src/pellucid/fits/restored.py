@@ -51,6 +51,15 @@ def restored_bands(image: SkyImage) -> tuple[bool, ...]:
     return tuple(found)
 
 
+def restored_header(image: SkyImage) -> Header | None:
+    """Of an image some bands of which were restored, the header that tells of it."""
+    done = restored_bands(image)
+    for part in getattr(image.layout, "parts", ()):
+        if part.role == "bands" and any(k < len(done) and done[k] for k in part.planes):
+            return part.header
+    return image.header
+
+
 def unrestored_bands(image: SkyImage) -> tuple[str, ...]:
     """The bands that were left as they were, where others of their file were restored."""
     parts = [part for part in getattr(image.layout, "parts", ()) if part.role == "bands"]

@@ -92,9 +92,11 @@ def _panels(
     share = 1.0 if given is None or not per_pixel(image.unit) else area**2
     panels.append(("restored", image, _stretched(image.flux[k], noise / share), None))
     if subject.truth is not None:
-        plane = subject.truth.flux[min(k, len(subject.truth.flux) - 1)]
-        own = float(robust_background(plane[None]).sigma) or 1.0
-        panels.append(("truth", subject.truth, _stretched(plane, own), None))
+        truth = subject.truth
+        plane = truth.flux[min(k, len(truth.flux) - 1)]
+        same = truth.unit == image.unit and truth.shape[1:] == image.shape[1:]
+        own = noise / share if same else float(robust_background(plane[None]).sigma) or 1.0
+        panels.append(("truth", truth, _stretched(plane, own), None))
     if subject.residual is not None and given is not None:
         panels.append(("residual / σ", given, subject.residual[k] / noise, (-5.0, 5.0)))
     for name, label, unit in (("UNCERT", "uncertainty / σ", noise / share), ("DOUBT", "doubt", 1)):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pellucid.batch.request import Request
 from pellucid.errors import InputError, UsageError
-from pellucid.fits import restored_bands
+from pellucid.fits import restored_bands, restored_header
 from pellucid.optics import known_psf
 from pellucid.restoration.result import (
     Restoration,
@@ -66,7 +66,7 @@ def subject_of_file(
         return _with_truth(_noted(subject, note), truth, read.factor)
     image, beside = whole, read.beside
     if len(done) < len(whole.bands):
-        image = whole.of_bands(done)
+        image = replace(whole.of_bands(done), header=restored_header(read.frame))
         beside = {key: cube[done] for key, cube in beside.items()}
     lines = history_lines(image.header)
     subject = Subject(
