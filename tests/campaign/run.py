@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import collections
 import importlib
+import pkgutil
 import shutil
 import sys
 import tempfile
@@ -21,6 +22,8 @@ from typing import NamedTuple
 import numpy as np
 from guarded import Outcome, guarded
 from kinds import KINDS, Kind, good_images
+
+import pellucid
 
 #: All done, some objects failed, usage, bad input.
 DUE = (0, 1, 2, 3)
@@ -133,9 +136,11 @@ def main() -> int:
 
 def _load() -> None:
     """What every command loads, once; nothing here may start a thread, or forks would hang."""
+    ours = pkgutil.walk_packages(pellucid.__path__, "pellucid.")
     for name in (
         *("astropy.io.fits", "astropy.table", "astropy.wcs", "astropy.io.votable", "h5py", "sep"),
-        *("scipy.ndimage", "scipy.optimize", "skimage.measure", "onnxruntime", "pellucid.cli"),
+        *("scipy.ndimage", "scipy.optimize", "skimage.measure", "onnxruntime", "onnxscript"),
+        *(module.name for module in ours if module.name != "pellucid.__main__"),
     ):
         importlib.import_module(name)
 
