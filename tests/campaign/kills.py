@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from guarded import LONGEST
 from kinds import DEGRADE, WIENER, good_recipes, header
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -112,7 +113,7 @@ def killed(work: Work, folder: Path, whole: tuple[str, float], rng: np.random.Ge
     time.sleep(float(rng.uniform(0.05, 1.1)) * seconds)
     process.send_signal(number)
     try:
-        code = process.wait(30.0)
+        code = process.wait(LONGEST)
     except subprocess.TimeoutExpired:
         process.kill()
         return "did not end"
@@ -120,7 +121,7 @@ def killed(work: Work, folder: Path, whole: tuple[str, float], rng: np.random.Ge
         return "wrong exit code"
     if not work.again and digest(folder, work) not in (old, wanted):
         return "neither old nor new"
-    until = time.monotonic() + 15.0  # workers see within a second of theirs that they are alone
+    until = time.monotonic() + LONGEST  # workers see within a second of theirs that they are alone
     while _orphans(process.pid) and time.monotonic() < until:
         time.sleep(0.1)
     if _orphans(process.pid):

@@ -126,8 +126,8 @@ def restore_large(
         def put(planes: FilePlanes) -> tuple[Mapping[str, Any], Sequence[str]]:
             with naming(files[0]):
                 facts = fill(pieces, field, sky, Called(planes), beside)
-            facts["notes"] = [*said, *facts["notes"]]
-            done.append(Restoration(frame, provenance=facts))
+                facts["notes"] = [*said, *facts["notes"]]
+                done.append(Restoration(frame, provenance=facts))
             lines = [*history, *restoration_history(done[0])]
             return restoration_cards(done[0]), lines
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ _WCS = re.compile(
     r"LTV\d|LTM\d_\d|WAT\d_\d{3}|C[PQ](DIS|ERR)\d|D[PQ]\d(\..*)?|D2IM(ARR|DIS\d|ERR\d|EXT)|"
     rf"{_PLATE_CARDS})[A-Z]?$"
 )
+_HUGE = re.compile(r"[DE]\+?\d{3}", re.IGNORECASE)
 _PLATE = re.compile(rf"({_PLATE_CARDS})$")
 
 
@@ -77,6 +79,24 @@ def without_wcs(header: Header) -> Header:
     kept = header.copy()
     for keyword in {card.keyword for card in kept.cards if _WCS.match(card.keyword)}:
         kept.remove(keyword, remove_all=True)
+    return kept
+
+
+def without_infinite(header: Header) -> Header:
+    """A copy of a header without 1e400 and its like, which wcslib reads, but nobody can write.
+
+    Raises
+    ------
+    ValueError
+        When a card that places pixels on the sky has such a value.
+    """
+    kept = header.copy()
+    for keyword in {card.keyword for card in kept.cards if _HUGE.search(str(card))}:
+        value = card_value(kept, keyword)
+        if isinstance(value, float) and not math.isfinite(value):
+            if _WCS.match(keyword):
+                raise ValueError(f"{keyword} is infinite")
+            kept.remove(keyword, remove_all=True)
     return kept
 
 

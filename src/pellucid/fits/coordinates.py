@@ -9,7 +9,13 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pellucid.fits.cards import card_value, text_card, without_plate_cards, without_wcs
+from pellucid.fits.cards import (
+    card_value,
+    text_card,
+    without_infinite,
+    without_plate_cards,
+    without_wcs,
+)
 from pellucid.quiet import quiet
 from pellucid.sky.distortion import without_plate
 
@@ -81,7 +87,7 @@ def celestial_wcs(
 ) -> tuple[WCS | None, list[str]]:
     """The WCS of the pixels as astropy reads it, and what had to be mended for it.
 
-    Raises what astropy raises where the cards contradict each other.
+    Raises what astropy raises where the cards contradict each other, or have no finite numbers.
 
     Parameters
     ----------
@@ -97,7 +103,8 @@ def celestial_wcs(
     with quiet(), _REMARKS, warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always", FITSFixedWarning)
         # All axes at once: given naxis=2, astropy leaves its mending out.
-        wcs = WCS(header.copy() if _is_plate(header) else without_plate_cards(header), fobj=opened)
+        given = without_infinite(header)
+        wcs = WCS(given if _is_plate(given) else without_plate_cards(given), fobj=opened)
         wcs.wcs.set()
     said = [" ".join(str(remark.message).split()) for remark in remarks]
     mended = [note for start, note in _MENDED.items() if any(s.startswith(start) for s in said)]
@@ -168,7 +175,8 @@ def rescaled(header: Header, ratio: float) -> Header:
     header = without_wcs(header)
     for keyword in dict.fromkeys((*_SCALE_CARDS, *_SECOND, *_SECOND.values())):
         value = card_value(header, keyword)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if number and math.isfinite(value):
             header[keyword] = value * ratio
     return header
 

@@ -24,7 +24,7 @@ from pellucid.fits.packed import check_size, packing_of, unpack
 from pellucid.quiet import quiet
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from astropy.io.fits import HDUList, Header
     from astropy.wcs import WCS
 
 
@@ -133,8 +133,6 @@ class FitsFile:
 @contextmanager
 def open_fits(path: str | os.PathLike[str]) -> Iterator[FitsFile]:
     """Open a FITS file, plain or compressed, without reading its data; TIFF and XISF as such."""
-    from astropy.io import fits
-
     path = Path(path)
     with ExitStack() as stack:
         stream, notes = _unpacked(path, stack)
@@ -142,7 +140,7 @@ def open_fits(path: str | os.PathLike[str]) -> Iterator[FitsFile]:
         try:
             with quiet():
                 check_axes(stream)
-                opened = fits.open(stream, memmap=False, lazy_load_hdus=True, uint=False)
+                opened = _one_by_one(stream)
                 # All of them now: later reads may move the stream. What follows the last is no HDU.
                 while not hdus or stream.read(9) == b"XTENSION=":
                     if hdus:
@@ -167,6 +165,20 @@ def open_fits(path: str | os.PathLike[str]) -> Iterator[FitsFile]:
             if hdu.mended:
                 file.note(f"the header of HDU {hdu} holds what FITS forbids; it was mended")
         yield file
+
+
+def _one_by_one(stream: IO[bytes]) -> HDUList:
+    """The HDUs of a file, of which none is read before it is asked for.
+
+    To warn of one that is broken astropy would read all of them, one of negative size for ever.
+    """
+    from astropy.io.fits import HDUList
+
+    class OneByOne(HDUList):
+        def readall(self) -> None:
+            pass
+
+    return OneByOne.fromfile(stream, "readonly", memmap=False, lazy_load_hdus=True, uint=False)
 
 
 def _unpacked(path: Path, stack: ExitStack) -> tuple[IO[bytes], list[str]]:

@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.errors import InputError
 from pellucid.fits import restored_bands
 from pellucid.optics import known_psf, unknown_unit
+from pellucid.quiet import quiet
 from pellucid.restoration.choice import ANY, fitting_model
 from pellucid.restoration.grid import plan_of
 from pellucid.restoration.noise import noise_notes, stated_noise
@@ -164,8 +165,9 @@ def _wcs(image: SkyImage) -> dict[str, Any] | None:
     if wcs is None or not wcs.has_celestial:
         return None
     height, width = image.shape[1:]
-    place: Any = wcs.celestial.pixel_to_world((width - 1) / 2, (height - 1) / 2)
-    icrs = place.icrs
+    with quiet():  # an equinox of 1e300
+        place: Any = wcs.celestial.pixel_to_world((width - 1) / 2, (height - 1) / 2)
+        icrs = place.icrs
     kind = str(wcs.celestial.wcs.ctype[0])[5:].strip("-")
     return {
         "projection": kind,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.errors import InputError
 from pellucid.sky import PSF
 from pellucid.sky.drawn import drawn
 from pellucid.sky.image import SkyImage
@@ -45,6 +46,11 @@ class Restoration:
     provenance
         What made it: method or model, checksum, PSF, version; ``change`` says what became of
         noise and resolution, ``trust`` what is doubted, ``notes`` lists what to know.
+
+    Raises
+    ------
+    InputError
+        When values are so far beyond the noise that its numbers (``chi2``, ``unlike``) are none.
     """
 
     image: SkyImage
@@ -54,6 +60,12 @@ class Restoration:
     samples: NDArray[np.float32] | None = None
     chi2: NDArray[np.float32] | None = None
     range_95: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        facts = self.provenance
+        if not np.isfinite([*facts.get("chi2", ()), facts.get("unlike", 0.0)]).all():
+            fault = "it holds values so far beyond its noise that they are no flux"
+            raise InputError(f"{fault}; set them to NaN, or mask them")
 
     def _repr_html_(self) -> str:
         """In a notebook: a page to look at it, as `pellucid view` makes it."""
