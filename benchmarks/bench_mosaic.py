@@ -93,6 +93,14 @@ def write_field(path: Path, side: int, folder: Path | None) -> None:
         stream.write(b"\0" * (-(4 * side * side) % 2880))
 
 
+def pieces_of(source: Path, model: str, method: str, psf: float) -> tuple[float, int]:
+    """Seconds of one piece of a field's middle, in a process of its own, and how many there are."""
+    words = [sys.executable, "-c", PIECES, source, model, method, psf, TIMED]
+    done = subprocess.run(list(map(str, words)), capture_output=True, check=True)
+    seconds, count = json.loads(done.stdout)
+    return seconds, count
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sides", nargs="*", type=int, default=[5000])
@@ -107,11 +115,7 @@ def main() -> None:
             source, target = Path(place, "field.fits"), Path(place, "out.fits")
             write_field(source, side, options.data)
             model, method = ("", options.method) if options.method else (options.model, "")
-            words = [source, model, method, options.psf, TIMED]
-            done = subprocess.run(
-                [sys.executable, "-c", PIECES, *map(str, words)], capture_output=True, check=True
-            )
-            a_piece, count = json.loads(done.stdout)
+            a_piece, count = pieces_of(source, model, method, options.psf)
             words = ["--method", method] if method else ["--model", model]
             words += ["--psf", options.psf, "--output", target]
             started = time.perf_counter()
