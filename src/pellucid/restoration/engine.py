@@ -22,6 +22,9 @@ Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 Engine = Literal["onnx", "openvino", "torch"]
 Precision = Literal["fp32", "bf16"]
 
+#: What onnxruntime computes with, the best that its installation has: a GPU's with onnxruntime-gpu.
+PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+
 
 def load_network(bundle: Bundle, engine: Engine = "onnx", precision: Precision = "fp32") -> Network:
     """The network of a bundle, ready to be called."""
@@ -55,8 +58,9 @@ def _onnx(bundle: Bundle, precision: Precision) -> Network:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.intra_op_num_threads = _threads()
     try:
+        there = onnxruntime.get_available_providers()
         session = onnxruntime.InferenceSession(
-            bundle.graph, options, providers=["CPUExecutionProvider"]
+            bundle.graph, options, providers=[name for name in PROVIDERS if name in there]
         )
     except Exception as error:  # onnxruntime's errors share no narrower base
         raise InputError(
