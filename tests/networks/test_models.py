@@ -309,6 +309,18 @@ def test_a_graph_that_no_engine_knows_is_refused(tiny_bundle, tmp_path):
         load_network(open_bundle(tmp_path / "b.onnx"))
 
 
+def test_an_engine_does_not_log_what_it_raises(tiny_bundle, tmp_path, capfd):
+    """Its own lines have colours and what a file's nodes are called."""
+    content = tiny_bundle.read_bytes()
+    odd = content.rindex(b"output_padding") + len(b"output_padding@\0@")
+    changed = content[:odd] + b"," + content[odd + 1 : -64]
+    (tmp_path / "b.onnx").write_bytes(changed + digest_of(changed + bytes(64)).encode())
+    network = load_network(open_bundle(tmp_path / "b.onnx"))
+    with pytest.raises(Exception, match="output_padding"):
+        network(np.zeros((1, 3, 32, 32), np.float32))
+    assert capfd.readouterr().err == ""
+
+
 @FEW
 @given(
     st.text(),

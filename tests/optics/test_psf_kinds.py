@@ -115,6 +115,16 @@ def test_psfex_where_the_galaxy_is(tmp_path):
         read_psf(path, image("r", LTV1=-9000.0, LTV2=0.0))
 
 
+@pytest.mark.parametrize("value", [1 + 2j, "wide"])
+@pytest.mark.parametrize("keyword", ["PSF_SAMP", "POLNAXIS", "POLZERO1", "POLSCAL2", "POLDEG1"])
+def test_a_psfex_model_whose_cards_are_no_numbers(keyword, value, tmp_path):
+    path = psfex_file(tmp_path / "a.psf")
+    with fits.open(path, mode="update") as file:
+        file["PSF_DATA"].header[keyword] = value
+    with pytest.raises(InputError, match=rf"a\.psf: its {keyword} is no number"):
+        read_psf(path, image("r"))
+
+
 def test_a_constant_psfex_model(tmp_path):
     mask = gaussian(4.0, 25)[None].astype("f4")
     column = fits.Column("PSF_MASK", f"{mask.size}E", dim="(25,25,1)", array=mask[None])

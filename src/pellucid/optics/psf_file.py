@@ -84,7 +84,7 @@ def read_psf(
     scale = image.pixel_scale if isinstance(image, SkyImage) else image
     wanted = image.bands if isinstance(image, SkyImage) else ()
     place = _place(image) if isinstance(image, SkyImage) else Place(0.0, 0.0, (0, 0))
-    with open_fits(path) as file:
+    with open_fits(path) as file, naming(path):
         model = _model(file, wanted)
         found = model(place) if model else _stamps(file, scale, wanted, ours)
         notes = file.notes

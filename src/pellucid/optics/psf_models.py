@@ -5,6 +5,7 @@ PSFEx's polynomials, SDSS's eigenimages, and stamps on a grid of places.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ SDSS_FRAME, SDSS_SCALE = (1489, 2048), 0.396
 _STDPSF_SAMPLES = 4
 #: SDSS's polynomials take thousands of pixels.
 _SDSS_UNIT = 1e-3
+#: What a PSFEx model depends on, at most: only x and y are made anything of.
+_MOST = 9
 
 
 class Place(NamedTuple):
@@ -55,6 +58,18 @@ class Model(NamedTuple):
     placed: bool = False
 
 
+def _number(header: Any, keyword: str, default: float) -> float:
+    """A card that must hold a finite number where it is there."""
+    value = header.get(keyword, default)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"its {keyword} is no number ({str(value)[:40]})")
+    return number
+
+
 def psfex(header: Any, components: NDArray[np.floating], place: Place) -> Model:
     """A PSFEx model, Σ xⁱ yʲ Pᵢⱼ, at a place.
 
@@ -69,12 +84,12 @@ def psfex(header: Any, components: NDArray[np.floating], place: Place) -> Model:
     ----------
     Bertin 2011, ASP Conf. Ser. 442, 435
     """
-    step = float(header.get("PSF_SAMP", 1.0)) or 1.0
-    count = int(header.get("POLNAXIS", 0))
+    step = _number(header, "PSF_SAMP", 1.0) or 1.0
+    count = min(int(_number(header, "POLNAXIS", 0.0)), _MOST)
     names = [str(header.get(f"POLNAME{k + 1}", "")).upper() for k in range(count)]
-    zero = [float(header.get(f"POLZERO{k + 1}", 0.0)) for k in range(count)]
-    scale = [float(header.get(f"POLSCAL{k + 1}", 1.0)) or 1.0 for k in range(count)]
-    degree = int(header.get("POLDEG1", 0)) if count else 0
+    zero = [_number(header, f"POLZERO{k + 1}", 0.0) for k in range(count)]
+    scale = [_number(header, f"POLSCAL{k + 1}", 1.0) or 1.0 for k in range(count)]
+    degree = int(_number(header, "POLDEG1", 0.0)) if count else 0
     if degree == 0 or len(components) == 1:
         return Model(components[0].astype(np.float64), step, None, "the PSFEx model is constant")
     positions = [_axis(name) for name in names]
@@ -159,7 +174,7 @@ def on_grid(header: Any, stamps: NDArray[np.floating], place: Place) -> Model:
         for column, along in _between(x, columns):
             here = np.flatnonzero((places[:, 0] == row) & (places[:, 1] == column))
             total += down * along * stamps[int(here[0])].astype(np.float64)
-    step = 1.0 / float(header.get("OVERSAMP", _STDPSF_SAMPLES))
+    step = 1.0 / (_number(header, "OVERSAMP", 0.0) or _STDPSF_SAMPLES)
     return Model(total, step, None, f"the grid of PSFs was taken at x = {x:.0f}, y = {y:.0f}" + (
         "" if known else ", the middle of its frame"
     ), known)  # fmt: skip
@@ -176,7 +191,11 @@ def grid_places(header: Any) -> NDArray[np.float64] | None:
     if found:
         return np.array(found)
     axes = [
-        [float(header[f"{stem}{k:02d}"]) - 1.0 for k in range(1, 100) if f"{stem}{k:02d}" in header]
+        [
+            _number(header, keyword, 0.0) - 1.0
+            for keyword in (f"{stem}{k:02d}" for k in range(1, 100))
+            if keyword in header
+        ]
         for stem in ("JPSFY", "IPSFX")
     ]
     if not all(axes):

@@ -51,7 +51,7 @@ def _onnx(bundle: Bundle, precision: Precision) -> Network:
     if precision != "fp32":
         raise UsageError("--precision bf16 needs --engine openvino or torch")
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what it would log, in colours, it raises, too
     # Few calls a process: an arena that keeps the largest batch's memory buys nothing, and threads
     # that spin while they wait take the cores from whatever else runs.
     options.enable_cpu_mem_arena = False
