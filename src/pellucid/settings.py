@@ -57,6 +57,15 @@ def read_settings(path: Path, model: type[Model] | TypeAdapter[Model], kind: str
         raise InputError(f"{path}: {where}: {what}") from error
 
 
+def top_level(path: Path) -> list[str]:
+    """The first keys of a YAML file; none of one that has none or cannot be read."""
+    try:
+        found = _loaded(path)
+    except (OSError, UnicodeError, yaml.YAMLError, RecursionError, InputError):
+        return []
+    return [str(key) for key in found] if isinstance(found, dict) else []
+
+
 def _loaded(path: Path) -> Any:
     """What a YAML file says; one whose anchors lead to each other without end is refused."""
     content = path.read_bytes()

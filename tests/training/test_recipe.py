@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from pellucid.networks.galaxygan import GalaxyGANConfig  # noqa: E402
 from pellucid.settings import shipped_files  # noqa: E402
 from pellucid.training.galaxygan import GalaxyGANRecipe  # noqa: E402
+from pellucid.training.learner import network_config  # noqa: E402
 from pellucid.training.papers import read_recipe  # noqa: E402
 
 few = settings(deadline=None, max_examples=30)
@@ -51,7 +51,7 @@ def test_the_pixel_weight_changes_with_the_cool_down():
 def test_shipped_recipes_are_read(name):
     recipe = read_recipe(name)
     assert recipe.name == name
-    config = GalaxyGANConfig(**recipe.network)
+    config = network_config(recipe, recipe.network)
     assert recipe.size % config.multiple == 0
 
 
@@ -78,6 +78,7 @@ LAUGHS = (
         (b"name: [x\nsteps: 5\n", "no YAML"),
         (b"name: x\n\tsteps: 5\n", "no YAML"),
         (b"just words", "recipe"),
+        (b"name: x\nstages: [{recipe: {name: x}}]\n", "is the preset of a study"),
         (b"name: x\nsteps: 5\nnetwork: &a {width: *a}\n", "anchors"),
         (b"name: x\nsteps: 5\nstretch: {name: noise, high: " + LAUGHS, "anchors"),
         (b"", "recipe"),

@@ -289,3 +289,17 @@ def test_more_processes_than_images_are_refused(
     monkeypatch.setattr(run, "join_processes", lambda: (0, 3))
     with pytest.raises(UsageError, match="3 processes for batches of 2"):
         run.train(read_recipe(recipe_file()), pair_store, tmp_path / "run")
+
+
+def test_each_validation_is_told_where_no_bar_is_drawn(
+    train, recipe_file, pair_store, tmp_path, capsys
+):
+    recipe = recipe_file(steps=4, validate_every=2, checkpoint_every=2)
+    assert train(recipe, pair_store, tmp_path / "run") == 0
+    said = capsys.readouterr().err.splitlines()
+    steps = [line for line in said if ": step " in line]
+    assert len(steps) == 2
+    assert all("PSNR " in line and "of the blurred images" in line for line in steps)
+    # So short a training is of no use, which is said.
+    assert any("it is of no use yet" in line for line in said)
+    assert said[-1].endswith("uses it")

@@ -43,4 +43,12 @@ def train(
         network_config(chosen, chosen.network)
         stretch_from_dict(chosen.stretch)
     bundle = run_training(chosen, data, output, resume, workers, start=began)
+    told = open_bundle(bundle).card.training
+    restored, blurred = told.get("validation_psnr"), told.get("validation_psnr_blurred")
+    if restored is not None and blurred is not None and restored < blurred:
+        say(
+            f"note: the PSNR of what it restores, {restored:.2f} dB on held-back objects, "
+            f"is below that of the blurred images, {blurred:.2f} dB: it is of no use yet; more "
+            "steps may help, or pairs that agree better"
+        )
     say(f"{bundle}: trained; `pellucid restore --model {bundle}` uses it")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from pellucid.files import write_content
 from pellucid.networks.architectures import ARCHITECTURES
 from pellucid.networks.bundle import CARD_KEY, DIGEST_KEY, NO_DIGEST, Bundle, Card, digest_of
 from pellucid.quiet import quiet
+
+if find_spec("onnxscript") is None:  # or a training would end where its first bundle is written
+    raise ModuleNotFoundError("torch.onnx.export needs onnxscript", name="onnxscript")
 
 #: Marks the single-precision copy that a stored half-precision weight unfolds to.
 UNFOLDED = ".float32"

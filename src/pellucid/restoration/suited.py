@@ -115,5 +115,8 @@ def _notes(text: str, fwhm: float, trained: tuple[float, float], force: bool) ->
     if low / FAR <= fwhm <= FAR * high:
         return [text]
     if not force:
-        raise InputError(f"{text}; --method wiener undoes any blur, --force insists on the model")
+        raise InputError(
+            f"{text}; --bands or --hdu names the band that it was trained for, --method wiener "
+            "undoes any blur, --force insists on the model"
+        )
     return [f"{text}: it was forced, and nothing vouches for the result"]

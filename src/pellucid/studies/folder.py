@@ -32,7 +32,7 @@ Made = TypeVar("Made")
 def require_training(*more: str) -> None:
     """Say before anything is done what would stop it: ``more`` is of the extra ``sources``."""
     extra = "train,sources" if more else "train"
-    for name in ("torch", *more):
+    for name in ("torch", "onnxscript", *more):
         if importlib.util.find_spec(name) is None:
             raise UsageError(
                 f"a study needs {name}, which is not installed: pip install 'pellucid[{extra}]'"

@@ -47,3 +47,13 @@ def progress_bar(wanted: bool) -> Progress:
         console=Console(stderr=True),
         disable=not (wanted and sys.stderr.isatty()),
     )
+
+
+def tell(bar: Progress, text: str) -> None:
+    """A line where the bar would be, which is drawn on a terminal alone."""
+    bar.console.print(text, soft_wrap=True, highlight=False, markup=False)
+
+
+def in_words(score: Mapping[str, float]) -> str:
+    """What a validation found."""
+    return f"PSNR {score['psnr']:.2f} dB, of the blurred images {score['psnr_blurred']:.2f} dB"

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import Discriminator, Tag, TypeAdapter
 
-from pellucid.settings import read_named, shipped_files
+from pellucid.errors import InputError
+from pellucid.settings import read_named, shipped_files, top_level
 from pellucid.training.galaxygan import GalaxyGANRecipe
 from pellucid.training.pellucid import PellucidRecipe
 from pellucid.training.recipe import Recipe
@@ -34,4 +35,11 @@ ANY_RECIPE = TypeAdapter(
 
 def read_recipe(name: str | Path) -> Recipe:
     """A recipe that comes with pellucid, by name, or a YAML file."""
-    return read_named(name, shipped_files("recipes"), ANY_RECIPE, "recipe")
+    shipped = shipped_files("recipes")
+    path = shipped.get(str(name), Path(name))
+    if path.is_file() and "stages" in top_level(path):
+        raise InputError(
+            f"{path}: is the preset of a study; a recipe is what stands under a `recipe` of its "
+            "`stages`, or seeinggan-small, which comes with pellucid"
+        )
+    return read_named(name, shipped, ANY_RECIPE, "recipe")

@@ -32,7 +32,7 @@ from pellucid.training.card import make_card
 from pellucid.training.checkpoint import State, load_checkpoint, save_checkpoint
 from pellucid.training.feeding import batches_of
 from pellucid.training.fingerprint import fingerprint
-from pellucid.training.log import Log, progress_bar
+from pellucid.training.log import Log, in_words, progress_bar, tell
 from pellucid.training.processes import join_processes
 from pellucid.training.recipe import Recipe, Trainer
 from pellucid.training.validation import draw_panel, validate
@@ -182,6 +182,10 @@ def train(
                         _ship(trainer, restorer().card, measured, run / INTERIM)
                     log.write(step, {**score, "seconds": round(time.monotonic() - started, 1)})
                     bar.update(task, psnr=f"{score['psnr']:.2f} dB")
+                    if progress and not bar.console.is_terminal:
+                        tell(
+                            bar, f"{recipe.name}: step {step} of {recipe.steps}, {in_words(score)}"
+                        )
                 if step % recipe.checkpoint_every == 0 or step == recipe.steps:
                     save_checkpoint(checkpoint, trainer.parts(), end._replace(step=step))
         bundle = run / "bundle.onnx"
