@@ -7,7 +7,7 @@ import pytest
 from patches import galaxies
 
 from pellucid.optics import convolve
-from pellucid.restoration.doubt import doubt_of
+from pellucid.restoration.doubt import doubt_of, in_words
 from pellucid.sky import gaussian_psf
 
 BLUR = gaussian_psf(4.0, 1.0).stamps
@@ -65,3 +65,18 @@ def test_pixels_without_data_are_doubted_and_contradict_nothing(scene):
     assert (found.doubt[:, 40:50] == 1.0).all()
     assert (found.doubt[:, :30] > 0.5).mean() < 0.01
     assert found.reduced[0] == pytest.approx(1.0, abs=0.25)
+
+
+def test_a_misfit_beyond_all_numbers_is_doubted_without_a_warning():
+    seen = np.zeros((1, 40, 40), dtype=np.float32)
+    seen[0, 20, 20] = 1e25
+    stamps = gaussian_psf(4.5, 1.0).for_bands(1)
+    ones = np.ones_like(seen)
+    with np.errstate(all="raise", under="ignore"):
+        found = doubt_of(np.zeros_like(seen), ones, seen, stamps, ones)
+    assert np.isfinite(found.chi2).all()
+    assert found.doubt[0, 20, 20] == 1.0
+
+
+def test_what_is_no_number_explains_nothing():
+    assert "does not explain" in in_words(0.0, [float("nan")], ["r"])

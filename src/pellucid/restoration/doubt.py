@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from pellucid.optics import Convolution, convolve
 
+#: A misfit of more standard deviations counts as so many: its square is still a number.
+BOUNDLESS = np.float32(1e9)
 #: Between these significances, in standard deviations, doubt rises from 0 to 1.
 MISFIT = (3.5, 5.5)
 #: Detail is drawn where it exceeds its standard deviation so many times …
@@ -87,6 +89,7 @@ def doubt_of(
     data = (weight > 0).astype(np.float32)
     deviation = np.hypot(1.0 / np.maximum(weight, 1e-3), SYSTEMATIC * again)
     residual = (data * (given - again) / deviation).astype(np.float32)
+    residual = np.clip(residual, -BOUNDLESS, BOUNDLESS)
     square = np.square(stamps)
     square_sum = square.sum(axis=(1, 2), keepdims=True)
     reached, noise = np.ones_like(square_sum), np.sqrt(square_sum)
@@ -132,7 +135,7 @@ def in_words(doubted: float, reduced: Sequence[float], bands: Sequence[str]) -> 
     amiss = [
         f"{band} (chi2 {value:.1f})"
         for band, value in zip(bands, reduced, strict=True)
-        if value > CONTRADICTED
+        if not value <= CONTRADICTED  # of one that is no number nothing is known
     ]
     if amiss:
         return f"{text}; blurred again, the result does not explain the image in {', '.join(amiss)}"
