@@ -4,6 +4,7 @@ be of use, trained and written in seconds."""
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,11 @@ from numpy.typing import NDArray
 from pellucid.networks.bundle import Card
 from pellucid.sky.image import SkyImage
 from pellucid.stretch import GalaxyGANStretch
+
+# A shell that starts the tests in the background, or nohup, has them ignore what they send.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 SCALE = 0.396
 

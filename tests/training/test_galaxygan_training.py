@@ -66,9 +66,12 @@ def test_steps_on_one_batch_lower_the_pixel_loss(galaxygan, advance, norm):
 
 
 def test_the_discriminator_learns_to_tell_them_apart(galaxygan, advance):
-    losses = [step["discriminator"] for step in advance(galaxygan(pixel_weight=0.0), 40)]
+    trainer = galaxygan(pixel_weight=0.0)
+    # Of a generator that learns, too, the outcome hangs on a processor's last bits.
+    trainer.generator_optimiser.param_groups[0]["lr"] = 0.0
+    losses = [step["discriminator"] for step in advance(trainer, 40)]
     assert losses[0] == pytest.approx(math.log(2), abs=0.05)
-    assert np.mean(losses[-5:]) < 0.5 * losses[0]
+    assert np.mean(losses[-5:]) < 0.1 * losses[0]
 
 
 def test_the_generators_turn_does_not_teach_the_discriminator(galaxygan, advance):
