@@ -74,20 +74,20 @@ def explained(
         noise = np.maximum(deviation, np.float32(0.5) * (high - low).astype(np.float32))
         return seen, missing, np.float32(CHANCE) * noise + np.float32(SYSTEMATIC) * np.abs(seen)
 
-    for number in range(ROUNDS):
+    seen, missing, chance = compared(restored)
+    amiss = ramp(np.abs(missing) / chance, MISSED)
+    if amiss.any():
+        # Around what is not as it was told a network draws more than smooth wings.
+        restored = smoothed_around(restored, _around(amiss, stamps))
         seen, missing, chance = compared(restored)
-        amiss = ramp(np.abs(missing) / chance, MISSED)
-        if number == 0 and amiss.any():
-            # Around what is not as it was told a network draws more than smooth wings.
-            restored = smoothed_around(restored, _around(amiss, stamps))
-            seen, missing, chance = compared(restored)
+    for _ in range(ROUNDS):
         beyond = np.maximum(np.abs(missing) - chance, 0.0) * (data > 0)
         if not beyond.any():
             return restored
         factor = 1.0 + np.copysign(beyond, missing) / np.maximum(seen, chance)
         light = restored > 0
         restored = np.where(light, restored * np.clip(factor, 1.0 / STEP, STEP), restored)
-    seen, missing, chance = compared(restored)
+        seen, missing, chance = compared(restored)
     share = np.abs(missing) / np.maximum(np.abs(seen + missing), chance)
     amiss = ramp(share, AMISS) * ramp(np.abs(missing) / chance, SURELY)
     if not amiss.any():
