@@ -59,5 +59,5 @@ class ToyRecipe(Recipe, frozen=True):
 class ToyTrainer(Learner[ToyRecipe]):
     def advance(self, batch: TrainingBatch, step: int) -> dict[str, float]:
         loss = 1e3 * mse_loss(self.generator(batch.blurred), batch.sharp)
-        self.teach_generator(loss, step)
+        self.teach_generator(loss, self.recipe.decay_at(step))
         return {"square": float(loss.detach())}

@@ -44,12 +44,20 @@ def channels(store):
     return pair, sky, input_channels(INPUTS, Known(value, flux, sky, pair.blur, STRETCH))
 
 
+def silenced(network):
+    """The network drawing nothing: its last convolution is zero."""
+    last = network.decoder[-1].convolution if network.fine is None else network.fine[-1]
+    torch.nn.init.zeros_(last.weight)
+    return network.eval()
+
+
+@pytest.mark.parametrize("fine", [0, 4])
 @pytest.mark.parametrize("inputs", [INPUTS, ("image",)])
-def test_what_it_draws_is_added_to_what_it_starts_from(channels, inputs):
+def test_what_it_draws_is_added_to_what_it_starts_from(channels, inputs, fine):
     pair, sky, planes = channels
     planes = planes[: 12 if "wiener" in inputs else 3]
-    network = Generator(GalaxyGANConfig(width=4, levels=3, inputs=inputs, residual=True)).eval()
-    torch.nn.init.zeros_(network.decoder[-1].convolution.weight)
+    config = GalaxyGANConfig(width=4, levels=3, inputs=inputs, residual=True, fine=fine)
+    network = silenced(Generator(config))
     with torch.inference_mode():
         found = network(torch.from_numpy(planes[None]))[0].numpy()
     expected = pair.blurred.flux
@@ -60,6 +68,19 @@ def test_what_it_draws_is_added_to_what_it_starts_from(channels, inputs):
     np.testing.assert_allclose(found, to_network(STRETCH.forward(expected, sky)), atol=1e-6)
 
 
+def test_fine_convolutions_see_single_pixels():
+    """What moves by one pixel moves so in what is drawn, which half of the pixels cannot tell."""
+    config = GalaxyGANConfig(width=4, levels=3, fine=4)
+    network = silenced(Generator(config))
+    torch.nn.init.normal_(network.fine[-1].weight)
+    torch.nn.init.zeros_(network.decoder[-1].convolution.weight)
+    image = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        one, two = network(image), network(image.roll(1, dims=-1)).roll(-1, dims=-1)
+    assert torch.allclose(one[..., 4:-4], two[..., 4:-4], atol=1e-6)
+    assert one.std() > 0.01
+
+
 def test_planes_to_start_from_follow_the_channels():
     assert starting_planes(("image", "wiener"), 3) == [4, 7, 10]
     assert starting_planes(("image", "weight", "wiener"), 2) == [5, 8]
@@ -67,14 +88,15 @@ def test_planes_to_start_from_follow_the_channels():
 
 
 def test_what_was_trained_so_restores_so(store, tmp_path):
-    network = {"width": 4, "levels": 3, "norm": "batch", "inputs": [*INPUTS], "residual": True}
+    network = {"width": 4, "levels": 3, "norm": "batch", "inputs": [*INPUTS]}
+    network |= {"residual": True, "fine": 4}
     recipe = GalaxyGANRecipe(
         name="told", network=network, stretch={"name": "galaxygan", "clip": False}, size=32,
         batch=2, steps=3, checkpoint_every=3, validate_every=3, validation_images=1,
     )  # fmt: skip
     split = Split(np.arange(5), np.array([5]))
     path = train(recipe, store, tmp_path, split=split, progress=False)
-    assert read_generator(open_bundle(path)).start == [4, 7, 10]
+    assert read_generator(open_bundle(path)).start == slice(4, 11, 3)
     restorer, pair = load_restorer(path), store.pair(5)
     result = restorer(pair.blurred, pair.blur)
     assert np.isfinite(result.image.flux).all()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 
 from pellucid.training.galaxygan import adversarial_loss, discriminator_loss  # noqa: E402
-from pellucid.training.learner import follow, pixel_loss  # noqa: E402
+from pellucid.training.learner import follow, pixel_loss, root_loss  # noqa: E402
 
 logits = st.lists(st.floats(-200, 200), min_size=1, max_size=9)
 few = settings(deadline=None, max_examples=30)
@@ -49,6 +49,25 @@ def test_the_pixel_loss_is_the_mean_absolute_difference_in_single_precision():
     found = pixel_loss(torch.from_numpy(one), torch.from_numpy(two))
     assert float(found) == pytest.approx(np.abs(one - two).mean(), rel=1e-6)
     assert pixel_loss(torch.zeros(4, dtype=torch.bfloat16), torch.zeros(4)).dtype == torch.float32
+
+
+def test_the_root_of_each_image_is_averaged():
+    rng = np.random.default_rng(0)
+    one, two = (rng.uniform(-1, 1, (2, 3, 5, 7)).astype("f4") for _ in range(2))
+    found = root_loss(torch.from_numpy(one), torch.from_numpy(two))
+    wanted = np.sqrt(np.square(one - two).mean(axis=(1, 2, 3))).mean()
+    assert float(found) == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_bf16_is_computed_in_where_the_processor_has_it(galaxygan, monkeypatch, able):
+    capabilities = {"architecture": "x86_64", "avx512_bf16": able}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    trainer = galaxygan("batch")
+    trainer.recipe = trainer.recipe.model_copy(update={"precision": "bf16"})
+    with trainer.autocast():
+        drawn = trainer.generator(torch.zeros(1, 3, 32, 32))
+    assert drawn.dtype == (torch.bfloat16 if able else torch.float32)
 
 
 # --- one step --------------------------------------------------------------------------------

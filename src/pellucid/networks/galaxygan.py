@@ -36,6 +36,9 @@ class GalaxyGANConfig:
     residual
         The generator draws what is to be added, without a tanh: to Wiener's result where it is
         told one, else to the image. The paper's draws the whole image.
+    fine
+        Filters of two more convolutions, which see the input at its own resolution beside what
+        the decoder draws; 0 in the paper, whose finest level has half of the pixels.
     """
 
     bands: int = 3
@@ -45,6 +48,7 @@ class GalaxyGANConfig:
     dropout: float = 0.5
     inputs: tuple[str, ...] = IMAGE
     residual: bool = False
+    fine: int = 0
 
     @property
     def multiple(self) -> int:
@@ -82,13 +86,16 @@ class Generator(nn.Module):
         self.decoder = nn.ModuleList(
             _Up(
                 filters[level] * (1 if level == last else 2),
-                filters[level - 1] if level else config.bands,
+                filters[level - 1] if level else config.fine or config.bands,
                 norm=config.norm if level else None,
                 dropout=config.dropout if level and level > last - 3 else 0.0,
             )
             for level in reversed(range(config.levels))
         )
-        self.start = starting_planes(config.inputs, config.bands) if config.residual else None
+        self.fine = _fine(config) if config.fine else None
+        self.start = (
+            _evenly(starting_planes(config.inputs, config.bands)) if config.residual else None
+        )
         self.apply(_initialise)
 
     def forward(self, channels: Tensor) -> Tensor:
@@ -101,6 +108,8 @@ class Generator(nn.Module):
             features = up(features)
             if skips:
                 features = torch.cat([features, skips.pop()], dim=1)
+        if self.fine is not None:
+            features = self.fine(torch.cat([features, channels], dim=1))
         return torch.tanh(features) if self.start is None else channels[:, self.start] + features
 
 
@@ -154,6 +163,21 @@ class _Up(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         return self.dropout(self.norm(self.convolution(torch.relu(image))))
+
+
+def _evenly(planes: list[int]) -> slice:
+    """Planes at even distances as a slice: a list would be sent to a GPU at each call."""
+    step = planes[1] - planes[0] if len(planes) > 1 else 1
+    return slice(planes[0], planes[-1] + 1, step)
+
+
+def _fine(config: GalaxyGANConfig) -> nn.Module:
+    seen = config.fine + channel_count(config.inputs, config.bands)
+    return nn.Sequential(
+        nn.Conv2d(seen, config.fine, 3, padding=1),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(config.fine, config.bands, 3, padding=1),
+    )
 
 
 def _norm(kind: Norm | None, channels: int) -> nn.Module:

@@ -5,7 +5,7 @@ The discriminator learns, then the generator (Schawinski et al. 2017, doi:10.109
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -14,14 +14,22 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from pellucid.networks.bundle import Bundle
 from pellucid.networks.galaxygan import Discriminator
 from pellucid.training.adversaries import Adversaries, frozen
-from pellucid.training.learner import pixel_loss
-from pellucid.training.recipe import Recipe, TrainingBatch
+from pellucid.training.learner import pixel_loss, root_loss
+from pellucid.training.recipe import Losses, Recipe, TrainingBatch
+from pellucid.training.recorded import Recorded
+
+DIFFERENCES = {"mean": pixel_loss, "root": root_loss}
 
 
 class GalaxyGANRecipe(Recipe, frozen=True):
-    """How a GalaxyGAN is trained: all papers' keys are enough."""
+    """How a GalaxyGAN is trained: all papers' keys, and how pixels are compared.
+
+    ``"mean"`` is the paper's absolute difference; ``"root"`` each image's root mean square, which
+    gives noisy and clean images a like say and is what PSNR measures.
+    """
 
     model: Literal["galaxygan"] = "galaxygan"
+    difference: Literal["mean", "root"] = "mean"
 
     def build_trainer(
         self, bands: int, device: torch.device, start: Bundle | None = None
@@ -33,8 +41,17 @@ class GalaxyGANRecipe(Recipe, frozen=True):
 class GalaxyGANTrainer(Adversaries[GalaxyGANRecipe]):
     """The networks of GalaxyGAN, and their step."""
 
-    def advance(self, batch: TrainingBatch, step: int) -> dict[str, float]:
-        channels, sharp, _ = batch
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.learn = Recorded(self._learn)
+
+    def advance(self, batch: TrainingBatch, step: int) -> Losses:
+        numbers = self.recipe.pixel_weight_at(step), self.recipe.decay_at(step)
+        return self.learn(batch.blurred, batch.sharp, *numbers)
+
+    def _learn(
+        self, channels: Tensor, sharp: Tensor, pixel_weight: float | Tensor, decay: float | Tensor
+    ) -> dict[str, Tensor]:
         blurred = channels[:, : sharp.shape[1]]
         with self.autocast():
             restored = self.generator(channels)
@@ -45,13 +62,10 @@ class GalaxyGANTrainer(Adversaries[GalaxyGANRecipe]):
 
         with self.autocast(), frozen(self.discriminator):
             fooling = adversarial_loss(self.discriminator(restored, blurred))
-        difference = pixel_loss(restored, sharp)
-        self.teach_generator(fooling + self.recipe.pixel_weight_at(step) * difference, step)
-        return {
-            "discriminator": float(judging.detach()),
-            "adversarial": float(fooling.detach()),
-            "pixel": float(difference.detach()),
-        }
+        difference = DIFFERENCES[self.recipe.difference](restored, sharp)
+        self.teach_generator(fooling + pixel_weight * difference, decay)
+        losses = {"discriminator": judging, "adversarial": fooling, "pixel": difference}
+        return {name: loss.detach() for name, loss in losses.items()}
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:

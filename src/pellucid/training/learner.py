@@ -56,17 +56,34 @@ class Learner(Generic[R]):
 
     def optimiser(self, network: nn.Module) -> Optimizer:
         betas = (self.recipe.beta1, 0.999)
-        return Adam(network.parameters(), self.recipe.learning_rate, betas=betas)
+        if self.device.type != "cuda":
+            return Adam(network.parameters(), self.recipe.learning_rate, betas=betas)
+        # On a GPU a step may be recorded, and what changes from step to step lies there.
+        rate = torch.tensor(self.recipe.learning_rate, device=self.device)
+        return Adam(network.parameters(), rate, betas=betas, capturable=True)
 
     def autocast(self) -> torch.autocast:
-        """The precision that the recipe computes in."""
-        enabled = self.recipe.precision == "bf16"
+        """The precision that the recipe computes in, single where the device has no bf16."""
+        enabled = self.recipe.precision == "bf16" and has_bf16(self.device)
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
-    def teach_generator(self, loss: Tensor, step: int, steepest: float | None = None) -> None:
+    def teach_generator(
+        self, loss: Tensor, decay: float | Tensor, steepest: float | None = None
+    ) -> None:
         """Update the generator, and the mean that follows it."""
         update(self.generator, self.generator_optimiser, loss, steepest)
-        follow(self.average, self.generator, self.recipe.decay_at(step))
+        follow(self.average, self.generator, decay)
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether a device computes in bf16 by itself; a processor that does not takes three times as
+    long for it as for single precision."""
+    if device.type != "cpu":
+        return True
+    able = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    if able.get("architecture") != "x86_64":
+        return True
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def network_config(recipe: Recipe, network: Mapping[str, Any]) -> NetworkConfig:
@@ -139,6 +156,12 @@ def pixel_loss(restored: Tensor, sharp: Tensor) -> Tensor:
     return (restored.float() - sharp.float()).abs().mean()
 
 
+def root_loss(restored: Tensor, sharp: Tensor) -> Tensor:
+    """Root mean square difference of each image in the network's range [−1, 1], averaged."""
+    square = (restored.float() - sharp.float()).square().mean(dim=(1, 2, 3))
+    return (square + 1e-12).sqrt().mean()
+
+
 def update(
     network: nn.Module, optimiser: Optimizer, loss: Tensor, steepest: float | None = None
 ) -> None:
@@ -166,7 +189,7 @@ def _average_gradients(network: nn.Module) -> None:
 
 
 @torch.no_grad()
-def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+def follow(average: nn.Module, network: nn.Module, decay: float | Tensor) -> None:
     """average ← decay · average + (1 − decay) · network, batch statistics included.
 
     Copying the statistics instead would pair them with weights of another time.

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -31,8 +32,9 @@ class Log:
                     self.seconds = max(self.seconds, entry.get("seconds", 0.0))
         write_content(path, "".join(kept), overwrite=True)
 
-    def write(self, step: int, values: Mapping[str, float]) -> None:
-        entry = {"step": step, **{name: round(value, 5) for name, value in values.items()}}
+    def write(self, step: int, values: Mapping[str, Any]) -> None:
+        """Numbers, or tensors of one."""
+        entry = {"step": step, **{name: round(float(value), 5) for name, value in values.items()}}
         with self.path.open("a") as file:
             file.write(json.dumps(entry) + "\n")
 

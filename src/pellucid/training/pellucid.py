@@ -70,7 +70,7 @@ class MeanTrainer(Learner[PellucidRecipe]):
         loss = root + self.recipe.flux_weight * flux + self.recipe.spread_weight * width
         if self.recipe.faint_weight:
             loss = loss + self.recipe.faint_weight * faint_loss(light, true_light)
-        self.teach_generator(loss, step, self.recipe.steepest)
+        self.teach_generator(loss, self.recipe.decay_at(step), self.recipe.steepest)
         start = starting_planes(network_inputs(vars(self.config)), self.config.bands)
         wiener = (channels[:, start] - sharp).square().mean(dim=(2, 3))
         gain = 10.0 * torch.log10((wiener + 1e-9) / (square.detach() + 1e-9)).mean()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import torch
@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from pellucid.networks.architectures import NetworkConfig
 from pellucid.networks.bundle import Bundle
 from pellucid.sky import PSF
+
+#: By name; those that lie on a GPU change with the next step.
+Losses = Mapping[str, float | Tensor]
 
 
 class TrainingBatch(NamedTuple):
@@ -43,7 +46,7 @@ class Trainer(Protocol):
         """All that changes in training, and so what a checkpoint holds."""
         ...
 
-    def advance(self, batch: TrainingBatch, step: int) -> dict[str, float]:
+    def advance(self, batch: TrainingBatch, step: int) -> Losses:
         """Learn from one batch; the losses, of which one may not be finite.
 
         With several processes, gradients are averaged over them before each update.

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from safetensors.torch import save as to_bytes
+from torch import Tensor
 
 from pellucid.data.batches import PairSampler
 from pellucid.data.channels import network_inputs
@@ -34,7 +35,7 @@ from pellucid.training.feeding import batches_of
 from pellucid.training.fingerprint import fingerprint
 from pellucid.training.log import Log, in_words, progress_bar, tell
 from pellucid.training.processes import join_processes
-from pellucid.training.recipe import Recipe, Trainer
+from pellucid.training.recipe import Losses, Recipe, Trainer
 from pellucid.training.validation import draw_panel, validate
 
 LOG_EVERY = 10
@@ -165,10 +166,12 @@ def train(
             task = bar.add_task(recipe.name, total=recipe.steps, completed=step, psnr="")
             steps = range(step, recipe.steps)
             for batch in batches_of(sampler, steps, workers, device, recipe.repeats):
-                _set_rate(trainer, recipe.rate_at(step))
+                set_rate(trainer, recipe.rate_at(step))
                 losses = trainer.advance(batch, step)
                 step += 1
-                _refuse_divergence(losses, step, checkpoint)
+                # Each look makes a GPU wait; what was not finite once does not become so again.
+                if device.type == "cpu" or step % LOG_EVERY == 0 or _kept_at(recipe, step):
+                    _refuse_divergence(losses, step, checkpoint)
                 bar.update(task, completed=step)
                 if log is None:
                     continue
@@ -244,14 +247,25 @@ def _start_of(run: Path, given: Bundle | None, begun: bool) -> Bundle | None:
     return kept
 
 
-def _set_rate(trainer: Trainer, rate: float) -> None:
+def set_rate(trainer: Trainer, rate: float) -> None:
+    """The learning rate of the next step, in place where a recorded step looks for it."""
     for part in trainer.parts().values():
         if isinstance(part, torch.optim.Optimizer):
             for group in part.param_groups:
-                group["lr"] = rate
+                if isinstance(group["lr"], Tensor):
+                    group["lr"].fill_(rate)
+                else:
+                    group["lr"] = rate
 
 
-def _refuse_divergence(losses: dict[str, float], step: int, checkpoint: Path) -> None:
+def _kept_at(recipe: Recipe, step: int) -> bool:
+    """Whether something is written after so many steps."""
+    return step == recipe.steps or not (
+        step % recipe.checkpoint_every and step % recipe.validate_every
+    )
+
+
+def _refuse_divergence(losses: Losses, step: int, checkpoint: Path) -> None:
     wrong = [name for name, value in losses.items() if not math.isfinite(value)]
     if wrong:
         kept = f"{checkpoint} is the last good one" if checkpoint.exists() else "none was saved yet"

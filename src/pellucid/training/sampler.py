@@ -103,7 +103,7 @@ class SamplerTrainer(Learner[SamplerRecipe]):
         grey = [value.mean(dim=-3, keepdim=True) for value in off]
         score = 0.5 * (ranked_score(off[0], off[1]) + ranked_score(grey[0], grey[1]))
         loss = score + self.recipe.adversarial_weight * fooling
-        self.teach_generator(loss, step, self.recipe.steepest)
+        self.teach_generator(loss, self.recipe.decay_at(step), self.recipe.steepest)
         width = ((samples - samples.mean(dim=0)).detach() / spread).square().mean().sqrt()
         return {
             "critic": float(judging.detach()),

@@ -84,7 +84,7 @@ class SeeingGANTrainer(Adversaries[SeeingGANRecipe]):
                 seen = self.perceptual(restored, sharp)
             report["perceptual"] = float(seen.detach())
             total = total + recipe.perceptual_weight * seen
-        self.teach_generator(total, step)
+        self.teach_generator(total, recipe.decay_at(step))
         return report
 
     def _judge(self, blurred: Tensor, sharp: Tensor, restored: Tensor) -> dict[str, float]:
