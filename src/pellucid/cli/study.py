@@ -16,7 +16,12 @@ from pellucid.ending import ENDED
 from pellucid.errors import UsageError
 
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the study.")]
-PresetName = Annotated[str, typer.Option("--preset", help="smoke, quick, paper, or a YAML file.")]
+PresetName = Annotated[
+    str,
+    typer.Option(
+        "--preset", help="smoke, quick, paper, grid or letter (galaxygan), or a YAML file."
+    ),
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with a study.")]
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes; by default one a core.")
