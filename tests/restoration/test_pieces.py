@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -51,6 +53,9 @@ def test_pieces_that_see_all_of_an_image_make_what_is_made_at_once(psf, monkeypa
     assert apart.image.pixel_scale == once.image.pixel_scale
     assert_allclose(apart.image.variance, once.image.variance, rtol=1e-5)
     assert apart.provenance.keys() == once.provenance.keys() - {"unlike"}
+    for result in (once, apart):
+        halved = [note for note in result.provenance["notes"] if "pixels were halved" in note]
+        assert len(halved) == (psf < 2.0)
 
 
 def test_no_seam_shows_between_pieces(monkeypatch):
@@ -63,12 +68,18 @@ def test_no_seam_shows_between_pieces(monkeypatch):
         flux[0] += rng.uniform(5, 200) * source.astype(np.float32)
     image = SkyImage(flux, ("r",), pixel_scale=0.4)
     restorer = load_restorer("pellucid")
+    restorer = replace(restorer, card=replace(restorer.card, ceiling=0.2))
     once = restorer(image, psf=2.4)
     monkeypatch.setattr(pieces, "LARGE", 1)
     monkeypatch.setattr(bandwise_pieces, "SIDE", 1216)
     apart = restorer(image, psf=2.4)
     assert_allclose(apart.image.flux, once.image.flux, rtol=0.005, atol=0.05)
     assert abs(float(apart.image.flux.sum(dtype=float) / flux.sum(dtype=float)) - 1.0) < 1e-5
+    # What several pieces say alike is said once, and a count of one is none of the whole.
+    notes = [note for note in apart.provenance["notes"] if "brighter than any" in note]
+    assert notes == [
+        "some pixels are brighter than any in training; their excess was left as it is"
+    ]
 
 
 def test_a_sky_that_varies_is_measured_where_it_is():

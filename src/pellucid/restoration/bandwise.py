@@ -138,6 +138,9 @@ class BandwiseRestorer(NeuralRestorer):
         notes: list[str],
     ) -> dict[str, Any]:
         """The provenance of a restoration of which this is known."""
+        if plan.ratio < 1.0:
+            scale = f'{plan.blur.pixel_scale:.3g}"'
+            notes = [*notes, f"pixels were halved, to {scale}: the image's own are too coarse"]
         provenance = {
             "model": self.card.name,
             "sha256": self.sha256,

@@ -8,6 +8,7 @@ is made in between.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -169,11 +170,16 @@ def fill(
             found = _restore_piece(pieces, field, sky, planes, place, others)
         for name, value in found.sums.items():
             sums[name] = sums.get(name, 0.0) + value
-        notes.update(dict.fromkeys(found.notes))
+        notes.update(dict.fromkeys(map(_of_any_piece, found.notes)))
     _keep_totals(pieces, field, planes, sums["before"], sums["after"])
     facts = pieces.provenance(sums, field.frame.bands)
     facts["notes"] = [*facts["notes"], *notes]
     return _with_middle_change(pieces, field, planes, facts)
+
+
+def _of_any_piece(note: str) -> str:
+    """What is said of a window, without its count: others have the same pixels in their margin."""
+    return re.sub(r"\b\d+ pixels", "some pixels", note)
 
 
 def restored_in_pieces(
