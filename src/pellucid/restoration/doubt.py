@@ -24,6 +24,8 @@ DRAWN = (2.0, 4.0)
 SEEN = (2.0, 4.0)
 #: A pixel's light counts up to so many standard deviations of the sky.
 MOST_LIGHT = 50.0
+#: What to look at first where a result does not explain its image.
+USUAL = "most often the psf is not the image's"
 #: A restoration with a reduced χ² above this does not explain its image.
 CONTRADICTED = 2.0
 #: Light that is sky, in units of the noise, and pixels of it that tell how its noise is correlated.
@@ -138,7 +140,8 @@ def in_words(doubted: float, reduced: Sequence[float], bands: Sequence[str]) -> 
         if not value <= CONTRADICTED  # of one that is no number nothing is known
     ]
     if amiss:
-        return f"{text}; blurred again, the result does not explain the image in {', '.join(amiss)}"
+        where = ", ".join(amiss)
+        return f"{text}; blurred again, the result does not explain the image in {where}: {USUAL}"
     return f"{text}; blurred again, the result explains the image"
 
 
