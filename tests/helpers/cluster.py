@@ -15,6 +15,9 @@ import pytest
 
 #: Of a machine that has better things to do; a test that fails sooner fails for another reason.
 PATIENCE = 600.0
+HERE = ("--host", "127.0.0.1", "--no-dashboard")
+#: In a cluster's folder: where its scheduler is found.
+NOTE = "scheduler.json"
 
 
 def wait_until(there: Callable[[], object]) -> None:
@@ -33,22 +36,23 @@ def dask_cluster(
     Yields the scheduler's address and its process. ``tasks`` is where workers find a test's own.
     """
     pytest.importorskip("distributed")
-    note = folder / "scheduler.json"
-    here = ["--host", "127.0.0.1", "--no-dashboard"]
-    one = ["--nthreads", "1", "--no-nanny", "--local-directory", str(folder)]
-    scheduler = _dask(tasks, "scheduler", *here, "--port", "0", "--scheduler-file", str(note))
+    note = folder / NOTE
+    scheduler = _dask(tasks, "scheduler", *HERE, "--port", "0", "--scheduler-file", str(note))
     started = [scheduler]
     try:
         wait_until(lambda: note.exists() and note.read_text().endswith("}"))
-        started += [
-            _dask(tasks, "worker", *here, *one, "--scheduler-file", str(note))
-            for _ in range(workers)
-        ]
+        started += [dask_worker(folder, tasks) for _ in range(workers)]
         yield json.loads(note.read_text())["address"], scheduler
     finally:
         for process in reversed(started):
             process.kill()
             process.wait()
+
+
+def dask_worker(folder: Path, tasks: Path | None = None) -> subprocess.Popen:
+    """One more worker of the cluster that lives in a folder."""
+    one = ["--nthreads", "1", "--no-nanny", "--local-directory", str(folder)]
+    return _dask(tasks, "worker", *HERE, *one, "--scheduler-file", str(folder / NOTE))
 
 
 def importing(folder: Path | None) -> dict[str, str]:
