@@ -21,7 +21,7 @@ _MAD_TO_SIGMA = 1.482602218505602
 #: White is at least so far above the sky, in units of the noise.
 _FAINTEST_WHITE = 30.0
 #: Of the noise of the image that another was made of, what is drawn as the noise of that one.
-_QUIETEST = 0.25
+_QUIETEST = 0.5
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def lupton_of(image: SkyImage, made_of: SkyImage | None = None) -> Lupton:
 
     Black is two σ below the median of each band, the median is drawn at a tenth of white, and white
     is 30 σ above it where the image has nothing as bright. So the picture is the same in any unit.
-    What is masked has no say. A restoration's own σ would show what no data bear out: a quarter of
+    What is masked has no say. A restoration's own σ would show what no data bear out: half of
     that of the image that it was ``made_of`` counts, where it is more.
     """
     sky, sigma, top = _levels(image)
