@@ -167,7 +167,12 @@ def test_a_missing_psf(refused, save, tmp_path):
     command = ["restore", path, "--method", "wiener", "--output", target]
     assert "needs the PSF" in refused(INPUT, *command, naming=path)
     gone = tmp_path / "psf.fits"
-    assert "not found" in refused(INPUT, *command, "--psf", gone, naming=gone)
+    said = refused(INPUT, *command, "--psf", gone, naming=f"--psf {gone}")
+    assert "not found" in said
+    picture = tmp_path / "psf.png"
+    Image.new("L", (9, 9)).save(picture)
+    said = refused(INPUT, *command, "--psf", picture, naming=f"--psf {picture}")
+    assert "a PNG picture; FITS is needed here" in said
 
 
 @pytest.mark.parametrize("fwhm", ["0", "-1", "nan", "inf"])

@@ -9,6 +9,7 @@ import pytest
 from astropy.io import fits
 
 from pellucid import gaussian_psf
+from pellucid.cli import main
 from pellucid.sky.psf import stacked
 
 SHAPE, SCALE = (40, 44), 0.396
@@ -78,3 +79,12 @@ def test_of_what_a_method_undid_nothing_is_known(source, restored, told, pelluci
     out = restored(path, "--bands", "r", "--method", "wiener")
     assert told(out) is None or "stars" in pellucid("info", out)
     assert told(out, "--bands", "g") == pytest.approx({"g": before["g"]}, rel=0.02)
+
+
+def test_what_is_stated_in_place_of_the_files_own_is_told(source, tmp_path, capsys):
+    path, _ = source
+    command = ["restore", str(path), *MODEL, "--output", str(tmp_path / "out.fits"), "--overwrite"]
+    assert main([*command, "--psf", "1.6"]) == 0
+    assert '--psf (1.60") was taken, and not the PSF in the file (1.2' in capsys.readouterr().err
+    assert main([*command, "--psf", "1.2"]) == 0
+    assert "was taken, and not" not in capsys.readouterr().err

@@ -14,7 +14,7 @@ from astropy.visualization.wcsaxes import WCSAxes
 from test_view_page import Tags, layer, subjects_in
 
 import pellucid
-from pellucid.errors import UsageError
+from pellucid.errors import InputError, UsageError
 from pellucid.sky import SkyImage
 
 
@@ -50,6 +50,12 @@ def test_an_image_is_one_too_and_its_names_are_text(restored):
     (subject,) = subjects_in(page_in(nasty._repr_html_()))
     assert subject["bands"] == list(nasty.bands)
     assert not subject["restored"]
+
+
+def test_the_input_is_no_truth(restored, tmp_path):
+    image, result = restored
+    with pytest.raises(InputError, match="is the input itself"):
+        pellucid.write_view(result, tmp_path / "page.html", given=image, truth=image)
 
 
 def test_a_page_of_a_result_has_what_was_restored_and_the_truth(restored, tmp_path):

@@ -79,4 +79,7 @@ def _say_notes(notes: Mapping[str, int]) -> None:
     for note, count in list(notes.items())[:MOST]:
         options.say(f"note: {note} ({count} image{'s' * (count > 1)})")
     if len(notes) > MOST:
-        options.say(f"note: {len(notes) - MOST} other notes stand in the table")
+        others = len(notes) - MOST
+        options.say(
+            f"note: {others} other note{'s stand' if others > 1 else ' stands'} in the table"
+        )

@@ -112,6 +112,9 @@ def _unread(path: Path, known: tuple[str, str] | None, start: bytes) -> InputErr
     if found is None:
         return refusal(path, "is not a FITS file", "FITS starts with SIMPLE = T")
     what, advice = found
+    # It has that name, and stands where FITS is asked for.
+    if path.suffix and advice.endswith(f" {path.suffix.lower()}"):
+        advice = "FITS is needed here"
     return refusal(path, f"is not a FITS file but {what}", advice)
 
 

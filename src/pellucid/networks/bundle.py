@@ -127,6 +127,9 @@ def find_bundle(name: str | Path) -> Path:
         return path / "bundle.onnx"
     if path.is_file():
         return path
+    if (path / "interim.onnx").is_file():
+        interim = path / "interim.onnx"
+        raise UsageError(f"{name}: its training has not ended; {interim} is what it learned so far")
     raise UsageError(
         f"{name}: neither a bundle's file nor a shipped model ({', '.join(models) or 'none here'})"
     )

@@ -64,4 +64,4 @@ MODELS = {
 def in_words(range_: tuple[float, float]) -> str:
     """A FWHM in arcsec, from the smallest to the largest."""
     low, high = range_
-    return f'{low:g}"' if low == high else f'{low:.3g}" to {high:.3g}"'
+    return f'{low:.3g}"' if low == high else f'{low:.3g}" to {high:.3g}"'

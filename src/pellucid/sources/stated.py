@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from pellucid.errors import InputError, UsageError, naming
+from pellucid.errors import InputError, PellucidError, UsageError, naming
 from pellucid.optics import unknown_unit
 from pellucid.optics.blur import NARROWEST
 from pellucid.optics.psf_file import read_psf
@@ -51,7 +53,9 @@ def check_stated(said: str | float | None, option: str = "--psf") -> None:
     if said is None or _number(said, option) is not None or Path(str(said)).exists():
         return
     if said != "stars":
-        read_psf(_file_name(str(said), None, option), None)
+        path = _file_name(str(said), None, option)
+        with _told_with(option):
+            read_psf(path, None)
     elif option != "--psf":
         raise UsageError(_OF_STARS.format(option))
 
@@ -79,11 +83,23 @@ def _psf_of(
             raise UsageError(_OF_STARS.format(option))
         return psf_from_stars(seen)
     path = _file_name(text, image, option)
-    psf = read_psf(path, frame or image, kernel=option == "--blur", force=force)
+    with _told_with(option):
+        psf = read_psf(path, frame or image, kernel=option == "--blur", force=force)
     if seen is None:
         return psf
     with naming(path):
         return replace(psf, notes=(*psf.notes, *psf_misfits(seen, psf, force)))
+
+
+@contextmanager
+def _told_with(option: str) -> Iterator[None]:
+    """What is wrong with a file is said with its option: an image may have the same fault."""
+    try:
+        yield
+    except PellucidError as error:
+        told = type(error)(f"{option} {error}")
+        told.named = True
+        raise told from error
 
 
 def _file_name(text: str, image: SkyImage | float | None, option: str) -> str:

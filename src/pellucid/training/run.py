@@ -164,7 +164,7 @@ def train(
         started -= log.seconds if log else 0.0  # what was done before the run was interrupted
         with progress_bar(progress and rank == 0) as bar:
             task = bar.add_task(recipe.name, total=recipe.steps, completed=step, psnr="")
-            steps = range(step, recipe.steps)
+            steps, begun_at, entered = range(step, recipe.steps), step, time.monotonic()
             for batch in batches_of(sampler, steps, workers, device, recipe.repeats):
                 set_rate(trainer, recipe.rate_at(step))
                 losses = trainer.advance(batch, step)
@@ -177,6 +177,8 @@ def train(
                     continue
                 if step % LOG_EVERY == 0 or step == recipe.steps:
                     log.write(step, losses)
+                if step == begun_at + LOG_EVERY and progress and not bar.console.is_terminal:
+                    tell(bar, f"{recipe.name}: {_left(recipe, step, begun_at, entered)}")
                 if step % recipe.validate_every == 0 or step == recipe.steps:
                     score = validate(restorer(), store, seen)
                     draw_panel(restorer(), store, seen, run / f"sample-{step:07d}.png")
@@ -256,6 +258,13 @@ def set_rate(trainer: Trainer, rate: float) -> None:
                     group["lr"].fill_(rate)
                 else:
                     group["lr"] = rate
+
+
+def _left(recipe: Recipe, step: int, begun_at: int, entered: float) -> str:
+    """How long the rest takes, where the steps after ``begun_at`` are like it."""
+    seconds = (time.monotonic() - entered) / (step - begun_at) * (recipe.steps - step)
+    told = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+    return f"{recipe.steps - step} steps are left, about {told}; each validation is a line"
 
 
 def _kept_at(recipe: Recipe, step: int) -> bool:

@@ -189,7 +189,7 @@ def with_truth(subject: Subject, truth: SkyImage, name: str) -> Subject:
     Raises
     ------
     InputError
-        When it has other bands.
+        When it has other bands, or is what was restored.
     """
     bands = subject.image.bands
     if set(bands) <= set(truth.bands):
@@ -197,6 +197,10 @@ def with_truth(subject: Subject, truth: SkyImage, name: str) -> Subject:
     elif len(truth.bands) not in (1, len(bands)):
         said = f"has the bands {', '.join(truth.bands)}; the image has {', '.join(bands)}"
         raise InputError(f"{name}: {said}; give a file with these, or with one")
+    given = subject.given
+    if given is not None and np.array_equal(given.flux, truth.flux, equal_nan=True):
+        said = "what is read of it is the input itself, no truth; give a file of the truth alone"
+        raise InputError(f"{name}: {said}")
     return replace(subject, truth=truth, facts=[*subject.facts, ("Truth", Path(name).name)])
 
 
