@@ -37,5 +37,5 @@ def test_a_bad_psf_is_told_of_itself(tmp_path, capsys, verb):
     )
     assert main([verb, str(path), "--psf", str(psf), *words]) == 3
     said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert said.startswith(f"pellucid: {psf}: ")
+    assert said.startswith(f"pellucid: --psf {psf}: ")
     assert said.count(str(psf)) == 1
