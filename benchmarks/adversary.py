@@ -23,6 +23,7 @@ from pellucid.evaluation.figures import Panel, draw_comparison
 from pellucid.evaluation.scores import Scored, Scoring, Untouched, score_pair
 from pellucid.evaluation.tables import markdown_table, with_error
 from pellucid.files import make_folder, write_atomically, write_content
+from pellucid.metrics.texture import windowed_power
 from pellucid.sky import SkyImage
 from pellucid.stretch import GalaxyGANStretch
 from pellucid.studies.folder import model_file
@@ -105,10 +106,8 @@ def table(scored: dict[Cell, list[Scored]]) -> str:
 
 def spectrum(image: SkyImage) -> NDArray[np.float64]:
     """Power in rings of spatial frequency after the stretch, bands together, shape (ring,)."""
-    value = GalaxyGANStretch().forward(image.flux).astype(float)
-    _, height, width = value.shape
-    window = np.hanning(height)[:, None] * np.hanning(width)
-    power = np.abs(np.fft.rfft2((value - value.mean(axis=(1, 2), keepdims=True)) * window)) ** 2
+    power = windowed_power(GalaxyGANStretch().forward(image.flux))
+    height, width = image.shape[1:]
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
     rings = np.minimum((frequency * 2 * RINGS).astype(int), RINGS).ravel()
     sums = np.bincount(rings, power.sum(axis=0).ravel(), RINGS + 1)

@@ -10,7 +10,6 @@ from os import PathLike
 from typing import Any
 
 from pellucid.errors import naming
-from pellucid.optics.blur import known_psf
 from pellucid.restoration.engine import Engine, Precision
 from pellucid.restoration.files import read_image
 from pellucid.restoration.noise import noise_notes
@@ -115,18 +114,6 @@ def opened(files: Sequence[str | PathLike[str]], request: Request) -> tuple[SkyI
         return stated_of(image, request)
 
 
-def _told_otherwise(image: SkyImage, psf: PSF | float | None) -> SkyImage:
-    """The image, with a note where what is stated takes the place of another psf in its file."""
-    own = None if psf is None else known_psf(image)
-    if psf is None or own is None:
-        return image
-    fwhm = psf.fwhm if isinstance(psf, PSF) else psf
-    if abs(fwhm / own.fwhm - 1.0) < 0.1:
-        return image
-    note = f'--psf ({fwhm:.2f}") was taken, and not the PSF in the file ({own.fwhm:.2f}")'
-    return replace(image, notes=(*image.notes, note))
-
-
 def stated_of(
     image: SkyImage, request: Request, frame: SkyImage | None = None
 ) -> tuple[SkyImage, Stated]:
@@ -138,6 +125,6 @@ def stated_of(
     blur, psf, target = (
         stated_psf(value, image, option, frame, request.force) for value, option in said
     )
-    image = with_checked_psf(_told_otherwise(image, psf), psf, request.force)
+    image = with_checked_psf(image, psf, request.force)
     image = replace(image, notes=(*image.notes, *noise_notes(image)))
     return image, (blur, psf, target)

@@ -126,18 +126,19 @@ def channel_count(inputs: Sequence[str], bands: int) -> int:
     return sum(CHANNELS[name].a_band * bands + CHANNELS[name].shared for name in inputs)
 
 
-def starting_planes(inputs: Sequence[str], bands: int) -> list[int]:
+def starting_planes(inputs: Sequence[str], bands: int) -> slice:
     """The planes, one a band, to which a network adds what it draws.
 
-    What Wiener's filter makes of the band where the network is told, else the band itself.
+    What Wiener's filter makes of the band where the network is told, else the band itself. A slice,
+    because a list of them would be sent to a GPU at each call.
     """
     first = 0
     for name in inputs:
         if name == "wiener":
             count = CHANNELS[name].a_band
-            return [first + count * band + STRENGTHS.index(1.0) for band in range(bands)]
+            return slice(first + STRENGTHS.index(1.0), first + count * bands, count)
         first += CHANNELS[name].a_band * bands + CHANNELS[name].shared
-    return list(range(bands))
+    return slice(0, bands)
 
 
 def reordered(inputs: Sequence[str], order: Sequence[int], bands: int) -> list[int]:

@@ -19,7 +19,7 @@ def measure_texture(pair: Comparison) -> dict[str, float]:
     Pixels without data are filled alike in both; a Hann window keeps the edges out.
     """
     holes = ~(np.isfinite(pair.stretched[0]) & np.isfinite(pair.stretched[1]))
-    truth, restored = (_power(filled(value, holes)) for value in pair.stretched)
+    truth, restored = (windowed_power(filled(value, holes)) for value in pair.stretched)
     height, width = pair.truth.shape[1:]
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
     ratios = {}
@@ -30,7 +30,8 @@ def measure_texture(pair: Comparison) -> dict[str, float]:
     return ratios
 
 
-def _power(value: NDArray[np.float32]) -> NDArray[np.float64]:
+def windowed_power(value: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Power of each plane about its mean, (band, y, frequency), under a Hann window."""
     window = np.hanning(value.shape[1])[:, None] * np.hanning(value.shape[2])
     centred = value - value.mean(axis=(1, 2), keepdims=True)
     return np.abs(np.fft.rfft2(centred * window)) ** 2

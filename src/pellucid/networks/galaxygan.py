@@ -93,9 +93,7 @@ class Generator(nn.Module):
             for level in reversed(range(config.levels))
         )
         self.fine = _fine(config) if config.fine else None
-        self.start = (
-            _evenly(starting_planes(config.inputs, config.bands)) if config.residual else None
-        )
+        self.start = starting_planes(config.inputs, config.bands) if config.residual else None
         self.apply(_initialise)
 
     def forward(self, channels: Tensor) -> Tensor:
@@ -163,12 +161,6 @@ class _Up(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         return self.dropout(self.norm(self.convolution(torch.relu(image))))
-
-
-def _evenly(planes: list[int]) -> slice:
-    """Planes at even distances as a slice: a list would be sent to a GPU at each call."""
-    step = planes[1] - planes[0] if len(planes) > 1 else 1
-    return slice(planes[0], planes[-1] + 1, step)
 
 
 def _fine(config: GalaxyGANConfig) -> nn.Module:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pellucid.errors import InputError, PellucidError, UsageError, naming
 from pellucid.optics import unknown_unit
-from pellucid.optics.blur import NARROWEST
+from pellucid.optics.blur import NARROWEST, known_psf
 from pellucid.optics.psf_file import read_psf
 from pellucid.sky import PSF, SkyImage
 from pellucid.sources.psf_check import fwhm_misfits, psf_misfits
@@ -21,6 +21,8 @@ from pellucid.sources.star_psf import psf_from_stars, psf_of_the_middle
 _PSF_FILES = (".fits", ".fit", ".fts", ".fz", ".gz", ".bz2", ".xz", ".zip", ".psf", ".tif", ".tiff")
 #: FWHM of the broadest psf that is taken for an image's without insisting, in its sides.
 BROADEST = 1 / 3
+#: FWHM that differ by less, as a fraction, are the same.
+ALIKE = 0.1
 _OF_STARS = "{} stars: the stars of an image show its psf: --psf stars"
 
 
@@ -135,7 +137,7 @@ def ways_to_state(image: SkyImage) -> str:
 
 
 def with_checked_psf(image: SkyImage, psf: PSF | float | None, force: bool = False) -> SkyImage:
-    """The image, with a note where its stars are of another width than ``--psf`` says in arcsec.
+    """The image, with notes where its stars, or a PSF in its file, are not as ``--psf`` says.
 
     Raises
     ------
@@ -158,4 +160,8 @@ def with_checked_psf(image: SkyImage, psf: PSF | float | None, force: bool = Fal
             "stars have in the image, in arcsec; --force insists"
         )
     notes = [] if isinstance(psf, PSF) else fwhm_misfits(image, fwhm, force)
+    own = known_psf(image)
+    if own is not None and abs(fwhm / own.fwhm - 1.0) > ALIKE:
+        told = f'--psf ({fwhm:.2f}") was taken, and not the PSF in the file ({own.fwhm:.2f}")'
+        notes = [told, *notes]
     return replace(image, notes=(*image.notes, *notes))

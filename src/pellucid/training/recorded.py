@@ -1,7 +1,7 @@
-"""A training step that a GPU records and replays: its launches cost more than its arithmetic.
+"""A training step that a GPU records and replays.
 
-The hundreds of small kernels of a step of a narrow network are launched one by one by Python, which
-takes longer than they do. A CUDA graph launches them as one.
+The hundreds of small kernels of a step of a narrow network are launched one by one by Python; a
+CUDA graph launches them as one.
 """
 
 from __future__ import annotations
