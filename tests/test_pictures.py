@@ -155,6 +155,28 @@ def test_what_a_picture_says_of_its_stretch_draws_it_again(tmp_path, bands, red_
     assert drawn.max() == 255
 
 
+def test_a_band_in_another_unit_is_drawn_like_the_others(tmp_path):
+    """VIS and NISP of Euclid have zero points of 24.6 and 30: their noise differs by 100."""
+    from astropy.visualization import make_lupton_rgb
+
+    alike = SkyImage(star(9, (3, 1, 0.4), (100, 40, -7)), bands=("NIR_H", "NIR_J", "VIS"))
+    other = alike.with_flux(alike.flux * np.reshape((1, 1, 0.005), (3, 1, 1)))
+    assert lupton_of(alike).noise == ()
+    with Image.open(write_png(other, tmp_path / "a.png")) as picture:
+        drawn, said = np.asarray(picture).astype(int), picture.text["Comment"]
+    # Each in units of its own noise is nearly each in units of the noise of all.
+    assert np.abs(drawn - to_rgb(alike)).mean() < 1.0
+    call, names = said.removesuffix(" (red first)").split(" of ")
+    units = dict(name.split(" / ") for name in names.split(", "))
+    assert tuple(units) == alike.bands
+    planes = [other.flux[k] / float(unit) for k, unit in enumerate(units.values())]
+    call = call[call.index("make_lupton_rgb") :]
+    again = eval(
+        call, {"make_lupton_rgb": make_lupton_rgb, **dict(zip("rgb", planes, strict=True))}
+    )
+    assert np.abs(drawn - again[::-1]).max() <= 1
+
+
 @pytest.mark.parametrize("factor", [1e-30, 1e-9, 1e6, 1e30])
 @pytest.mark.parametrize("unit", ["Jy", "nanomaggy", None])
 def test_a_picture_is_the_same_in_any_unit(factor, unit):

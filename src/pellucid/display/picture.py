@@ -22,6 +22,8 @@ _MAD_TO_SIGMA = 1.482602218505602
 _FAINTEST_WHITE = 30.0
 #: Of the noise of the image that another was made of, what is drawn as the noise of that one.
 _QUIETEST = 0.5
+#: Bands whose noises differ by more than this are not counted in one unit, whatever it is called.
+_ALIKE = 10.0
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Lupton:
 
     With I the mean of r, g and b above their minima, each is multiplied by f(I)/I, f(I) = 0.1
     asinh(Q I/stretch)/asinh(0.1 Q); what would be brighter than 1 is scaled down to 1, so that it
-    keeps its colour.
+    keeps its colour. Bands that are counted in other units (VIS and NISP of Euclid) are divided by
+    their ``noise`` first.
 
     References
     ----------
@@ -40,6 +43,7 @@ class Lupton:
     minimum: tuple[float, float, float]  # of red, green and blue, in the unit of the flux
     stretch: float  # a tenth of it above the minimum is drawn at a tenth of white
     q: float
+    noise: tuple[float, ...] = ()  # of each band, where it is their unit
 
     def __str__(self) -> str:
         low = ", ".join(f"{value:.8g}" for value in self.minimum)
@@ -47,8 +51,11 @@ class Lupton:
             f"make_lupton_rgb(r, g, b, minimum=[{low}], stretch={self.stretch:.8g}, Q={self.q:g})"
         )
 
-    def __call__(self, rgb: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Values from 0 to 1 of fluxes, both of shape (3, y, x); NaN is 0."""
+    def __call__(self, flux: NDArray[np.floating], bands: tuple[str, ...]) -> NDArray[np.float64]:
+        """Values from 0 to 1, red first, of the flux of these bands, shape (band, y, x)."""
+        if self.noise:
+            flux = flux / np.reshape(self.noise, (-1, 1, 1))
+        rgb = _rgb(flux, bands)
         above = (np.asarray(rgb, np.float64) - np.reshape(self.minimum, (3, 1, 1))) / self.stretch
         above = np.nan_to_num(above, nan=0.0)
         mean = above.mean(axis=0)
@@ -65,22 +72,35 @@ def lupton_of(image: SkyImage, made_of: SkyImage | None = None) -> Lupton:
     Black is two σ below the median of each band, the median is drawn at a tenth of white, and white
     is 30 σ above it where the image has nothing as bright. So the picture is the same in any unit.
     What is masked has no say. A restoration's own σ would show what no data bear out: half of
-    that of the image that it was ``made_of`` counts, where it is more.
+    that of the image that it was ``made_of`` counts, where it is more. Where one band is ten times
+    as noisy as another, they are not of one unit, and each is drawn in units of its own σ.
     """
-    sky, sigma, top = _levels(image)
-    if made_of is not None and image.flux.shape[0] == made_of.flux.shape[0]:
+    if made_of is not None and len(made_of.flux) != len(image.flux):
+        made_of = None
+    noise = _units(image if made_of is None else made_of)
+    sky, sigma, top = _levels(image, noise)
+    if made_of is not None:
         pixels = image.flux[0].size / made_of.flux[0].size if per_pixel(image.unit) else 1.0
-        sigma = max(sigma, _QUIETEST * _levels(made_of)[1] / pixels)
+        sigma = max(sigma, _QUIETEST * _levels(made_of, noise)[1] / pixels)
     channels = np.array(sky)[:, None, None] - 2.0 * sigma
     red, green, blue = (float(value) for value in _rgb(channels, image.bands)[:, 0, 0])
     rounded = [float(f"{value:.8g}") for value in (red, green, blue, 20.0 * sigma)]
     white = (max(top / sigma, _FAINTEST_WHITE) + 2.0) / 20.0
-    return Lupton((rounded[0], rounded[1], rounded[2]), rounded[3], _softening(white))
+    return Lupton((rounded[0], rounded[1], rounded[2]), rounded[3], _softening(white), noise)
 
 
-def _levels(image: SkyImage) -> tuple[list[float], float, float]:
+def _units(image: SkyImage) -> tuple[float, ...]:
+    """The noise of each band where it has to be that band's unit; nothing where all have one."""
+    noise = [_levels(image.of_bands([k]))[1] for k in range(len(image.flux))]
+    alike = max(noise) <= _ALIKE * min(noise)
+    return () if alike else tuple(float(f"{value:.8g}") for value in noise)
+
+
+def _levels(image: SkyImage, noise: tuple[float, ...] = ()) -> tuple[list[float], float, float]:
     """The median of each band, the scatter about it, and the 99.9th percentile above it."""
     flux = image.flux.astype(np.float64)
+    if noise:
+        flux /= np.reshape(noise, (-1, 1, 1))
     finite = np.isfinite(flux) if image.mask is None else np.isfinite(flux) & ~image.mask
     sky = [np.median(p[ok]) if ok.any() else 0.0 for p, ok in zip(flux, finite, strict=True)]
     above = (flux - np.reshape(sky, (-1, 1, 1)))[finite]
@@ -115,7 +135,7 @@ def to_rgb(image: SkyImage, stretch: Lupton | None = None) -> NDArray[np.uint8]:
     flux = image.flux[:, ::-1]
     if stretch is None and is_nanomaggy(image.unit) and image.header is None:
         return to_pixels(np.moveaxis(_rgb(GalaxyGANStretch().forward(flux), image.bands), 0, -1))
-    value = (stretch or lupton_of(image))(_rgb(flux, image.bands))
+    value = (stretch or lupton_of(image))(flux, image.bands)
     # Cut down to whole levels, as astropy does.
     return np.moveaxis((value * 255).astype(np.uint8), 0, -1)
 
@@ -156,8 +176,10 @@ def write_png(
     else:
         stretch = lupton_of(image, made_of)
         drawn = to_rgb(image, stretch)
-        names = [image.bands[k] for k in reversed(by_wavelength(image.bands))]
-        comment = f"astropy.visualization.{stretch} of {', '.join(names)} (red first)"
+        units = [f" / {sigma:.8g}" for sigma in stretch.noise] or [""] * len(image.bands)
+        order = reversed(by_wavelength(image.bands))
+        names = ", ".join(f"{image.bands[k]}{units[k]}" for k in order)
+        comment = f"astropy.visualization.{stretch} of {names} (red first)"
     pixels = drawn[..., 0] if len(image.flux) == 1 else drawn
     return write_picture(pixels, path, overwrite, comment)
 
