@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -53,17 +53,20 @@ class Lupton:
 
     def __call__(self, flux: NDArray[np.floating], bands: tuple[str, ...]) -> NDArray[np.float64]:
         """Values from 0 to 1, red first, of the flux of these bands, shape (band, y, x)."""
-        if self.noise:
-            flux = flux / np.reshape(self.noise, (-1, 1, 1))
-        rgb = _rgb(flux, bands)
-        above = (np.asarray(rgb, np.float64) - np.reshape(self.minimum, (3, 1, 1))) / self.stretch
-        above = np.nan_to_num(above, nan=0.0)
+        above = self.above(flux, bands)
         mean = above.mean(axis=0)
         bright = mean > 0
         gain = np.zeros_like(mean)
         gain[bright] = np.arcsinh(self.q * mean[bright]) / mean[bright]
         value = np.clip(above * gain * (0.1 / np.arcsinh(0.1 * self.q)), 0.0, None)
         return value / np.maximum(value.max(axis=0), 1.0)
+
+    def above(self, flux: NDArray[np.floating], bands: tuple[str, ...]) -> NDArray[np.float64]:
+        """Red, green and blue above their minima in units of the stretch; NaN is 0."""
+        if self.noise:
+            flux = flux / np.reshape(self.noise, (-1, 1, 1))
+        rgb = np.asarray(_rgb(flux, bands), np.float64)
+        return np.nan_to_num((rgb - np.reshape(self.minimum, (3, 1, 1))) / self.stretch, nan=0.0)
 
 
 def lupton_of(image: SkyImage, made_of: SkyImage | None = None) -> Lupton:
@@ -78,15 +81,27 @@ def lupton_of(image: SkyImage, made_of: SkyImage | None = None) -> Lupton:
     if made_of is not None and len(made_of.flux) != len(image.flux):
         made_of = None
     noise = _units(image if made_of is None else made_of)
-    sky, sigma, top = _levels(image, noise)
+    sky, sigma = _levels(image, noise)
     if made_of is not None:
         pixels = image.flux[0].size / made_of.flux[0].size if per_pixel(image.unit) else 1.0
         sigma = max(sigma, _QUIETEST * _levels(made_of, noise)[1] / pixels)
     channels = np.array(sky)[:, None, None] - 2.0 * sigma
     red, green, blue = (float(value) for value in _rgb(channels, image.bands)[:, 0, 0])
     rounded = [float(f"{value:.8g}") for value in (red, green, blue, 20.0 * sigma)]
-    white = (max(top / sigma, _FAINTEST_WHITE) + 2.0) / 20.0
-    return Lupton((rounded[0], rounded[1], rounded[2]), rounded[3], _softening(white), noise)
+    linear = Lupton((rounded[0], rounded[1], rounded[2]), rounded[3], 1.0, noise)
+    return replace(linear, q=_softening(*_brightest(image, linear)))
+
+
+def _brightest(image: SkyImage, stretch: Lupton) -> tuple[float, float]:
+    """The I of what is drawn white, and how much more the brightest of r, g and b has there."""
+    flux = image.flux if image.mask is None else np.where(image.mask, np.nan, image.flux)
+    above = stretch.above(flux, image.bands)
+    mean = above.mean(axis=0)
+    top = float(np.percentile(mean, 99.9))
+    bright = (mean >= top) & (mean > 0)
+    colour = above.max(axis=0)[bright] / mean[bright]
+    least = (_FAINTEST_WHITE + 2.0) / 20.0
+    return max(top, least), float(np.median(colour)) if colour.size else 1.0
 
 
 def _units(image: SkyImage) -> tuple[float, ...]:
@@ -96,29 +111,33 @@ def _units(image: SkyImage) -> tuple[float, ...]:
     return () if alike else tuple(float(f"{value:.8g}") for value in noise)
 
 
-def _levels(image: SkyImage, noise: tuple[float, ...] = ()) -> tuple[list[float], float, float]:
-    """The median of each band, the scatter about it, and the 99.9th percentile above it."""
+def _levels(image: SkyImage, noise: tuple[float, ...] = ()) -> tuple[list[float], float]:
+    """The median of each band, and the scatter about it."""
     flux = image.flux.astype(np.float64)
     if noise:
         flux /= np.reshape(noise, (-1, 1, 1))
     finite = np.isfinite(flux) if image.mask is None else np.isfinite(flux) & ~image.mask
     sky = [np.median(p[ok]) if ok.any() else 0.0 for p, ok in zip(flux, finite, strict=True)]
     above = (flux - np.reshape(sky, (-1, 1, 1)))[finite]
-    top = float(np.percentile(above, 99.9)) if above.size else 0.0
     sigma = _MAD_TO_SIGMA * float(np.median(np.abs(above))) if above.size else 0.0
     if not sigma > 0:
         # A sky that was cut to a constant has no noise: let the light itself set the scale.
+        top = float(np.percentile(above, 99.9)) if above.size else 0.0
         sigma = top / 100 if top > 0 else 1.0
-    return sky, sigma, top
+    return sky, sigma
 
 
-def _softening(white: float) -> float:
-    """The Q that draws I = ``white`` · stretch white: asinh(Q white) = 10 asinh(0.1 Q)."""
+def _softening(white: float, colour: float) -> float:
+    """The Q that draws I = ``white`` · stretch white: asinh(Q white) = 10 asinh(0.1 Q)/colour.
+
+    White is where the brightest of r, g and b is: that of the mean would flatten the cores of red
+    galaxies.
+    """
     low, high = math.log(1e-3), math.log(1e9)
     for _ in range(60):
         middle = 0.5 * (low + high)
         q = math.exp(middle)
-        brighter = math.asinh(q * white) > 10.0 * math.asinh(0.1 * q)
+        brighter = math.asinh(q * white) * colour > 10.0 * math.asinh(0.1 * q)
         low, high = (middle, high) if brighter else (low, middle)
     return float(f"{math.exp(low):.3g}")
 
