@@ -67,7 +67,7 @@ def main() -> None:
         source = Path(place, "field.fits")
         write_field(source, FIELD, None)
         for model, method in (("pellucid", ""), ("", "wiener")):
-            seconds, pieces = pieces_of(source, model, method, PSF)
+            seconds, pieces = pieces_of(source, model, method, PSF, OMP_NUM_THREADS="1")
             total = seconds * pieces * (given.tract / FIELD) ** 2
             row = [f"a tract of {given.tract:,}² pixels, {model or method}"]
             row += [f"{FIELD**2 / (seconds * pieces) / 1e6:.2f} Mpixel/s", ""]

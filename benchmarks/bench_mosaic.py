@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -93,10 +94,13 @@ def write_field(path: Path, side: int, folder: Path | None) -> None:
         stream.write(b"\0" * (-(4 * side * side) % 2880))
 
 
-def pieces_of(source: Path, model: str, method: str, psf: float) -> tuple[float, int]:
+def pieces_of(
+    source: Path, model: str, method: str, psf: float, **environment: str
+) -> tuple[float, int]:
     """Seconds of one piece of a field's middle, in a process of its own, and how many there are."""
     words = [sys.executable, "-c", PIECES, source, model, method, psf, TIMED]
-    done = subprocess.run(list(map(str, words)), capture_output=True, check=True)
+    known = os.environ | environment
+    done = subprocess.run(list(map(str, words)), capture_output=True, check=True, env=known)
     seconds, count = json.loads(done.stdout)
     return seconds, count
 
