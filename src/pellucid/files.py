@@ -114,9 +114,18 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
 
 
 def write_atomically(
-    path: str | os.PathLike[str], write: Callable[[BinaryIO], object], overwrite: bool = False
+    path: str | os.PathLike[str],
+    write: Callable[[BinaryIO], object],
+    overwrite: bool = False,
+    part: Path | None = None,
 ) -> Path:
     """Let ``write`` fill a temporary file beside ``path``, then move it into place.
+
+    Parameters
+    ----------
+    part
+        A name for the temporary file. It stays where the work ends early, and ``write`` finds it as
+        it was.
 
     Raises
     ------
@@ -129,10 +138,11 @@ def write_atomically(
     # A link stays, and what it leads to is replaced.
     target = Path(os.path.realpath(named)) if named.is_symlink() else named
     try:
-        temporary = _beside(target)
-        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+        temporary = _beside(target) if part is None else part
+        new = os.O_EXCL if part is None else 0
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | new | _BINARY, 0o666)
         try:
-            with os.fdopen(descriptor, "w+b") as stream:
+            with os.fdopen(descriptor, "r+b") as stream:
                 write(stream)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -140,7 +150,8 @@ def write_atomically(
             _as_before(temporary, target)
             os.replace(temporary, target)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            if part is None:
+                temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
         fault = f"could not be written ({error.strerror or error})"

@@ -18,7 +18,7 @@ from typed import INPUT, USAGE, strict
 from pellucid import load_restorer, read_image, write_image
 from pellucid.cli import main
 from pellucid.deconvolution.settled import SETTLED
-from pellucid.restoration import pieces
+from pellucid.restoration import classical_pieces, pieces
 
 PLANES = ("UNCERT", "RANGE95", "DOUBT", "CHI2")
 SIDES = (2, 90, 110)
@@ -136,7 +136,7 @@ def test_a_result_without_numbers_is_no_file(part, value, mosaic, tmp_path, monk
 
 ENDED = """
 from pellucid.cli import run
-from pellucid.restoration import pieces
+from pellucid.restoration import classical_pieces, pieces
 pieces.LARGE = 1
 run()
 """
@@ -154,3 +154,74 @@ def test_an_end_on_demand_leaves_nothing(mosaic, tmp_path):
         process.send_signal(signal.SIGTERM)
     assert process.returncode == 128 + signal.SIGTERM
     assert [each.name for each in tmp_path.iterdir()] == [mosaic.name]
+
+
+class Killed(BaseException):
+    """As a kill ends a run: nothing is tidied up."""
+
+
+def test_what_was_killed_goes_on_with_resume(mosaic, tmp_path, monkeypatch, capsys):
+    """At a piece, and while the totals are kept; all ends have the bits of an undisturbed run."""
+    monkeypatch.setattr(pieces, "LARGE", 1)
+    monkeypatch.setattr(classical_pieces, "CORE", 32)
+    out = tmp_path / "out.fits"
+    words = ["restore", mosaic, "--method", "wiener", "--psf", 1.3, "--output", out, "--resume"]
+    words = list(map(str, words))
+    assert main(words) == 0
+    undisturbed = out.read_bytes()
+    assert [each.name for each in tmp_path.glob("out*")] == ["out.fits"]
+    out.unlink()
+
+    made = list[int]()
+    as_it_is, totals = pieces._restore_piece, pieces._keep_totals
+
+    def piece(*given):
+        made.append(1)
+        if len(made) == 5:
+            raise Killed
+        return as_it_is(*given)
+
+    def half(pieces_of, field, planes, before, after):
+        totals(pieces_of, field, planes, before, after)
+        raise Killed
+
+    monkeypatch.setattr(pieces, "_restore_piece", piece)
+    with pytest.raises(Killed):
+        main(words)
+    assert not out.exists()
+    journal = tmp_path / "out.fits.part.jsonl"
+    with journal.open("ab") as stream:  # a line that the kill cut off
+        stream.write(b'{"step": "4", "su')
+    capsys.readouterr()
+    monkeypatch.setattr(pieces, "_keep_totals", half)
+    with pytest.raises(Killed):
+        main(words)
+    assert "4 of its pieces were done before" in capsys.readouterr().err
+    assert len(made) == 5 + 12 - 4
+    monkeypatch.setattr(pieces, "_keep_totals", totals)
+    assert main(words) == 0  # which pixels have their total is not known: all anew
+    assert len(made) == 5 + 12 - 4 + 12
+    assert out.read_bytes() == undisturbed
+    assert [each.name for each in tmp_path.glob("out*")] == ["out.fits"]
+
+
+def test_another_image_is_not_gone_on_with(mosaic, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(pieces, "LARGE", 1)
+    out, part = tmp_path / "out.fits", tmp_path / "out.fits.part"
+    words = ["restore", mosaic, "--method", "wiener", "--output", out, "--resume", "--psf"]
+    words = list(map(str, words))
+
+    def killed(*_):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pieces, "_keep_totals", killed)
+        with pytest.raises(Killed):
+            main([*words, "1.3"])
+    before = part.read_bytes()
+    assert main([*words, "1.4"]) == USAGE
+    assert f"{part}: was begun with other options" in capsys.readouterr().err
+    mosaic.touch()
+    assert main([*words, "1.3"]) == USAGE
+    assert f"{part}: was begun with other files" in capsys.readouterr().err
+    assert part.read_bytes() == before

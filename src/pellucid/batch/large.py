@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.batch.kept import Kept, kept, seen_of
 from pellucid.batch.request import Request, Stated, load, stated_of
 from pellucid.errors import naming
 from pellucid.fits import (
@@ -25,11 +28,12 @@ from pellucid.fits import (
 from pellucid.optics.own_psf import psf_of_file, with_own_psf
 from pellucid.restoration import pieces as in_pieces
 from pellucid.restoration.field_sky import measured_sky
-from pellucid.restoration.pieces import PieceRestorer, fill
+from pellucid.restoration.pieces import PieceRestorer, Pieces, fill
 from pellucid.restoration.restorer import FittingRestorer
 from pellucid.restoration.result import Restoration, restoration_cards, restoration_history
 from pellucid.sky import SkyImage
 from pellucid.sky.field import middle_image
+from pellucid.version import __version__
 
 #: What the planes of a restoration are called in a file.
 NAMES = {
@@ -79,6 +83,7 @@ def restore_large(
     overwrite: bool = False,
     history: Sequence[str] = (),
     tell: Callable[[str], None] = lambda note: None,
+    resume: bool = False,
 ) -> tuple[Restoration, SkyImage]:
     """Restore an image into a FITS file, piece by piece.
 
@@ -86,6 +91,8 @@ def restore_large(
     ----------
     tell
         Is told what was guessed, before the work.
+    resume
+        Keep what is done beside the output where the work ends early, and go on with it.
 
     Returns
     -------
@@ -123,17 +130,40 @@ def restore_large(
         names = [NAMES[name] for name in (*pieces.names, *beside)]
         done = []
 
-        def put(planes: FilePlanes) -> tuple[Mapping[str, Any], Sequence[str]]:
+        def put(
+            planes: FilePlanes, steps: Kept | None = None
+        ) -> tuple[Mapping[str, Any], Sequence[str]]:
+            if steps is not None:
+                steps.descriptor = planes.descriptor
             with naming(files[0]):
-                facts = fill(pieces, field, sky, Called(planes), beside)
+                facts = fill(pieces, field, sky, Called(planes), beside, steps)
                 facts["notes"] = [*said, *facts["notes"]]
                 done.append(Restoration(frame, provenance=facts))
             lines = [*history, *restoration_history(done[0])]
             return restoration_cards(done[0]), lines
 
         psf = psf_of_file(frame, frame.psf) if frame.psf is not None else None
-        write_field(frame, output, names, put, overwrite, psf)
+        if not resume:
+            write_field(frame, output, names, put, overwrite, psf)
+        else:
+            with kept(Path(output), _work(files, request, pieces, names)) as (part, steps):
+                if steps:
+                    tell(f"goes on with {part}: {len(steps)} of its pieces were done before")
+                write_field(frame, output, names, partial(put, steps=steps), overwrite, psf, part)
     return done[0], replace(field.frame, notes=tuple(notes))
+
+
+def _work(
+    files: Sequence[str | PathLike[str]], request: Request, pieces: Pieces, names: Sequence[str]
+) -> dict[str, str]:
+    """All that the pixels of a piece depend on, in words."""
+    words = request.words()
+    return {
+        "files": seen_of([*files, *filter(Path.is_file, map(Path, words.values()))]),
+        "options": shlex.join(word for pair in words.items() for word in pair if word),
+        "pieces": f"{pieces.core} + {pieces.halo} pixels of {' '.join(names)}",
+        "version of pellucid": __version__,
+    }
 
 
 def _with_psf(

@@ -113,7 +113,8 @@ def restore(
         str | None, typer.Option("--shard", help="Do the i-th of N shares of the images: i/N.")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Do what is left of a folder's run, and what failed.")
+        bool,
+        typer.Option("--resume", help="Do what is left, of a folder's run or a large image."),
     ] = False,
     png: options.Png = None,
     page: options.Page = None,
@@ -181,7 +182,7 @@ def restore(
         return
     if objects is not None:
         raise UsageError(f"--output {output}: is a file; the objects of a catalogue need a folder")
-    asked = [option for option, value in {**of_many, "--resume": resume or None}.items() if value]
+    asked = [option for option, value in of_many.items() if value]
     if asked:
         raise UsageError(f"{asked[0]} is for many images: --output {output} is a file, no folder")
     folders = [path for path in inputs if path.is_dir()]
@@ -190,7 +191,8 @@ def restore(
             f"{folders[0]}: is a folder; --output names a folder, too, for what it holds"
         )
     command = options.command_line(context)
-    _restore_one(inputs, [Path(output), png, page, regions], request, command, overwrite, as_json)
+    outputs = [Path(output), png, page, regions]
+    _restore_one(inputs, outputs, request, command, overwrite, as_json, resume)
 
 
 def _is_store(output: str) -> bool:
@@ -209,6 +211,7 @@ def _restore_one(
     command: str,
     overwrite: bool,
     as_json: bool,
+    resume: bool,
 ) -> None:
     from pellucid.api import write_image
     from pellucid.batch.large import is_large_file, restore_large
@@ -234,7 +237,9 @@ def _restore_one(
     if png is None and regions is None and is_large_file(inputs, request):
         try:
             with options.watched("restoring"):
-                large, frame = restore_large(inputs, output, request, overwrite, [command], tell)
+                large, frame = restore_large(
+                    inputs, output, request, overwrite, [command], tell, resume
+                )
         except Whole as reason:
             tell(f"a large image is restored whole, in memory: {reason}")
         else:

@@ -81,6 +81,7 @@ def write_field(
     fill: Callable[[FilePlanes], tuple[Mapping[str, Card], Sequence[str]]],
     overwrite: bool = False,
     psf: PSF | None = None,
+    part: Path | None = None,
 ) -> Path:
     """Write a restoration whose pixels ``fill`` puts into the file.
 
@@ -97,6 +98,8 @@ def write_field(
         lines for their HISTORY.
     psf
         What a star looks like in it.
+    part
+        The file in which it is made and which stays where that ends early, see `write_atomically`.
     """
     target = check_field_target(path, overwrite)
     bands, height, width = frame.shape
@@ -142,7 +145,7 @@ def write_field(
                 else:
                     stream.write(_bytes_of(hdu, start == 0))
 
-    return write_atomically(target, write, overwrite)
+    return write_atomically(target, write, overwrite, part)
 
 
 _KEPT = ("bands", "unit", "wcs", "psf", "header", "pixel_scale", "layout", "notes")

@@ -9,7 +9,7 @@ is made in between.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError
 from pellucid.restoration.change import with_change
 from pellucid.restoration.field_sky import FieldSky, flattened, measured_sky
+from pellucid.restoration.held_planes import HeldPlanes, Planes
 from pellucid.restoration.places import Place, places
 from pellucid.restoration.result import Restoration
 from pellucid.restoration.varying import CONSTANT, varying
@@ -31,6 +32,8 @@ from pellucid.tiling import counted, listening
 LARGE = 4000 * 4000
 #: What a restoration has beside its flux in the image's unit.
 IN_FLUX = ("uncertainty", "range_95")
+#: What a piece adds to what is known of the whole: sums and notes.
+Told = tuple[Mapping[str, Any], Sequence[str]]
 #: Rows of the image that are gone over at a time.
 STRIP = 256
 
@@ -117,27 +120,6 @@ class PieceRestorer(Protocol):
     ) -> Pieces: ...
 
 
-class Planes(Protocol):
-    """Where results go, and what was put there: planes (band, y, x) by name."""
-
-    def put(self, name: str, rows: slice, columns: slice, values: NDArray[np.float32]) -> None: ...
-
-    def get(self, name: str, rows: slice, columns: slice) -> NDArray[np.float32]: ...
-
-
-@dataclass(frozen=True)
-class HeldPlanes:
-    """Arrays in memory."""
-
-    arrays: Mapping[str, NDArray[np.float32]]
-
-    def put(self, name: str, rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
-        self.arrays[name][:, rows, columns] = values
-
-    def get(self, name: str, rows: slice, columns: slice) -> NDArray[np.float32]:
-        return self.arrays[name][:, rows, columns]
-
-
 def is_large(image: SkyImage, blur: PSF | float | None, psf: PSF | float | None) -> bool:
     """Whether an image is to be restored piece by piece: many pixels, or a PSF that varies."""
     height, width = image.shape[1:]
@@ -146,11 +128,17 @@ def is_large(image: SkyImage, blur: PSF | float | None, psf: PSF | float | None)
 
 
 def fill(
-    pieces: Pieces, field: Field, sky: FieldSky, planes: Planes, others: Sequence[str] = ()
+    pieces: Pieces,
+    field: Field,
+    sky: FieldSky,
+    planes: Planes,
+    others: Sequence[str] = (),
+    done: MutableMapping[str, Told] | None = None,
 ) -> dict[str, Any]:
     """Restore a field into ``planes``, and tell what is known of the result.
 
-    Of the input go there, too, the ``others`` of its variance and its mask.
+    Of the input go there, too, the ``others`` of its variance and its mask. What is ``done``
+    is not done again; what is done now is told to it.
 
     Returns
     -------
@@ -165,13 +153,22 @@ def fill(
     _, height, width = field.frame.shape
     sums: dict[str, Any] = {}
     notes: dict[str, None] = {}
-    for place in counted(places((height, width), pieces.core, pieces.halo)):
-        with listening(lambda done, total: None):
-            found = _restore_piece(pieces, field, sky, planes, place, others)
-        for name, value in found.sums.items():
-            sums[name] = sums.get(name, 0.0) + value
-        notes.update(dict.fromkeys(map(_of_any_piece, found.notes)))
-    _keep_totals(pieces, field, planes, sums["before"], sums["after"])
+    done = {} if done is None else done
+    if "totals begun" in done and "totals" not in done:
+        done.clear()  # which of the pixels have their total, nobody knows
+    for number, place in enumerate(counted(places((height, width), pieces.core, pieces.halo))):
+        if str(number) not in done:
+            with listening(lambda done, total: None):
+                found = _restore_piece(pieces, field, sky, planes, place, others)
+            done[str(number)] = found.sums, [_of_any_piece(note) for note in found.notes]
+        told = done[str(number)]
+        for name, value in told[0].items():
+            sums[name] = sums.get(name, 0.0) + np.asarray(value, np.float64)
+        notes.update(dict.fromkeys(told[1]))
+    if "totals" not in done:
+        done["totals begun"] = {}, ()
+        _keep_totals(pieces, field, planes, sums["before"], sums["after"])
+        done["totals"] = {}, ()
     facts = pieces.provenance(sums, field.frame.bands)
     facts["notes"] = [*facts["notes"], *notes]
     return _with_middle_change(pieces, field, planes, facts)
