@@ -63,3 +63,16 @@ def test_files_that_are_no_tables_are_refused(tmp_path):
         read_catalogue(tmp_path / "a.fits")
     with pytest.raises(InputError, match=r"b\.csv: no such file"):
         read_catalogue(tmp_path / "b.csv")
+
+
+def test_what_is_wrong_with_a_header_is_not_told_as_it_is(tmp_path, recwarn, caplog):
+    """Astropy shows the card, with the control characters that it holds."""
+    path = tmp_path / "a.fits"
+    Table({"id": [1, 2]}).write(path)
+    content = path.read_bytes()
+    place = content.index(b"PCOUNT  =")
+    path.write_bytes(content[: place + 34] + b"\xff\x1b[31m" + content[place + 39 :])
+    with pytest.raises(InputError, match="cannot be read"):
+        read_catalogue(path)
+    assert not recwarn.list
+    assert not caplog.records

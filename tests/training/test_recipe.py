@@ -55,6 +55,11 @@ def test_shipped_recipes_are_read(name):
     assert recipe.size % config.multiple == 0
 
 
+def test_a_description_of_several_lines_is_one(recipe_file):
+    path = recipe_file(description="|\n  Of two\n  lines.")
+    assert read_recipe(path).description == "Of two lines."
+
+
 #: Lists of lists of lists, ten each, in a line.
 LAUGHS = (
     b"[&a0 [1], "
@@ -68,6 +73,8 @@ LAUGHS = (
     [
         (b"name: x\nsteps: 5\nstepz: 6\n", "stepz"),
         (b"name: x\nsteps: -5\n", "steps"),
+        (b"name: x%s\nmodel: seeinggan\nsteps: 5\n" % (b"[" * 300), "at most 200 characters"),
+        (b'name: "x\\e[31m"\nmodel: seeinggan\nsteps: 5\n', "name: String should match"),
         (b"name: x\nsteps: many\n", "steps"),
         (b"name: x\nsteps: 5\nbatch: 0\n", "batch"),
         (b"name: x\nsteps: 5\nmodel: dreams\n", "expected tags: 'galaxygan', 'seeinggan'"),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pellucid.data.votable import check_votable
 from pellucid.errors import InputError, UsageError
 from pellucid.files import write_content
+from pellucid.quiet import quiet
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -128,12 +129,13 @@ def read_catalogue(path: str | Path, text: str | None = None) -> Table:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
-        if path.suffix == ".csv":
-            return Table.read(path, format="ascii.csv", converters={text: str} if text else {})
-        if path.suffix == ".parquet":
-            return Table(_parquet_columns(path))
-        check_votable(path)
-        return Table.read(path)
+        with quiet():  # what astropy remarks on a header shows it as it is, control characters, too
+            if path.suffix == ".csv":
+                return Table.read(path, format="ascii.csv", converters={text: str} if text else {})
+            if path.suffix == ".parquet":
+                return Table(_parquet_columns(path))
+            check_votable(path)
+            return Table.read(path)
     except InputError:
         raise
     except Exception as error:  # each of the readers has errors of its own

@@ -16,7 +16,9 @@ _Range = tuple[
     Annotated[float, Field(ge=0, allow_inf_nan=False)],
     Annotated[float, Field(ge=0, allow_inf_nan=False)],
 ]
-_Word = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+#: A name, and a text, that a terminal and a page can show.
+Word = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+Text = Annotated[str, Field(max_length=100_000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _Row = Annotated[list[_Number], Field(min_length=2)]
 _Table = Annotated[list[_Row], Field(min_length=2)]
@@ -59,10 +61,10 @@ class _Forms(BaseModel, extra="forbid", strict=True):
 class _Fields(BaseModel, extra="forbid"):
     """What `pellucid.networks.bundle.Card` has, with what each may be."""
 
-    name: _Word
-    model: _Word
+    name: Word
+    model: Word
     network: dict[str, Any]
-    bands: Annotated[list[_Word], Field(min_length=1, max_length=64)]
+    bands: Annotated[list[Word], Field(min_length=1, max_length=64)]
     single_band: bool
     pixel_scale: _Positive
     stretch: dict[str, Any]
@@ -73,7 +75,7 @@ class _Fields(BaseModel, extra="forbid"):
     ceiling: Annotated[float, Field(ge=-1, allow_inf_nan=False)] = 1.0
     reach: Annotated[int, Field(ge=0, le=2**16)] = 0
     scale_rule: Literal["fixed", "resampled", "any"] = "fixed"
-    description: Annotated[str, Field(max_length=100_000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")] = ""
+    description: Text = ""
     forms: _Forms | dict[str, None] = Field(default_factory=dict)
     calibration: _Calibration | dict[str, None] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)

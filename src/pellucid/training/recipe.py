@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import torch
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from torch import Tensor, nn
 
 from pellucid.networks.architectures import NetworkConfig
 from pellucid.networks.bundle import Bundle
+from pellucid.networks.card_check import Text, Word
 from pellucid.sky import PSF
 
 #: By name; those that lie on a GPU change with the next step.
@@ -54,14 +55,19 @@ class Trainer(Protocol):
         ...
 
 
+def _one_line(text: Any) -> Any:
+    return " ".join(text.split()) if isinstance(text, str) else text
+
+
 class Recipe(BaseModel, extra="forbid", frozen=True):
     """What the recipes of all papers have; an unknown key is an error.
 
     Steps and sizes are in images and pixels; the rest is said where it stands.
     """
 
-    name: str
-    description: str = ""
+    # As the card of its bundle has them.
+    name: Word
+    description: Annotated[Text, BeforeValidator(_one_line)] = ""
     model: str
     network: dict[str, Any] = Field(default_factory=dict)
     stretch: dict[str, Any] = Field(default_factory=lambda: {"name": "galaxygan"})
