@@ -17,6 +17,7 @@ from astropy.wcs.utils import skycoord_to_pixel
 from scipy.ndimage import gaussian_filter
 
 import pellucid.view
+from pellucid.cli import main
 from pellucid.errors import InputError
 from pellucid.restoration import pieces
 from pellucid.restoration.files import read_image
@@ -243,6 +244,9 @@ def test_samples_are_skies_of_their_own_but_not_in_a_gallery():
     assert many == ["input", "restored", "again", "uncertainty", "doubt"]
 
 
+HST = (("HSC_I", 1.0), ("HST_F814W", 7.0))
+
+
 def _turned(image: SkyImage) -> WCS:
     assert image.wcs is not None
     wcs = image.wcs.deepcopy()
@@ -257,6 +261,22 @@ def test_a_truth_of_other_bands_is_refused(restored_pair, make_input, tmp_path):
     truth = make_input(tmp_path, "two.fits", bands="zy")
     with pytest.raises(InputError, match=r"two.fits: has the bands Z, Y; the image has G, R, I"):
         subject_of_file(restored_pair[1], truth=truth)
+
+
+def test_a_truth_is_an_extension_of_a_file(restored_pair, tmp_path):
+    """As where a file holds both telescopes' images of an object."""
+    first = subject_of_file(restored_pair[0])
+    noise = np.random.default_rng(1).normal(size=first.image.shape[1:]).astype("f4")
+    planes = [fits.ImageHDU(noise + np.float32(sky), name=name) for name, sky in HST]
+    fits.HDUList([fits.PrimaryHDU(), *planes]).writeto(tmp_path / "both.fits")
+    page = tmp_path / "page.html"
+    words = ["view", restored_pair[0], "--truth", tmp_path / "both.fits", "--output", page]
+    words += ["--truth-hdu"]
+    assert main([*map(str, words), "HST_F814W"]) == 0
+    subject = subject_of_file(restored_pair[0], truth=tmp_path / "both.fits", truth_hdu="HST_F814W")
+    assert subject.truth is not None
+    np.testing.assert_array_equal(subject.truth.flux[0], noise + np.float32(7.0))
+    assert main([*map(str, words), "HST_F606W", "--overwrite"]) == 3
 
 
 def test_a_page_of_512_pixels_in_three_bands_is_below_4_mb():

@@ -38,6 +38,9 @@ def view(
         list[Path] | None,
         typer.Option("--truth", help="What it should be: a file, or a folder of files by name."),
     ] = None,
+    truth_hdu: Annotated[
+        str | None, typer.Option("--truth-hdu", help="Extension of that, by number or name.")
+    ] = None,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -49,7 +52,10 @@ def view(
     for path in (*given, *truth):
         if not path.exists():
             raise UsageError(f"{path}: not found; check the path")
-    count, failures, notes = make_page(inputs, output, given, truth, overwrite)
+    if truth_hdu is not None and not truth:
+        raise UsageError(f"--truth-hdu {truth_hdu}: is of the file that --truth names")
+    hdu = options.hdu_choice(truth_hdu)
+    count, failures, notes = make_page(inputs, output, given, truth, overwrite, hdu)
     report = {
         "output": str(output),
         "objects": count,
@@ -70,6 +76,7 @@ def make_page(
     given: Sequence[Path] = (),
     truth: Sequence[Path] = (),
     overwrite: bool = False,
+    truth_hdu: int | str | None = None,
 ) -> tuple[int, dict[str, str], list[str]]:
     """Write a page, and tell how many objects it has, which failed and why, and notes of one."""
     from pellucid.view import write_page
@@ -80,7 +87,7 @@ def make_page(
         raise UsageError(f"--truth {file}: is one file for {len(entries)} objects; name a folder")
     subjects, failures, notes = [], dict[str, str](), list[str]()
     for subject, said in options.with_progress(
-        told_entries(entries, given, truth), len(entries), "reading"
+        told_entries(entries, given, truth, truth_hdu), len(entries), "reading"
     ):
         subjects.append(subject)
         notes += said if len(entries) == 1 else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -71,7 +71,10 @@ def entries_of(named: Sequence[Path]) -> list[Entry]:
 
 
 def told_entries(
-    entries: Sequence[Entry], places: Sequence[Path], truths: Sequence[Path]
+    entries: Sequence[Entry],
+    places: Sequence[Path],
+    truths: Sequence[Path],
+    truth_hdu: int | str | None = None,
 ) -> Iterator[tuple[dict[str, Any], list[str]]]:
     """What a page is told of each, as JSON holds it, and notes; of what fails, why.
 
@@ -81,17 +84,18 @@ def told_entries(
         Files of the inputs, and folders in which they lie.
     truths
         A file for one object; folders in which files are called as the objects are.
+    truth_hdu
+        Which extension of them.
 
     Raises
     ------
     PellucidError
         When there is one object alone, and it cannot be read.
     """
-    tell = partial(
-        _told, steps=FINE if len(entries) <= FEW else COARSE, places=places, truths=truths
-    )
+    find = partial(_subject, places=places, truths=truths, truth_hdu=truth_hdu)
+    tell = partial(_told, steps=FINE if len(entries) <= FEW else COARSE, find=find)
     if len(entries) == 1:
-        subject = _subject(entries[0], places, truths)
+        subject = find(entries[0])
         yield told(subject), list(subject.notes)
         return
     workers = min(available_cores(), len(entries) // WORTH)
@@ -103,18 +107,23 @@ def told_entries(
 
 
 def _told(
-    entry: Entry, steps: float, places: Sequence[Path], truths: Sequence[Path]
+    entry: Entry, steps: float, find: Callable[[Entry], Subject]
 ) -> tuple[dict[str, Any], list[str]]:
     """What a page is told of one of many."""
     try:
-        subject = _subject(entry, places, truths)
+        subject = find(entry)
     except Exception as error:  # a fault of ours or of a library, too: the others are shown
         return {"name": entry.name, "numbers": entry.numbers, "reason": reason_of(error)}, []
     numbers = {**subject.numbers, **entry.numbers}
     return told(replace(subject, numbers=numbers), steps), list(subject.notes)
 
 
-def _subject(entry: Entry, places: Sequence[Path], truths: Sequence[Path]) -> Subject:
+def _subject(
+    entry: Entry,
+    places: Sequence[Path],
+    truths: Sequence[Path],
+    truth_hdu: int | str | None,
+) -> Subject:
     if entry.fault:
         raise InputError(entry.fault)
     if entry.store is not None:
@@ -122,7 +131,8 @@ def _subject(entry: Entry, places: Sequence[Path], truths: Sequence[Path]) -> Su
     assert entry.path is not None
     with naming(entry.path):
         near = [*places, *entry.inputs]
-        return subject_of_file(entry.path, near, _truth(entry, truths), entry.name)
+        truth = _truth(entry, truths)
+        return subject_of_file(entry.path, near, truth, entry.name, truth_hdu)
 
 
 def _truth(entry: Entry, truths: Sequence[Path]) -> Path | None:

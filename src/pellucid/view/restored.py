@@ -35,6 +35,7 @@ def subject_of_file(
     places: Sequence[Path] = (),
     truth: Path | None = None,
     name: str | None = None,
+    truth_hdu: int | str | None = None,
 ) -> Subject:
     """What there is to see of a restoration's file; of any other image, its pixels.
 
@@ -48,6 +49,8 @@ def subject_of_file(
         An image of what it should be.
     name
         What it is called; without it, as the file.
+    truth_hdu
+        Which extension of the truth's file.
 
     Raises
     ------
@@ -63,7 +66,7 @@ def subject_of_file(
         note = "this is no restoration of pellucid; its pixels are shown as they are"
         subject = subject_of_image(whole, name, read.factor)
         subject = replace(subject, facts=size_of(read.frame))
-        return _with_truth(_noted(subject, note), truth, read.factor)
+        return _with_truth(_noted(subject, note), truth, read.factor, truth_hdu)
     image, beside = whole, read.beside
     if len(done) < len(whole.bands):
         image = replace(whole.of_bands(done), header=restored_header(read.frame))
@@ -82,7 +85,7 @@ def subject_of_file(
     made = command_of(lines)
     subject = _with_input(subject, path, made, places)
     subject = replace(subject, facts=[*subject.facts, *commands_of(lines)])
-    return reduced(_with_truth(subject, truth, read.factor))
+    return reduced(_with_truth(subject, truth, read.factor, truth_hdu))
 
 
 def subject_of_result(
@@ -199,15 +202,18 @@ def with_truth(subject: Subject, truth: SkyImage, name: str) -> Subject:
         raise InputError(f"{name}: {said}; give a file with these, or with one")
     given = subject.given
     if given is not None and np.array_equal(given.flux, truth.flux, equal_nan=True):
-        said = "what is read of it is the input itself, no truth; give a file of the truth alone"
+        said = "what is read of it is the input itself, no truth; --truth-hdu names its extension"
         raise InputError(f"{name}: {said}")
     return replace(subject, truth=truth, facts=[*subject.facts, ("Truth", Path(name).name)])
 
 
-def _with_truth(subject: Subject, truth: Path | None, factor: int) -> Subject:
+def _with_truth(
+    subject: Subject, truth: Path | None, factor: int, hdu: int | str | None
+) -> Subject:
     if truth is None:
         return subject
-    return with_truth(subject, read_shown(truth, factor=factor).image, str(truth))
+    image = read_shown(truth, asked=Request(hdu=hdu), factor=factor).image
+    return with_truth(subject, image, str(truth))
 
 
 def _psfs(*known: tuple[str, PSF | None]) -> list[tuple[str, PSF]]:
