@@ -58,6 +58,20 @@ def test_pixels_that_were_interpolated_are_not_halved_again(width, ratio):
     assert plan_of(both, psf=width * SCALE).ratio == (2.0 if width > 9.0 else 0.5)
 
 
+def test_the_band_of_the_broadest_psf_decides_for_a_sharper_camera():
+    """NISP on the pixels of VIS: halved for VIS, its grain was sharpened into confetti."""
+    fine = ndimage.zoom(np.random.default_rng(2).normal(0.0, 1.0, (20, 20)), 3, order=3)
+    white = np.random.default_rng(3).normal(0.0, 1.0, (60, 60))
+    flux = np.stack([white, fine]).astype(np.float32)
+    vis, nisp, other = (gaussian_psf(width * SCALE, SCALE).stamps[0] for width in (1.7, 4.6, 2.2))
+    image = SkyImage(flux, bands=("VIS", "NIR_H"), pixel_scale=SCALE)
+    plan = plan_of(image, psf=PSF(stacked([vis, nisp]), SCALE))
+    assert plan.ratio == 1.0
+    assert list(plan.broadened) == [0]
+    assert plan_of(image, psf=PSF(stacked([vis, other]), SCALE)).ratio == 0.5
+    assert plan_of(image.of_bands([0]), psf=PSF(vis, SCALE)).ratio == 0.5
+
+
 def test_a_blur_that_is_stated_is_undone_on_the_images_own_pixels():
     image = star(gaussian_psf(1.2, SCALE))
     plan = plan_of(image, blur=1.0)

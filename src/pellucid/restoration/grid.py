@@ -35,6 +35,9 @@ TARGET = 2.25
 #: Where the psf is narrower than this in pixels, they are halved; where they were interpolated, and
 #: are finer already than what the camera saw, only below the second.
 FEW, FEW_INTERPOLATED = 5.0, 3.0
+#: Bands whose psf is so much broader than that of another decide for all: no band can be brought to
+#: a target that is sharper than what its camera saw.
+SHARPER = 1.5
 #: A stated target narrower than this needs the halved pixels.
 COARSE_TARGET = 2.0
 #: Where what is to be undone is wider than this in pixels, they are joined.
@@ -103,13 +106,16 @@ def plan_of(
             f"the model must know what a star looks like in the image{ways_to_state(image)}; or "
             "the blur alone: --blur"
         )
-    width = known.fwhm / known.pixel_scale
+    width, camera = known.fwhm / known.pixel_scale, image
+    widths = np.array(widths_of(known)) / known.pixel_scale
+    if len(broad := np.flatnonzero(widths > SHARPER * widths.min())):
+        width, camera = float(widths.max()), image.of_bands(broad.tolist())
     wanted = _width(target)
     if width > MANY:
         ratio = float(np.ceil(width / MANY))
     elif width < FEW and (wanted is None or wanted < COARSE_TARGET * known.pixel_scale):
         ratio = 0.5
-        if wanted is None and width > FEW_INTERPOLATED and interpolated(image):
+        if wanted is None and width > FEW_INTERPOLATED and interpolated(camera):
             ratio = 1.0
     else:
         ratio = 1.0
