@@ -24,6 +24,8 @@ import numpy as np
 from guarded import guarded
 from writings import WRITINGS, Writing, prepare
 
+#: Seconds of a processor that a training may take, on a slow machine, too.
+UNDISTURBED = 120
 #: Bytes of the least room that is given: stderr needs some.
 LEAST = 2048
 #: Bytes of the disk that is mounted, many times of what is written.
@@ -49,7 +51,7 @@ def judged(
 ) -> str:
     """Write where there is no room; what was wrong."""
     before = contents(folder)
-    outcome = guarded(writing.task(inputs), folder, largest)
+    outcome = guarded(writing.task(inputs), folder, largest, UNDISTURBED)
     if outcome.hung:
         return "hang"
     if "Traceback" in outcome.said or outcome.code < 0:
@@ -73,7 +75,7 @@ def ends_well(writing: Writing, inputs: Path, folder: Path) -> str:
     """Write where there is room; what was wrong."""
     begun = any((folder / name).exists() for name in ("out", "run", "store.h5"))
     task = writing.again if writing.again is not None and begun else writing.task
-    outcome = guarded(task(inputs), folder)
+    outcome = guarded(task(inputs), folder, seconds=UNDISTURBED)
     if outcome.code:
         return f"does not go on ({outcome.code}: {outcome.said.strip()[-200:]})"
     return "clean" if all((folder / name).exists() for name in writing.outputs) else "not whole"

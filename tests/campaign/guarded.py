@@ -42,16 +42,18 @@ class Outcome(NamedTuple):
 Task = Sequence[str] | Callable[[], int]
 
 
-def guarded(task: Task, folder: Path, largest: int | None = None) -> Outcome:
+def guarded(
+    task: Task, folder: Path, largest: int | None = None, seconds: int = SECONDS
+) -> Outcome:
     """Run ``pellucid TASK`` in a fork of this process, its working folder being ``folder``.
 
     The program is loaded already, so that ten thousand of them take minutes. No file may grow to
-    more than ``largest`` bytes.
+    more than ``largest`` bytes; ``seconds`` are a processor's.
     """
     said = folder.parent / f"{folder.name}.stderr"
     child = os.fork()
     if child == 0:
-        _run(task, folder, said, largest)
+        _run(task, folder, said, largest, seconds)
     ended = _wait(child, LONGEST)
     if ended is None:
         os.kill(child, signal.SIGKILL)
@@ -64,7 +66,7 @@ def guarded(task: Task, folder: Path, largest: int | None = None) -> Outcome:
     return Outcome(code, text, ended is None or code == -signal.SIGXCPU)
 
 
-def _run(task: Task, folder: Path, said: Path, largest: int | None) -> None:
+def _run(task: Task, folder: Path, said: Path, largest: int | None, seconds: int) -> None:
     """What the child does; it never returns."""
     code = ESCAPED
     try:
@@ -75,7 +77,7 @@ def _run(task: Task, folder: Path, said: Path, largest: int | None) -> None:
             os.dup2(told.fileno(), 2)
         used = _address_space()
         resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
-        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if largest is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))

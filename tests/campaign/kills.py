@@ -173,6 +173,12 @@ def prepare(folder: Path) -> None:
         raise SystemExit("no store could be made")
 
 
+def tell(line: str) -> None:
+    """Print at once: a run takes hours."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=200)
@@ -184,7 +190,8 @@ def main() -> int:
     share = -(-options.kills // len(WORKS))
     plan = {**{name: (work, share) for name, work in WORKS.items()}}
     plan["train"] = (TRAINING, options.trainings)
-    lines, faults = ["| | kills | what became of them |", "|---|---:|---|"], 0
+    faults = 0
+    tell("| | kills | what became of them |\n|---|---:|---|")
     with tempfile.TemporaryDirectory(prefix="kills-") as place:
         folder = Path(place)
         prepare(folder)
@@ -199,8 +206,7 @@ def main() -> int:
                 found[killed(work, folder, whole, rng)] += 1
             faults += count - found["clean"]
             told = ", ".join(f"{number} {what}" for what, number in found.most_common())
-            lines.append(f"| {name} | {count} | {told} |")
-    sys.stdout.write("\n".join(lines) + "\n")
+            tell(f"| {name} | {count} | {told} |")
     return int(faults > 0)
 
 
