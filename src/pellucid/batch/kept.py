@@ -104,6 +104,6 @@ def _read(journal: Path) -> tuple[Mapping[str, str] | None, dict[str, Told]]:
 
 
 def seen_of(files: Sequence[str | os.PathLike[str]]) -> str:
-    """Names, sizes and times of files: what tells that they are the same."""
-    stats = [(os.path.basename(file), os.stat(file)) for file in files]
+    """Names, sizes and times of those that are files: what tells that they are the same."""
+    stats = [(os.path.basename(file), os.stat(file)) for file in files if os.path.isfile(file)]
     return ", ".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)

@@ -147,8 +147,8 @@ def restore_large(
             write_field(frame, output, names, put, overwrite, psf)
         else:
             with kept(Path(output), _work(files, request, pieces, names)) as (part, steps):
-                if steps:
-                    tell(f"goes on with {part}: {len(steps)} of its pieces were done before")
+                if count := sum(map(str.isdigit, steps)):
+                    tell(f"goes on with {part}: {count} of its pieces were done before")
                 write_field(frame, output, names, partial(put, steps=steps), overwrite, psf, part)
     return done[0], replace(field.frame, notes=tuple(notes))
 
@@ -159,7 +159,7 @@ def _work(
     """All that the pixels of a piece depend on, in words."""
     words = request.words()
     return {
-        "files": seen_of([*files, *filter(Path.is_file, map(Path, words.values()))]),
+        "files": seen_of([*files, *words.values()]),
         "options": shlex.join(word for pair in words.items() for word in pair if word),
         "pieces": f"{pieces.core} + {pieces.halo} pixels of {' '.join(names)}",
         "version of pellucid": __version__,

@@ -106,8 +106,8 @@ def plan_of(
             f"the model must know what a star looks like in the image{ways_to_state(image)}; or "
             "the blur alone: --blur"
         )
-    width, camera = known.fwhm / known.pixel_scale, image
     widths = np.array(widths_of(known)) / known.pixel_scale
+    width, camera = float(widths.mean()), image
     if len(broad := np.flatnonzero(widths > SHARPER * widths.min())):
         width, camera = float(widths.max()), image.of_bands(broad.tolist())
     wanted = _width(target)
