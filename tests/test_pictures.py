@@ -253,3 +253,21 @@ def test_what_is_below_the_noise_of_its_image_stays_dark_in_a_restoration():
     alone, beside = (to_rgb(quiet, lupton_of(quiet, of))[:8].std() for of in (None, noisy))
     assert beside < 0.1 * alone
     assert lupton_of(noisy, noisy) == lupton_of(noisy)
+
+
+# --- holes ---------------------------------------------------------------------------------
+
+
+def test_a_hole_in_one_band_is_no_spot_of_colour():
+    grey = star(24)
+    mask = np.zeros(grey.shape, dtype=bool)
+    mask[1, 26:28, 20:22] = True
+    holed = np.where(mask, 5e4, grey)
+    drawn = to_rgb(SkyImage(holed, mask=mask))[::-1].astype(int)
+    assert np.ptp(drawn[26:28, 20:22], axis=-1).max() < 50
+    assert_array_equal(to_rgb(SkyImage(np.where(mask, np.nan, grey)))[::-1], drawn)
+
+
+def test_a_hole_in_all_bands_is_left_as_it_is():
+    holed = np.where(np.arange(40) == 7, np.nan, star(24))
+    assert (to_rgb(SkyImage(holed))[:, 7] == 0).all()

@@ -19,8 +19,8 @@ from pellucid.deconvolution.steps import agreement, extrapolated
 from pellucid.errors import InputError
 from pellucid.metrics import psnr
 from pellucid.optics.convolution import Convolution, convolve
-from pellucid.optics.inpaint import filled
 from pellucid.sky.background import robust_background
+from pellucid.sky.inpaint import filled
 from pellucid.sky.psf import gaussian_psf, moffat_psf
 from pellucid.sources import half_light_radius
 

@@ -21,8 +21,8 @@ from pellucid.metrics.steerable import (
     bands_of_spectrum,
     max_levels,
 )
-from pellucid.optics.inpaint import filled
 from pellucid.sky.image import SkyImage
+from pellucid.sky.inpaint import filled
 from pellucid.stretch import GalaxyGANStretch
 
 ALL = CwSsimOptions(scales="all")

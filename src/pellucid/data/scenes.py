@@ -22,8 +22,8 @@ from pellucid.data.kernels import centred, made_kernel
 from pellucid.data.placing import add_star, fade, paste, star
 from pellucid.data.truth import TruthStore
 from pellucid.optics import convolve, object_rng
-from pellucid.optics.inpaint import filled
 from pellucid.sky import PSF, Pair, SkyImage
+from pellucid.sky.inpaint import filled
 from pellucid.sky.psf import FWHM_PER_SIGMA
 
 #: Truth is shrunk until its own FWHM is at most this fraction of the target's.

@@ -14,8 +14,8 @@ from pellucid.deconvolution.signal import best_iterations
 from pellucid.deconvolution.steps import sky_pedestal
 from pellucid.deconvolution.tikhonov import tikhonov
 from pellucid.deconvolution.wiener import wiener
-from pellucid.optics.inpaint import filled
 from pellucid.sky.background import robust_background
+from pellucid.sky.inpaint import filled
 
 __all__ = [
     "METHODS",

@@ -10,7 +10,7 @@ from pellucid.deconvolution.spectrum import check_shapes
 from pellucid.deconvolution.steps import agreement, extrapolated, first_estimate, pedestals, ratio
 from pellucid.deconvolution.units import Unit
 from pellucid.optics.convolution import Boundary, Convolution
-from pellucid.optics.inpaint import filled
+from pellucid.sky.inpaint import filled
 
 
 def blind_richardson_lucy(

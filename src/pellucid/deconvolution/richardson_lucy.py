@@ -9,7 +9,7 @@ from pellucid.deconvolution.signal import best_iterations
 from pellucid.deconvolution.spectrum import check_shapes
 from pellucid.deconvolution.steps import agreement, extrapolated, first_estimate, pedestals, ratio
 from pellucid.optics.convolution import Boundary, Convolution
-from pellucid.optics.inpaint import filled
+from pellucid.sky.inpaint import filled
 
 #: What an edge weight may vary by and be one number.
 ALIKE = 1e-5

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pellucid.deconvolution.signal import fitted_power, least_noise_to_signal, ring_means
 from pellucid.deconvolution.spectrum import Response, Spectrum, Strip, check_shapes
 from pellucid.deconvolution.units import in_noise_units
-from pellucid.optics.inpaint import filled
+from pellucid.sky.inpaint import filled
 
 #: γ is looked for between these, by bisection of its logarithm.
 LEAST, MOST, ROUNDS = 1e-6, 1e6, 40

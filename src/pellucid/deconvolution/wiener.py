@@ -16,7 +16,7 @@ from pellucid.deconvolution.signal import (
 from pellucid.deconvolution.spectrum import Response, Spectrum, Strip, check_shapes
 from pellucid.deconvolution.units import in_noise_units
 from pellucid.errors import InputError
-from pellucid.optics.inpaint import filled
+from pellucid.sky.inpaint import filled
 
 
 def wiener(

@@ -15,6 +15,7 @@ from pellucid.errors import UsageError
 from pellucid.files import write_atomically
 from pellucid.sky.bands import by_wavelength
 from pellucid.sky.image import SkyImage, is_nanomaggy, per_pixel
+from pellucid.sky.inpaint import filled
 from pellucid.stretch import GalaxyGANStretch
 
 _MAD_TO_SIGMA = 1.482602218505602
@@ -147,16 +148,22 @@ def to_rgb(image: SkyImage, stretch: Lupton | None = None) -> NDArray[np.uint8]:
 
     The last row of the flux is the first of the picture, at its top. Flux is drawn in Lupton's
     ``stretch``, that of the image itself where none is given; nanomaggies without a header are a
-    composite's and are drawn in the GalaxyGAN stretch, so that it comes back as it was. NaN is
-    black.
+    composite's and are drawn in the GalaxyGAN stretch, so that it comes back as it was. A hole in
+    some of the bands has their surroundings there, NaN in all of them is black.
     """
     # Row by row from the top, as pictures are stored.
-    flux = image.flux[:, ::-1]
+    flux = _without_coloured_holes(image)[:, ::-1]
     if stretch is None and is_nanomaggy(image.unit) and image.header is None:
         return to_pixels(np.moveaxis(_rgb(GalaxyGANStretch().forward(flux), image.bands), 0, -1))
     value = (stretch or lupton_of(image))(flux, image.bands)
     # Cut down to whole levels, as astropy does.
     return np.moveaxis((value * 255).astype(np.uint8), 0, -1)
+
+
+def _without_coloured_holes(image: SkyImage) -> NDArray[np.float32]:
+    """The flux, and the surroundings in a band's holes that others fill: else they are coloured."""
+    some = image.holes & ~image.holes.all(axis=0)
+    return np.where(some, filled(image.flux, image.holes), image.flux) if some.any() else image.flux
 
 
 def _rgb(planes: NDArray[np.floating], bands: tuple[str, ...]) -> NDArray[np.floating]:
@@ -188,7 +195,8 @@ def write_png(
 ) -> Path:
     """Write the picture of an image, as `to_rgb` draws it; one band gives a grey PNG.
 
-    Its text "Comment" says how to draw it again. What it was ``made_of`` counts in its stretch.
+    Its text "Comment" says how to draw it again, but for holes. What it was
+    ``made_of`` counts in its stretch.
     """
     if is_nanomaggy(image.unit) and image.header is None:
         drawn, comment = to_rgb(image), "the GalaxyGAN stretch"

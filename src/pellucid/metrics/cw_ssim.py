@@ -17,7 +17,7 @@ from pellucid.metrics.steerable import (
     bands_of_spectrum,
     max_levels,
 )
-from pellucid.optics.inpaint import filled
+from pellucid.sky.inpaint import filled
 
 #: Numbers in one array at a time: 4 MB of complex coefficients, which a core's cache still holds.
 _CHUNK = 2**18

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from pellucid.metrics.comparison import Comparison, check_pair
 from pellucid.optics import regrid
-from pellucid.optics.inpaint import filled
 from pellucid.quiet import quiet
 from pellucid.sky.background import robust_background
 from pellucid.sky.image import SkyImage
+from pellucid.sky.inpaint import filled
 from pellucid.sources import check_plane, detect, smoothed, smoothed_sky
 
 #: Surface brightness of a segment's outermost pixels in units of the noise, behind a Gaussian of

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.metrics.comparison import Comparison, check_pair
-from pellucid.optics.inpaint import filled
 from pellucid.sky.background import robust_background
+from pellucid.sky.inpaint import filled
 from pellucid.sources import (
     Position,
     aperture_flux,

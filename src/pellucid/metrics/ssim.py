@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError
 from pellucid.metrics.comparison import Comparison, check_pair
-from pellucid.optics.inpaint import filled
+from pellucid.sky.inpaint import filled
 
 WINDOW_SIGMA = 1.5
 #: Half of the 11×11 window: so far from the edge the index is not defined.

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.metrics.comparison import Comparison
-from pellucid.optics.inpaint import filled
+from pellucid.sky.inpaint import filled
 
 #: Spatial frequencies, cycles per pixel: structure of 4 to 10 pixels, and of 2 to 4.
 RINGS = {"power_ratio_middle": (0.1, 0.25), "power_ratio_fine": (0.25, 0.5)}

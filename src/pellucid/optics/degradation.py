@@ -10,9 +10,9 @@ import numpy as np
 from pellucid.errors import InputError, UsageError
 from pellucid.optics.blur import identity_kernel, known_psf
 from pellucid.optics.convolution import convolve
-from pellucid.optics.inpaint import filled
 from pellucid.sky.background import galaxygan_noise, robust_background
 from pellucid.sky.image import SkyImage, in_sdss_nanomaggies
+from pellucid.sky.inpaint import filled
 from pellucid.sky.pair import Pair
 from pellucid.sky.psf import PSF, gaussian_psf
 

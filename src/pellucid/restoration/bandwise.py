@@ -15,7 +15,6 @@ from pellucid.data.channels import (
     network_inputs,
     pixel_weights,
 )
-from pellucid.optics.inpaint import whole
 from pellucid.restoration.band_groups import at_once, of_all_bands, planes_of_groups
 from pellucid.restoration.band_limit import band_limited
 from pellucid.restoration.calibration import calibrated
@@ -37,6 +36,7 @@ from pellucid.sky import PSF, Background, SkyImage
 from pellucid.sky.bands import by_wavelength
 from pellucid.sky.field import Field, middle_image
 from pellucid.sky.image import per_pixel
+from pellucid.sky.inpaint import whole
 from pellucid.sky.nearest import nearest
 from pellucid.stretch import Stretch
 from pellucid.tiling import map_windows, passes

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from pellucid.data.channels import noise_grains, pixel_weights
 from pellucid.optics import blur_of
-from pellucid.optics.inpaint import whole
 from pellucid.optics.resampling import on_scale
 from pellucid.restoration.bandwise import WHOLE, BandwiseRestorer, Seen
 from pellucid.restoration.field_sky import FieldSky, flattened
@@ -24,6 +23,7 @@ from pellucid.restoration.varying import CONSTANT, Elsewhere, corners, middle_of
 from pellucid.sky import SkyImage
 from pellucid.sky.field import Field, middle_of
 from pellucid.sky.image import per_pixel
+from pellucid.sky.inpaint import whole
 from pellucid.sky.nearest import nearest
 
 #: Side in pixels of the work of what the network takes at once: what memory holds grows with it.

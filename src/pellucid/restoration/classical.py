@@ -11,7 +11,6 @@ from pellucid.deconvolution import METHODS
 from pellucid.deconvolution.settled import SETTLED
 from pellucid.errors import InputError
 from pellucid.optics import blur_of
-from pellucid.optics.inpaint import whole
 from pellucid.restoration.change import with_change
 from pellucid.restoration.field_sky import FieldSky
 from pellucid.restoration.holes import with_restored
@@ -20,6 +19,7 @@ from pellucid.restoration.result import Restoration
 from pellucid.restoration.varying import varying
 from pellucid.sky import PSF, SkyImage
 from pellucid.sky.field import Field, middle_image
+from pellucid.sky.inpaint import whole
 from pellucid.sky.psf import widths_of
 from pellucid.sources.stated import ways_to_state
 

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.deconvolution.settled import SETTLED, Settled
-from pellucid.optics.inpaint import whole
 from pellucid.restoration.field_sky import FieldSky, flattened
 from pellucid.restoration.holes import with_restored
 from pellucid.restoration.pieces import Restored
@@ -18,6 +17,7 @@ from pellucid.restoration.places import Place
 from pellucid.restoration.varying import CONSTANT, Elsewhere, middle_of_core, variation
 from pellucid.sky import PSF, SkyImage
 from pellucid.sky.field import Field, middle_of
+from pellucid.sky.inpaint import whole
 from pellucid.sky.psf import widths_of
 
 #: Side of a core in pixels.

@@ -13,7 +13,6 @@ from pellucid.data.channels import Known, input_channels, network_inputs, reorde
 from pellucid.errors import InputError
 from pellucid.networks.bundle import Card
 from pellucid.optics import blur_of, regrid, resample, resampled_psf, scaling
-from pellucid.optics.inpaint import filled, whole
 from pellucid.restoration.change import with_change
 from pellucid.restoration.each_band import each_band
 from pellucid.restoration.engine import Network
@@ -24,6 +23,7 @@ from pellucid.restoration.suited import blur_notes, channels_of, psf_notes, scal
 from pellucid.sky import PSF, Background, background_of
 from pellucid.sky.blocks import blocks
 from pellucid.sky.image import SkyImage, per_pixel
+from pellucid.sky.inpaint import filled, whole
 from pellucid.stretch import Stretch, from_network, stretch_from_dict, to_network
 from pellucid.tiling import map_tiles, plan_tiles
 

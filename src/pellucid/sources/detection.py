@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError
-from pellucid.optics.inpaint import filled
 from pellucid.sky.background import Background, robust_background
+from pellucid.sky.inpaint import filled
 from pellucid.sky.psf import FWHM_PER_SIGMA
 
 #: A Gaussian source's share of light above the threshold is 1 + c₁r + c₂r² to 1 %, with r the

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError
 from pellucid.optics import blur_between, blur_of, convolve, regrid, resampled_psf
-from pellucid.optics.inpaint import filled
 from pellucid.sky import PSF, SkyImage, gaussian_psf
+from pellucid.sky.inpaint import filled
 from pellucid.view.history import history_lines
 from pellucid.view.words import number_of
 

@@ -19,10 +19,10 @@ from pellucid.errors import InputError
 from pellucid.files import make_folder
 from pellucid.fits import open_fits, read_image
 from pellucid.optics import blur_between, convolve, matching_kernel, resampled_psf
-from pellucid.optics.inpaint import filled
 from pellucid.optics.own_psf import with_own_psf
 from pellucid.restoration.grid import TARGET
 from pellucid.sky import PSF, Pair, SkyImage, gaussian_psf
+from pellucid.sky.inpaint import filled
 from pellucid.sources import detect
 from pellucid.studies.seeinggan.fields import (
     FIELDS,
