@@ -20,6 +20,7 @@ from pellucid.fits import (
     text_card,
 )
 from pellucid.optics.psf_models import Model, Place, grid_places, on_grid, psfex, sdss
+from pellucid.optics.psf_order import as_seen
 from pellucid.optics.stamps import check_is_star, to_pixels
 from pellucid.sky.band_names import short_name
 from pellucid.sky.image import SkyImage, pixel_scale_of
@@ -47,6 +48,7 @@ class _Stamps(NamedTuple):
     note: str = ""
     placed: bool = False  # of a model: at the place that was asked for
     sure: bool = True  # the file calls them PSFs
+    in_turn: bool = False  # nothing says of which band each is
 
 
 def read_psf(
@@ -92,6 +94,8 @@ def read_psf(
         raise refusal(path, "is the image itself", "--psf stars takes the PSF of its stars")
     made = _Made(os.fspath(path), scale, wanted, kernel, force)
     psf = made.psf(found, notes)
+    if any(stamps.in_turn for stamps in found):
+        psf = as_seen(psf, image, [name for stamps in found for name in stamps.names])
     if model and isinstance(image, SkyImage) and all(stamps.placed for stamps in found):
         first = place.y - 0.5 * (image.shape[1] - 1), place.x - 0.5 * (image.shape[2] - 1)
 
@@ -122,8 +126,7 @@ class _Made:
                 ratio = _ratio(stamps, self.scale, notes)
                 for plane, name in zip(stamps.values, stamps.names, strict=True):
                     if not self.kernel:
-                        said = check_is_star(plane, stamps.sure or self.force)
-                        notes += [note for note in said if note not in notes]
+                        notes += check_is_star(plane, stamps.sure or self.force)
                     planes.append(to_pixels(plane, ratio, stamps.step is not None))
                     names.append(name)
             source = found[0].source + ", …" * (len(found) > 1)
@@ -134,7 +137,7 @@ class _Made:
                 pixel_scale,
                 bands=tuple(names) if all(names) else (),
                 origin=f"{os.path.basename(self.path)}[{source}]",
-                notes=tuple(notes),
+                notes=tuple(dict.fromkeys(notes)),
             )
             return pick_bands(psf, self.wanted) if self.wanted else psf
 
@@ -212,14 +215,13 @@ def _stamps(file: FitsFile, scale: float | None, wanted: Sequence[str], own: boo
     result = []
     for hdu in chosen:
         values = file.pixels(hdu).astype(np.float64).reshape(-1, *hdu.shape[-2:])
-        source, note = str(hdu.number) if not hdu.name else hdu.name, ""
+        source, in_turn = hdu.name or str(hdu.number), False
         names = band_names_of(hdu.header, len(values))
         if not names:
-            names = _names_beside(file, hdu, len(values))
-            if len(values) > 1 and all(names):
-                note = f"nothing says of which band each PSF is: {', '.join(names)} in turn"
+            names, in_turn = _names_beside(file, hdu, len(values)), len(values) > 1
         sure = bool(stpsf) or hdu in ours or hdu in named
-        result.append(_Stamps(values, names, _scale(file, hdu), source, note=note, sure=sure))
+        said = _Stamps(values, names, _scale(file, hdu), source, sure=sure, in_turn=in_turn)
+        result.append(said)
     return _of_bands(result, wanted)
 
 
@@ -288,13 +290,9 @@ def _ratio(stamps: _Stamps, scale: float | None, notes: list[str]) -> float:
             raise InputError(
                 "the PSF has no pixel scale; state --pixel-scale, or add a PIXSCALE card"
             )
-        note = f"the PSF does not state its pixels: the image's {scale:.4g}\" were taken"
-        if note not in notes:
-            notes.append(note)
+        notes.append(f"the PSF does not state its pixels: the image's {scale:.4g}\" were taken")
         return 1.0
     if scale is None or abs(own / scale - 1.0) < 0.002:
         return 1.0
-    note = f'the PSF was brought from pixels of {own:.4g}" to the image\'s {scale:.4g}"'
-    if note not in notes:
-        notes.append(note)
+    notes.append(f'the PSF was brought from pixels of {own:.4g}" to the image\'s {scale:.4g}"')
     return scale / own
