@@ -88,3 +88,14 @@ def test_what_is_stated_in_place_of_the_files_own_is_told(source, tmp_path, caps
     assert '--psf (1.60") was taken, and not the PSF in the file (1.2' in capsys.readouterr().err
     assert main([*command, "--psf", "1.2"]) == 0
     assert "was taken, and not" not in capsys.readouterr().err
+
+
+def test_a_number_far_from_the_files_own_psf_needs_force(source, tmp_path, capsys):
+    path, _ = source
+    command = ["restore", str(path), *MODEL, "--output", str(tmp_path / "out.fits")]
+    assert main([*command, "--psf", "4.2"]) == 3
+    said = capsys.readouterr().err
+    assert "times as broad as the PSF in the file" in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out.fits").exists()
+    assert main([*command, "--psf", "4.2", "--force"]) == 0

@@ -36,7 +36,7 @@ def test_what_the_image_contradicts_stands_out_in_chi2(tmp_path):
 def test_bands_that_are_not_explained_are_named():
     said = in_words(0.021, np.array([1.1, 7.25]), ("g", "r"))
     assert said == (
-        "2.1 % of the pixels are doubted (DOUBT); blurred again, the result does not explain the "
-        "image in r (chi2 7.2): most often the psf is not the image's"
+        "warning: blurred again, the result does not explain the image in r (chi2 7.2): most often "
+        "the psf is not the image's; 2.1 % of the pixels are doubted (DOUBT)"
     )
     assert in_words(0.0, np.array([1.1]), ("g",)).endswith("the result explains the image")

@@ -34,7 +34,7 @@ def counted(rows: Iterable[Row]) -> dict[str, int]:
     amiss = {name: value for name, value in amiss.items() if value > CONTRADICTED}
     if amiss:
         name = max(amiss, key=lambda name: amiss[name])
-        told = "blurred again, the result does not explain the image"
+        told = "warning: blurred again, the result does not explain the image"
         first[told] = f"{told} (worst: {name}, chi2 {amiss[name]:.1f})"
         count[told] = len(amiss)
     for row in rows:

@@ -77,7 +77,7 @@ def restore_many(
 def _say_notes(notes: Mapping[str, int]) -> None:
     """Each note once, with the number of images that it came for."""
     for note, count in list(notes.items())[:MOST]:
-        options.say(f"note: {note} ({count} image{'s' * (count > 1)})")
+        options.say_notes([f"{note} ({count} image{'s' * (count > 1)})"])
     if len(notes) > MOST:
         others = len(notes) - MOST
         options.say(

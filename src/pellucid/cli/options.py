@@ -173,9 +173,9 @@ def say_first(what: str, reasons: Mapping[str, str], most: int = 20) -> None:
 
 
 def say_notes(notes: Iterable[str]) -> None:
-    """A line for each guess that was made."""
+    """A line for each guess that was made; what is more than that says so itself."""
     for note in notes:
-        say(f"note: {note}")
+        say(note if note.startswith("warning: ") else f"note: {note}")
 
 
 def say(text: str) -> None:

@@ -132,8 +132,8 @@ def _no_model(image: SkyImage, fwhm: float | None) -> str:
         return f'{text}; --method wiener or richardson-lucy undoes the psf of {fwhm:.2f}"'
     told = f"model {ANY} or " if ANY in shipped() else ""
     return (
-        f"{text}; for {told}--method wiener or richardson-lucy state what a star looks "
-        f"like{ways_to_state(image)}"
+        f"for {told}--method wiener or richardson-lucy state what a star looks "
+        f"like{ways_to_state(image)}; {text}"
     )
 
 

@@ -123,7 +123,7 @@ def doubt_of(
 
 
 def in_words(doubted: float, reduced: Sequence[float], bands: Sequence[str]) -> str:
-    """A sentence for a person.
+    """A sentence for a person, a warning where something is amiss.
 
     Parameters
     ----------
@@ -141,7 +141,10 @@ def in_words(doubted: float, reduced: Sequence[float], bands: Sequence[str]) -> 
     ]
     if amiss:
         where = ", ".join(amiss)
-        return f"{text}; blurred again, the result does not explain the image in {where}: {USUAL}"
+        return (
+            f"warning: blurred again, the result does not explain the image in {where}: {USUAL}; "
+            f"{text}"
+        )
     return f"{text}; blurred again, the result explains the image"
 
 

@@ -137,7 +137,7 @@ def _said(ratios: dict[str, float], reason: str) -> str:
     times = low if low == high else f"{low} to {high}"
     return (
         f"{', '.join(ratios)}: the pixels scatter by {times} times the noise that the planes state "
-        f"({reason}); that scatter is a restoration's scale, the planes weigh the pixels of a band"
+        f"({reason}); that scatter is taken for the noise, and from the planes where there is more"
     )
 
 

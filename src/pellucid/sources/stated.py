@@ -14,7 +14,7 @@ from pellucid.optics import unknown_unit
 from pellucid.optics.blur import NARROWEST, known_psf
 from pellucid.optics.psf_file import read_psf
 from pellucid.sky import PSF, SkyImage
-from pellucid.sources.psf_check import fwhm_misfits, psf_misfits
+from pellucid.sources.psf_check import ABSURD, fwhm_misfits, psf_misfits
 from pellucid.sources.star_psf import psf_from_stars, psf_of_the_middle
 
 #: Ends of names that only a file has.
@@ -151,7 +151,8 @@ def with_checked_psf(image: SkyImage, psf: PSF | float | None, force: bool = Fal
     if width > BROADEST * side and not force:
         raise InputError(
             f'a psf of {fwhm:.4g}" is {width:.0f} pixels wide, the image {side}: little of it can '
-            "be undone; state its FWHM in arcsec, or take a wider cutout; --force insists"
+            "be undone; state the FWHM that stars have in the image, in arcsec, or take a wider "
+            "cutout; --force insists"
         )
     if width < NARROWEST and not force:
         raise InputError(
@@ -163,5 +164,11 @@ def with_checked_psf(image: SkyImage, psf: PSF | float | None, force: bool = Fal
     own = known_psf(image)
     if own is not None and abs(fwhm / own.fwhm - 1.0) > ALIKE:
         told = f'--psf ({fwhm:.2f}") was taken, and not the PSF in the file ({own.fwhm:.2f}")'
+        alike = 1.0 / ABSURD < fwhm / own.fwhm < ABSURD
+        if not (alike or force or isinstance(psf, PSF)):
+            raise InputError(
+                f'a psf of {fwhm:.4g}" is {fwhm / own.fwhm:.2g} times as broad as the PSF in the '
+                f'file, {own.fwhm:.2f}", which is taken where none is stated; --force insists'
+            )
         notes = [told, *notes]
     return replace(image, notes=(*image.notes, *notes))
