@@ -7,11 +7,14 @@ import threading
 import warnings
 from contextlib import AbstractContextManager
 
+#: tifffile tells of what it then raises as errors, too.
+_SILENT = logging.ERROR, logging.CRITICAL
+
 
 class _Quiet:
-    """Warnings and astropy's logger, silent while any thread wants them to be.
+    """Warnings and the loggers of astropy and tifffile, silent while any thread wants them to be.
 
-    Both are the process's, not a thread's: the first that wants it silences them, and the last
+    They are the process's, not a thread's: the first that wants it silences them, and the last
     brings them back as they were.
     """
 
@@ -21,21 +24,23 @@ class _Quiet:
     def __enter__(self) -> None:
         from astropy import log  # by astropy itself, which makes it of a kind of its own
 
-        self._logger = log
+        self._loggers = log, logging.getLogger("tifffile")
         with self._lock:
             self._count += 1
             if self._count == 1:
                 self._before = warnings.catch_warnings()
                 self._before.__enter__()
                 warnings.simplefilter("ignore")
-                self._level = self._logger.level
-                self._logger.setLevel(logging.ERROR)
+                self._levels = [logger.level for logger in self._loggers]
+                for logger, level in zip(self._loggers, _SILENT, strict=True):
+                    logger.setLevel(level)
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._count -= 1
             if self._count == 0:
-                self._logger.setLevel(self._level)
+                for logger, level in zip(self._loggers, self._levels, strict=True):
+                    logger.setLevel(level)
                 self._before.__exit__(None, None, None)
 
 

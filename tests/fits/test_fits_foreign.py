@@ -151,3 +151,9 @@ def test_a_name_that_promises_another_format_is_refused_before_the_work(tmp_path
     with pytest.raises(UsageError, match=name):
         write_image(read_image(tmp_path / "a.fits"), tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == ["a.fits"]
+
+
+def test_an_array_of_one_axis_is_no_image(tmp_path, monkeypatch):
+    tifffile.imwrite(tmp_path / "a.tif", stack("uint16", 4, 5))
+    monkeypatch.setattr(tifffile.TiffFile, "asarray", lambda self, **_: np.zeros(0, "u2"))
+    assert "a.tif" in refused(tmp_path / "a.tif", match="an array of 1 axes")

@@ -198,6 +198,8 @@ ILLEGAL = {
     "a broken CRVAL": b"CRVAL3  = 1,0",
     "a broken band": b"FILTER  = r",
     "NaN": b"GAIN    =                  NaN",
+    "a card that is set": b"PIXSCALET",
+    "a second size": b"NAXIS1  =                    5",
 }
 
 
@@ -343,3 +345,23 @@ def test_what_a_card_said_of_which_nothing_can_be_made_stays_in_the_file(tmp_pat
     assert image.header.get(card.split("=")[0].strip()) is None
     written = write_image(image, tmp_path / "b.fits")
     assert said.encode() in written.read_bytes()
+
+
+def test_two_sizes_are_none(tmp_path):
+    path = save(tmp_path / "a.fits", fits.PrimaryHDU(noise(4, 5), sky_header()))
+    content = path.read_bytes()
+    place = content.index(b"END".ljust(80))
+    cards = b"NAXIS2  =           1000000000".ljust(80) + b"END".ljust(80)
+    path.write_bytes(content[:place] + cards + content[place + 160 :])
+    assert "two values of NAXIS2" in refused(path, match="broken")
+
+
+def test_a_frame_that_is_none_is_read_as_none_is_stated(tmp_path):
+    header = sky_header()
+    header["RADESYS"] = "0"
+    path = save(tmp_path / "a.fits", fits.PrimaryHDU(noise(4, 5), header))
+    image = read_image(path)
+    assert any("RADESYS, 0, is no frame" in note for note in image.notes)
+    assert image.wcs.pixel_to_world(0.0, 0.0).ra.deg > 0
+    save(tmp_path / "b.fits", fits.PrimaryHDU(noise(4, 5), sky_header()))
+    assert read_image(tmp_path / "b.fits", path, bands=("g", "r")).shape == (2, 4, 5)

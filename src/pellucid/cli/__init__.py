@@ -7,6 +7,7 @@ failed, 2 usage, 3 bad input, 75 try again.
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -100,5 +101,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run() -> None:
     """Entry point of the ``pellucid`` command."""
+    # What numpy remarks about overflows says nothing that the one line of an error does not.
+    warnings.simplefilter("ignore", RuntimeWarning)
     with ending_cleanly():
         sys.exit(main())

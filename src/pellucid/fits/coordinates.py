@@ -54,6 +54,8 @@ _MENDED = {
     "'celfix' made the change": "its projection cards were mended",
     "'cylfix' made the change": "its projection cards were mended",
 }
+#: What RADESYS may say of right ascension and declination; astropy gives no place in others.
+_FRAMES = ("", "ICRS", "FK5", "FK4", "FK4-NO-E")
 
 #: Of the largest: CD cards that differ by more from PC × CDELT say otherwise.
 _APART = 1e-3
@@ -108,6 +110,11 @@ def celestial_wcs(
         wcs.wcs.set()
     said = [" ".join(str(remark.message).split()) for remark in remarks]
     mended = [note for start, note in _MENDED.items() if any(s.startswith(start) for s in said)]
+    frame = wcs.wcs.radesys.strip()
+    if wcs.wcs.ctype[0].startswith(("RA--", "DEC-")) and frame.upper() not in _FRAMES:
+        wcs.wcs.radesys = ""
+        wcs.wcs.set()
+        mended.append(f"its RADESYS, {frame}, is no frame: it is read as without")
     if not wcs.has_celestial or {wcs.wcs.lng, wcs.wcs.lat} != {0, 1}:
         return None, []
     if _is_plate(header):

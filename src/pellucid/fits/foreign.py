@@ -93,6 +93,8 @@ def converted(path: Path, start: bytes) -> tuple[bytes, list[str]]:
         # tifffile and xisf raise whatever they stumble over: each means a file they cannot read.
         fault = f"cannot be decoded ({one_line(error)})"
         raise refusal(path, fault, "save it as FITS, or without compression") from error
+    if found.planes.ndim not in (2, 3):
+        raise refusal(path, f"holds an array of {found.planes.ndim} axes", "an image has 2 or 3")
     planes = np.ascontiguousarray(found.planes[..., ::-1, :])
     with quiet():
         hdu: Any = fits.PrimaryHDU(planes)

@@ -78,6 +78,9 @@ def describe(number: int, opened: Any, stream: IO[bytes]) -> HDU:
     packed = "Z" if type(opened).__name__ == "CompImageHDU" else ""
     bitpix, axes = header[f"{packed}BITPIX"], header[f"{packed}NAXIS"]
     stored = tuple(header[f"{packed}NAXIS{k}"] for k in range(axes, 0, -1))
+    for name in (f"{packed}NAXIS{k}" for k in range(1, axes + 1)):
+        if len({header[name, k] for k in range(header.count(name))}) > 1:
+            raise ValueError(f"it has two values of {name}")  # astropy takes now this, now that
     if bitpix not in _PIXEL_TYPES:
         raise ValueError(f"BITPIX is {bitpix}")
     if min(stored, default=0) < 0:
@@ -148,11 +151,17 @@ def readable(header: Header) -> Header:
 
 
 def _has_value(card: Card) -> bool:
-    from astropy.io.fits import VerifyError
+    """Whether a card's value can be read, and set where it is to be another."""
+    from astropy.io.fits import Card, VerifyError
 
     try:
         _ = card.value
-    except VerifyError:
+        text = str(card)
+        if text[8:10] != "= " and card.keyword not in ("", "COMMENT", "HISTORY", "END"):
+            again = Card.fromstring(text)
+            _ = again.value  # only then it knows that it is none
+            again.value = ""
+    except (VerifyError, ValueError):
         return False
     return True
 

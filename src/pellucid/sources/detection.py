@@ -17,6 +17,8 @@ from pellucid.sky.psf import FWHM_PER_SIGMA
 _ISOPHOTE = (-0.196099, -0.751208)
 #: What SExtractor smooths with unless it is told otherwise.
 _KERNEL = np.outer([1.0, 2.0, 1.0], [1.0, 2.0, 1.0])
+#: No flux in any unit is larger, and its square is a number in single precision.
+_MOST = 1e18
 #: Sub-objects that the deblending of one source may hold; sep's own 1024 is too few for noise.
 _SUB_OBJECTS = 32768
 
@@ -69,7 +71,8 @@ def detect(
     Parameters
     ----------
     flux
-        Shape (y, x), above the sky, any unit. Where pixels are not finite nothing is found.
+        Shape (y, x), above the sky, any unit. Where pixels are not finite, or beyond 10¹⁸, nothing
+        is found.
     threshold
         Least flux of a pixel of the smoothed plane, in units of ``noise``.
     noise
@@ -103,7 +106,9 @@ def detect(
     if not (np.isfinite(cut) & (np.asarray(cut) > 0)).all():
         raise InputError(f"a detection threshold of {np.min(cut)}; it must be positive")
     flux = np.ascontiguousarray(flux)  # as sep asks for it
-    holes = ~np.isfinite(flux)
+    # Where sums of squares overflow, sep writes outside of its arrays.
+    holes = ~(np.abs(flux) <= _MOST)
+    flux = np.where(holes, np.nan, flux) if holes.any() else flux
     if fwhm is None:
         plane, kernel = np.where(holes, 0.0, flux).astype(np.float64), _KERNEL
     else:
