@@ -1,7 +1,8 @@
 """Fields that both telescopes saw, one FITS file each, as two mosaics with their PSFs.
 
 A file has the extensions ``HSC_<band>`` and ``HST_F814W`` with their WCS, and PSF stamps:
-``HSC_PSF`` (g, r, i, z, y) in HSC's pixels and ``HST_PSF`` in HST's.
+``HSC_PSF`` (of the five bands, in an order that differs from file to file) in HSC's pixels and
+``HST_PSF`` in HST's.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from pellucid.errors import InputError
 from pellucid.files import make_folder
 from pellucid.fits import open_fits
 from pellucid.optics import INSTRUMENTS
-from pellucid.sky import PSF
+from pellucid.optics.psf_order import order_of_planes
+from pellucid.sky import PSF, SkyImage
 
 FIELDS = "hsc_hst_pairs"
 BANDS = ("G", "R", "I", "Z", "Y")
@@ -54,7 +56,7 @@ def open_fields(files: list[Path], band: str) -> tuple[Mosaic, Mosaic]:
     """(sharp, blurred) mosaics of which each field is a tile, with its PSFs."""
     sharp = open_mosaic(files, SHARP_HDU, zero_point=SHARP_ZERO_POINT)
     blurred = open_mosaic(files, f"HSC_{band}", zero_point=BLURRED_ZERO_POINT)
-    return _with_psfs(sharp, "HST_PSF", 0), _with_psfs(blurred, "HSC_PSF", BANDS.index(band))
+    return _with_psfs(sharp, "HST_PSF"), _with_psfs(blurred, "HSC_PSF", band)
 
 
 def is_calibrated(path: Path) -> bool:
@@ -92,25 +94,31 @@ def distances(ra: NDArray[np.float64], dec: NDArray[np.float64]) -> NDArray[np.f
     return 3600.0 * np.degrees(angular_separation(ra[:, None], dec[:, None], ra, dec))
 
 
-def _with_psfs(mosaic: Mosaic, name: str, plane: int) -> Mosaic:
+def _with_psfs(mosaic: Mosaic, name: str, band: str = "") -> Mosaic:
     scale = mosaic.pixel_scale
-    tiles = (replace(tile, psf=_read_psf(tile, name, plane, scale)) for tile in mosaic.tiles)
+    tiles = (replace(tile, psf=_read_psf(tile, name, band, scale)) for tile in mosaic.tiles)
     return replace(mosaic, tiles=tuple(tiles))
 
 
-def _read_psf(tile: Tile, name: str, plane: int, pixel_scale: float) -> PSF:
+def _read_psf(tile: Tile, name: str, band: str, pixel_scale: float) -> PSF:
+    """The stamp of an extension, or of a cube the one that is of a band."""
     with open_fits(tile.path) as file:
-        hdu = next((hdu for hdu in file.hdus if hdu.name == name), None)
-        if hdu is None:
+        hdus = {hdu.name: hdu for hdu in file.hdus}
+        if name not in hdus:
             raise file.refuse(f"has no extension {name}", "a field brings both PSFs")
-        stamps = file.pixels(hdu)
+        stamps = file.pixels(hdus[name])
         cube = stamps[None] if stamps.ndim == 2 else stamps
-        if cube.ndim != 3 or plane >= len(cube):
-            raise file.refuse(
-                f"{name} has shape {stamps.shape}", f"{plane + 1} stamps or more are needed"
-            )
+        count = len(BANDS) if band else 1
+        if cube.ndim != 3 or len(cube) < count:
+            raise file.refuse(f"{name} has shape {stamps.shape}", f"{count} stamps are needed")
         try:
-            return PSF(about_peak(cube[plane]), pixel_scale)
+            centred = [about_peak(stamp) for stamp in cube]
+            order = list(range(len(cube)))
+            beside = [f"HSC_{each}" for each in BANDS]
+            if band and len(cube) == len(BANDS) and all(each in hdus for each in beside):
+                seen = SkyImage(np.stack([file.pixels(hdus[each]) for each in beside]))
+                order = order_of_planes(seen, centred)
+            return PSF(centred[order[BANDS.index(band) if band else 0]], pixel_scale)
         except (InputError, ValueError) as error:  # a stamp of NaN has no peak
             raise file.refuse(f"{name}: {error}", "measure the PSF again") from error
 
