@@ -279,6 +279,14 @@ def test_a_truth_is_an_extension_of_a_file(restored_pair, tmp_path):
     assert main([*map(str, words), "HST_F606W", "--overwrite"]) == 3
 
 
+def test_a_truth_that_lies_nowhere_is_refused(restored_pair, tmp_path):
+    """As the stamp of a PSF, which was stretched over the image."""
+    stamp = fits.ImageHDU(gaussian_psf(1.2, 0.4).stamps[0], name="HST_PSF")
+    fits.HDUList([fits.PrimaryHDU(), stamp]).writeto(tmp_path / "psf.fits")
+    with pytest.raises(InputError, match=r"psf.fits\[1\]: its .* pixels are not the image's"):
+        subject_of_file(restored_pair[0], truth=tmp_path / "psf.fits", truth_hdu=1)
+
+
 def test_a_page_of_512_pixels_in_three_bands_is_below_4_mb():
     assert len(page([told(made_subject(512))], "one").encode()) < 4e6
 

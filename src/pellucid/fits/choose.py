@@ -233,7 +233,7 @@ def note_of(planes: Sequence[Plane]) -> str | None:
     text = f"read {'; '.join(words)}"
     # Whether they are used is told where the psf is taken.
     if stamps := ", ".join(str(plane) for plane in left if plane.role == "psf"):
-        text += f"; psf, where none is stated: {stamps}"
+        text += f"; psf, unless another is stated: {stamps}"
     tables = sum(plane.role == "table" for plane in left)
     copied = [str(plane) for plane in left if plane.role not in ("table", "psf")]
     if tables:

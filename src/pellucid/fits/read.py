@@ -246,7 +246,11 @@ def _unused(hdus: Sequence[Planes], chosen: Sequence[int] | None) -> list[str]:
         size += holes.size
     if not left:
         return []
-    shares = ", ".join(f"{count / size:.2%} {reason}" for reason, count in reasons.items() if count)
+    shares = ", ".join(
+        f"{f'{count / size:.2%}' if count >= 1e-4 * size else count} {reason}"
+        for reason, count in reasons.items()
+        if count
+    )
     return [f"{left} of {size} pixels are not used and stay as they are: {shares}"]
 
 

@@ -129,7 +129,7 @@ class _Made:
                         notes += check_is_star(plane, stamps.sure or self.force)
                     planes.append(to_pixels(plane, ratio, stamps.step is not None))
                     names.append(name)
-            source = found[0].source + ", …" * (len(found) > 1)
+            source = found[0].source + ", ..." * (len(found) > 1)
             pixel_scale = self.scale or found[0].scale
             assert pixel_scale is not None  # refused by _ratio
             psf = PSF(

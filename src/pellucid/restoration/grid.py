@@ -180,7 +180,10 @@ def _no_sharper(psf: PSF, target: PSF) -> tuple[PSF, dict[int, PSF]]:
     for band, kernel in broadened.items():
         stamps[band] = convolve(stamps[band : band + 1], kernel.stamps, "zero")[0]
     names = ", ".join(psf.bands[band] if psf.bands else f"band {band + 1}" for band in narrow)
-    note = f'sharper than the target of {target.fwhm:.2f}" and blurred to it: {names}'
+    note = (
+        f'sharper than the target of {target.fwhm:.2f}" and blurred to it: {names} '
+        "(--bands restores some alone)"
+    )
     return replace(psf, stamps=stamps, notes=(*psf.notes, note)), broadened
 
 

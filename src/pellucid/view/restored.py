@@ -201,6 +201,11 @@ def with_truth(subject: Subject, truth: SkyImage, name: str) -> Subject:
         said = f"has the bands {', '.join(truth.bands)}; the image has {', '.join(bands)}"
         raise InputError(f"{name}: {said}; give a file with these, or with one")
     given = subject.given
+    known = [each.shape[1:] for each in (subject.image, given) if each is not None]
+    if truth.wcs is None and subject.image.wcs is not None and truth.shape[1:] not in known:
+        sides, own = ("×".join(map(str, shape)) for shape in (truth.shape[1:], known[0]))
+        said = f"its {sides} pixels are not the image's {own}, and no WCS says where they lie"
+        raise InputError(f"{name}: {said}; --truth-hdu names another extension")
     if given is not None and np.array_equal(given.flux, truth.flux, equal_nan=True):
         said = "what is read of it is the input itself, no truth; --truth-hdu names its extension"
         raise InputError(f"{name}: {said}")
@@ -213,7 +218,7 @@ def _with_truth(
     if truth is None:
         return subject
     image = read_shown(truth, asked=Request(hdu=hdu), factor=factor).image
-    return with_truth(subject, image, str(truth))
+    return with_truth(subject, image, str(truth) if hdu is None else f"{truth}[{hdu}]")
 
 
 def _psfs(*known: tuple[str, PSF | None]) -> list[tuple[str, PSF]]:
