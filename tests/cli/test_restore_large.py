@@ -99,6 +99,16 @@ def test_what_does_not_stream_is_restored_whole_and_says_so(mosaic, tmp_path, mo
     assert "restored whole, in memory: blind" in capsys.readouterr().err
 
 
+def test_a_picture_needs_the_whole_and_nothing_is_kept(mosaic, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(pieces, "LARGE", 1)
+    words = ["restore", mosaic, "--method", "wiener", "--psf", 1.3, "--output", tmp_path / "o.fits"]
+    words += ["--png", tmp_path / "o.png", "--resume"]
+    assert main(list(map(str, words))) == 0
+    said = capsys.readouterr().err
+    assert "in memory: --png and --regions show all of it; --resume keeps nothing of it" in said
+    assert (tmp_path / "o.png").exists()
+
+
 def test_a_large_image_goes_into_a_plain_file(mosaic, tmp_path, monkeypatch, refused):
     monkeypatch.setattr(pieces, "LARGE", 1)
     target = tmp_path / "out.fits.gz"

@@ -234,14 +234,17 @@ def _restore_one(
         said.append(note)
         options.say_notes([note])
 
-    if png is None and regions is None and is_large_file(inputs, request):
+    if is_large_file(inputs, request):
         try:
+            if png is not None or regions is not None:
+                raise Whole("--png and --regions show all of it")
             with options.watched("restoring"):
                 large, frame = restore_large(
                     inputs, output, request, overwrite, [command], tell, resume
                 )
         except Whole as reason:
-            tell(f"a large image is restored whole, in memory: {reason}")
+            lost = "; --resume keeps nothing of it" * resume
+            tell(f"a large image is restored whole, in memory: {reason}{lost}")
         else:
             if page is not None:
                 from pellucid.cli.view import make_page
