@@ -151,3 +151,12 @@ def test_a_psf_is_no_second_image(tmp_path):
 def test_a_field_of_standard_stars_is_an_image():
     assert role_of_file(Path("field_std_r.fits")) is None
     assert role_of_file(Path("field_sigma_r.fits"))[0] == "error"
+
+
+def test_the_mask_beside_a_frame_of_sdss_is_told_of(tmp_path):
+    image = fits.PrimaryHDU(np.random.default_rng(1).normal(size=(20, 30)).astype("f4"))
+    image.writeto(tmp_path / "frame-r-002583-2-0136.fits")
+    assert not read_image(tmp_path / "frame-r-002583-2-0136.fits").notes
+    (tmp_path / "fpM-002583-r2-0136.fits").write_bytes(b"")
+    notes = read_image(tmp_path / "frame-r-002583-2-0136.fits").notes
+    assert "fpM-002583-r2-0136.fits, the mask of this frame, lies beside: name it, too" in notes

@@ -28,6 +28,7 @@ _BESIDE: dict[str, Role] = {"STD": "error", "N": "other"}
 _OF_IMAGES = ("img", "image", "sci")
 #: Of what nothing is read, as of maps of exposure and depth.
 _LEFT = ("other", "model", "residual")
+_FRAME = re.compile(r"frame-([ugriz])-(\d+)-(\d)-(\d+)\.fits")
 _WORD = re.compile(r"[A-Za-z]+")
 _SUFFIXES = re.compile(r"(\.(fits?|fts|fz|gz|bz2|xz|zip))+$", re.IGNORECASE)
 _PACKED = re.compile(r"\.(gz|bz2|xz|zip)$", re.IGNORECASE)
@@ -59,7 +60,7 @@ def part_files(paths: Sequence[str | os.PathLike[str]]) -> Parts:
     """
     given = [Path(path) for path in paths]
     if len(given) == 1:
-        return Parts(given, {}, [])
+        return Parts(given, {}, _unread_mask(given[0]))
     for path in given:
         if (told := role_of_file(path)) and told[0] == "psf":
             raise UsageError(f"{path}: is a PSF, by {told[1]}; give it as --psf {path.name}")
@@ -148,6 +149,16 @@ def _told_of_file(path: Path) -> tuple[Role, str] | None:
                 return None
     told = role_of_file(path)
     return told if told and told[0] in COMPANIONS else None
+
+
+def _unread_mask(path: Path) -> list[str]:
+    """What to know where SDSS's mask of a frame lies beside it: nobody reads what was not named."""
+    if not (frame := _FRAME.match(path.name)):
+        return []
+    band, run, camcol, field = frame.groups()
+    name = f"fpM-{run}-{band}{camcol}-{field}.fit"
+    there = [name + end for end in ("s", "", "s.gz", ".gz") if path.with_name(name + end).is_file()]
+    return [f"{there[0]}, the mask of this frame, lies beside: name it, too"] if there else []
 
 
 def _image_of(path: Path, images: Sequence[Path]) -> Path:
