@@ -251,6 +251,25 @@ def test_too_little_memory_is_worth_another_try(monkeypatch, bands_of, tmp_path,
     assert "not enough memory" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "error", ["[enforce fail] DefaultCPUAllocator: can't allocate memory", "CUDA out of memory."]
+)
+def test_so_is_too_little_of_it_to_train(
+    error, monkeypatch, pair_store, tiny_recipe, tmp_path, capsys
+):
+    from pellucid.training import run
+
+    def exhaust(*_: object, **__: object) -> None:
+        raise RuntimeError(error)
+
+    monkeypatch.setattr(run, "save_checkpoint", exhaust)
+    command = ["train", tiny_recipe, "--data", pair_store, "--output", tmp_path / "run"]
+    assert main([*map(str, command)]) == 75
+    said = capsys.readouterr().err
+    assert "not enough memory to train so" in said
+    assert "Traceback" not in said
+
+
 def test_an_error_keeps_its_kind_through_the_command_line(galaxy_folder):
     """A library user meets the same errors as exceptions."""
     with pytest.raises(InputError):

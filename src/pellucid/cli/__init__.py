@@ -71,6 +71,10 @@ def _root(
     pass
 
 
+#: torch has no class of its own for what it cannot allocate, on a processor and on a GPU.
+_NO_MEMORY = ("can't allocate memory", "out of memory")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code instead of leaving."""
     words = sys.argv[1:] if argv is None else argv
@@ -92,6 +96,11 @@ def main(argv: list[str] | None = None) -> int:
         return TemporaryError.exit_code
     except MemoryError:
         say("not enough memory for this image")
+        return TemporaryError.exit_code
+    except RuntimeError as error:
+        if not any(words in str(error) for words in _NO_MEMORY):
+            raise
+        say("not enough memory to train so; a smaller batch or network needs less")
         return TemporaryError.exit_code
     except KeyboardInterrupt:
         say("interrupted; what was finished stays, nothing is half written")

@@ -43,14 +43,27 @@ def save_checkpoint(path: str | Path, parts: Parts, state: State) -> None:
     Atomic: a run killed while writing leaves the checkpoint before. safetensors, never a pickle.
     """
     tensors: dict[str, Tensor] = {"random": torch.get_rng_state()}
+    places: set[int] = set()
     if torch.cuda.is_available():
         tensors["random_cuda"] = torch.cuda.get_rng_state()
     for name, part in parts.items():
         for key, value in _state_of(part).items():
-            tensors[f"{name}/{key}"] = value.detach().cpu().contiguous().clone()
+            tensors[f"{name}/{key}"] = _alone(value.detach().cpu().contiguous(), places)
     noted = {name: json.dumps(value) for name, value in state._asdict().items()}
     content = to_bytes(tensors, metadata={**noted, "digest": _digest(tensors, noted)})
     write_content(path, content, overwrite=True)
+
+
+def _alone(value: Tensor, places: set[int]) -> Tensor:
+    """A tensor in memory that is no other's, as safetensors asks for; ``places`` are taken.
+
+    A copy of all of them would be as large as the networks and their optimisers once more.
+    """
+    storage = value.untyped_storage()
+    if storage.data_ptr() in places or storage.nbytes() != value.numel() * value.element_size():
+        value = value.clone()
+    places.add(value.untyped_storage().data_ptr())
+    return value
 
 
 def load_checkpoint(path: str | Path, parts: Parts, wanted: State) -> int:
