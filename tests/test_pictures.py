@@ -268,6 +268,11 @@ def test_a_hole_in_one_band_is_no_spot_of_colour():
     assert_array_equal(to_rgb(SkyImage(np.where(mask, np.nan, grey)))[::-1], drawn)
 
 
-def test_a_hole_in_all_bands_is_left_as_it_is():
-    holed = np.where(np.arange(40) == 7, np.nan, star(24))
-    assert (to_rgb(SkyImage(holed))[:, 7] == 0).all()
+def test_only_a_wide_hole_in_all_bands_is_left_as_it_is():
+    mask = np.zeros((3, 48, 40), dtype=bool)
+    mask[:, :, 7] = mask[:, :, 32:] = True
+    drawn = to_rgb(SkyImage(np.where(mask, 5e4, star(24)), mask=mask))
+    assert (drawn[:, 32:] >= 254).all()
+    assert drawn[:, 7].max() < 128
+    drawn = to_rgb(SkyImage(np.where(mask, np.nan, star(24))))
+    assert (drawn[:, 7] == 0).all()

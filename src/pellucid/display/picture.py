@@ -25,6 +25,8 @@ _FAINTEST_WHITE = 30.0
 _QUIETEST = 0.5
 #: Bands whose noises differ by more than this are not counted in one unit, whatever it is called.
 _ALIKE = 10.0
+#: Holes in all bands that a square of so many pixels fits into are left as they are.
+_NARROW = 5
 
 
 @dataclass(frozen=True)
@@ -148,11 +150,12 @@ def to_rgb(image: SkyImage, stretch: Lupton | None = None) -> NDArray[np.uint8]:
 
     The last row of the flux is the first of the picture, at its top. Flux is drawn in Lupton's
     ``stretch``, that of the image itself where none is given; nanomaggies without a header are a
-    composite's and are drawn in the GalaxyGAN stretch, so that it comes back as it was. A hole in
-    some of the bands has their surroundings there, NaN in all of them is black.
+    composite's and are drawn in the GalaxyGAN stretch, so that it comes back as it was. Holes that
+    are narrow or of some bands only have their surroundings there; wider ones are left as they
+    are, and NaN in all bands is black.
     """
     # Row by row from the top, as pictures are stored.
-    flux = _without_coloured_holes(image)[:, ::-1]
+    flux = _without_small_holes(image)[:, ::-1]
     if stretch is None and is_nanomaggy(image.unit) and image.header is None:
         return to_pixels(np.moveaxis(_rgb(GalaxyGANStretch().forward(flux), image.bands), 0, -1))
     value = (stretch or lupton_of(image))(flux, image.bands)
@@ -160,10 +163,20 @@ def to_rgb(image: SkyImage, stretch: Lupton | None = None) -> NDArray[np.uint8]:
     return np.moveaxis((value * 255).astype(np.uint8), 0, -1)
 
 
-def _without_coloured_holes(image: SkyImage) -> NDArray[np.float32]:
-    """The flux, and the surroundings in a band's holes that others fill: else they are coloured."""
-    some = image.holes & ~image.holes.all(axis=0)
-    return np.where(some, filled(image.flux, image.holes), image.flux) if some.any() else image.flux
+def _without_small_holes(image: SkyImage) -> NDArray[np.float32]:
+    """The flux, with their surroundings in holes that are narrow, or that other bands fill.
+
+    What stands in them is no part of the picture: a spot of colour, or the noise of a bad column in
+    a sky that has none any more. The core of a saturated star is wider, and stays.
+    """
+    from scipy.ndimage import binary_opening
+
+    holes = image.holes
+    if not holes.any():
+        return image.flux
+    left = binary_opening(holes.all(axis=0), np.ones((_NARROW, _NARROW)))
+    left |= ~np.isfinite(image.flux).any(axis=0)
+    return np.where(holes & ~left, filled(image.flux, holes), image.flux)
 
 
 def _rgb(planes: NDArray[np.floating], bands: tuple[str, ...]) -> NDArray[np.floating]:
