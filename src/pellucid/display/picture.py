@@ -174,8 +174,8 @@ def _without_small_holes(image: SkyImage) -> NDArray[np.float32]:
     holes = image.holes
     if not holes.any():
         return image.flux
-    left = binary_opening(holes.all(axis=0), np.ones((_NARROW, _NARROW)))
-    left |= ~np.isfinite(image.flux).any(axis=0)
+    wide = np.asarray(binary_opening(holes.all(axis=0), np.ones((_NARROW, _NARROW))), dtype=bool)
+    left = wide | ~np.isfinite(image.flux).any(axis=0)
     return np.where(holes & ~left, filled(image.flux, holes), image.flux)
 
 
