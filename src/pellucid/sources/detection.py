@@ -17,8 +17,8 @@ from pellucid.sky.psf import FWHM_PER_SIGMA
 _ISOPHOTE = (-0.196099, -0.751208)
 #: What SExtractor smooths with unless it is told otherwise.
 _KERNEL = np.outer([1.0, 2.0, 1.0], [1.0, 2.0, 1.0])
-#: No flux in any unit is larger, and its square is a number in single precision.
-_MOST = 1e18
+#: No source is brighter, in units of the threshold, and no number in any unit.
+_BRIGHTEST, _LARGEST = 1e18, 1e36
 #: Sub-objects that the deblending of one source may hold; sep's own 1024 is too few for noise.
 _SUB_OBJECTS = 32768
 
@@ -71,8 +71,8 @@ def detect(
     Parameters
     ----------
     flux
-        Shape (y, x), above the sky, any unit. Where pixels are not finite, or beyond 10¹⁸, nothing
-        is found.
+        Shape (y, x), above the sky, any unit. Where pixels are not finite, or beyond 10¹⁸ times
+        the threshold, nothing is found.
     threshold
         Least flux of a pixel of the smoothed plane, in units of ``noise``.
     noise
@@ -107,7 +107,7 @@ def detect(
         raise InputError(f"a detection threshold of {np.min(cut)}; it must be positive")
     flux = np.ascontiguousarray(flux)  # as sep asks for it
     # Where sums of squares overflow, sep writes outside of its arrays.
-    holes = ~(np.abs(flux) <= _MOST)
+    holes = ~(np.abs(flux) <= min(_BRIGHTEST * float(np.max(cut)), _LARGEST))
     flux = np.where(holes, np.nan, flux) if holes.any() else flux
     if fwhm is None:
         plane, kernel = np.where(holes, 0.0, flux).astype(np.float64), _KERNEL
