@@ -169,11 +169,11 @@ def _without_small_holes(image: SkyImage) -> NDArray[np.float32]:
     What stands in them is no part of the picture: a spot of colour, or the noise of a bad column in
     a sky that has none any more. The core of a saturated star is wider, and stays.
     """
-    from scipy.ndimage import binary_opening
-
     holes = image.holes
     if not holes.any():
         return image.flux
+    from scipy.ndimage import binary_opening
+
     wide = np.asarray(binary_opening(holes.all(axis=0), np.ones((_NARROW, _NARROW))), dtype=bool)
     left = wide | ~np.isfinite(image.flux).any(axis=0)
     return np.where(holes & ~left, filled(image.flux, holes), image.flux)
@@ -208,8 +208,8 @@ def write_png(
 ) -> Path:
     """Write the picture of an image, as `to_rgb` draws it; one band gives a grey PNG.
 
-    Its text "Comment" says how to draw it again, but for holes. What it was
-    ``made_of`` counts in its stretch.
+    Its text "Comment" says how to draw it again, but for holes. What it was ``made_of`` counts in
+    its stretch.
     """
     if is_nanomaggy(image.unit) and image.header is None:
         drawn, comment = to_rgb(image), "the GalaxyGAN stretch"

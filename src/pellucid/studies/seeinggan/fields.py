@@ -108,17 +108,17 @@ def _read_psf(tile: Tile, name: str, band: str, pixel_scale: float) -> PSF:
             raise file.refuse(f"has no extension {name}", "a field brings both PSFs")
         stamps = file.pixels(hdus[name])
         cube = stamps[None] if stamps.ndim == 2 else stamps
-        count = len(BANDS) if band else 1
-        if cube.ndim != 3 or len(cube) < count:
-            raise file.refuse(f"{name} has shape {stamps.shape}", f"{count} stamps are needed")
+        plane = BANDS.index(band) if band else 0
+        if cube.ndim != 3 or plane >= len(cube):
+            fault = f"{name} has shape {stamps.shape}"
+            raise file.refuse(fault, f"{plane + 1} stamps or more are needed")
         try:
-            centred = [about_peak(stamp) for stamp in cube]
-            order = list(range(len(cube)))
             beside = [f"HSC_{each}" for each in BANDS]
-            if band and len(cube) == len(BANDS) and all(each in hdus for each in beside):
+            whole = len(cube) == len(BANDS) and np.isfinite(cube).all()
+            if band and whole and all(each in hdus for each in beside):
                 seen = SkyImage(np.stack([file.pixels(hdus[each]) for each in beside]))
-                order = order_of_planes(seen, centred)
-            return PSF(centred[order[BANDS.index(band) if band else 0]], pixel_scale)
+                plane = order_of_planes(seen, [about_peak(stamp) for stamp in cube])[plane]
+            return PSF(about_peak(cube[plane]), pixel_scale)
         except (InputError, ValueError) as error:  # a stamp of NaN has no peak
             raise file.refuse(f"{name}: {error}", "measure the PSF again") from error
 
