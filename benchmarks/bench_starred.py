@@ -17,7 +17,7 @@ from with_starred import Starred
 
 from pellucid import load_restorer
 from pellucid.restoration.grid import TARGET
-from pellucid.studies.pellucid.observed import euclid_sources, hsc_galaxies
+from pellucid.studies.observed import euclid_sources, hsc_galaxies
 from pellucid.studies.pellucid.real import measure_real, real_page
 
 

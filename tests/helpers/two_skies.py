@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pellucid.cli import main
 from pellucid.data.observed import ObservedPair
+from pellucid.optics import convolve
 from pellucid.sky import gaussian_psf
 
 HSC, HST = 0.168, 0.03
@@ -196,3 +197,26 @@ def fault(capsys: pytest.CaptureFixture[str], command: list[str], code: int) -> 
     lines = capsys.readouterr().err.splitlines()
     assert [line for line in lines[:-1] if line != "pellucid: preparing the pairs"] == []
     return lines[-1]
+
+
+def write_euclid(path: Path, seed: int = 4, scale: float = 0.1) -> None:
+    """Two galaxies as Euclid's VIS and NISP see them."""
+    rng = np.random.default_rng(seed)
+    side = 220
+    y, x = np.indices((side, side), dtype=np.float32)
+    sky = sum(
+        200.0 * np.exp(-np.hypot(y - row, 1.7 * (x - column)) / 5.0)
+        for row, column in ((70, 70), (150, 140))
+    )
+    sky = np.asarray(sky, dtype=np.float32)[None]
+    hdus: list[Any] = [fits.PrimaryHDU()]
+    for band, width in {"VIS": 0.16, "NIR_Y": 0.42, "NIR_J": 0.45, "NIR_H": 0.48}.items():
+        psf = gaussian_psf(width, scale)
+        seen = 3.0 * convolve(sky, psf.for_bands(1), "reflect")[0]
+        seen = (seen + rng.normal(0.0, 1.0, seen.shape)).astype("f4")
+        header = sky_header(52.9, -28.0, scale, seen.shape)
+        hdus.append(fits.ImageHDU(seen, header, name=f"{band}_FLUX"))
+        hdus.append(fits.ImageHDU(psf.stamps[0], name=f"{band}_PSF"))
+        hdus.append(fits.ImageHDU(np.ones_like(seen), name=f"{band}_RMS"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fits.HDUList(hdus).writeto(path)

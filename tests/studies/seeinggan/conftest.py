@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from two_skies import FIELDS, TINY, Light, render, words, write_field
+from two_skies import FIELDS, TINY, Light, render, words, write_euclid, write_field
 
 from pellucid.cli import main
 
@@ -33,6 +33,8 @@ def data(tmp_path_factory) -> Path:
     (folder / "hsc_hst_pairs").mkdir(parents=True)
     for name, (ra, dec, lights, zero_point) in FIELDS.items():
         write_field(folder / "hsc_hst_pairs" / f"{name}.fits", ra, dec, lights, zero_point)
+    for number in (1, 2):
+        write_euclid(folder / "euclid_q1_pairs" / f"{number}_field_nisp.fits", number)
     names = np.array([f"g{number:03d}" for number in range(1, 17)])
     rng = np.random.default_rng(3)
     planes = {}

@@ -18,12 +18,12 @@ from pellucid.restoration import load_restorer
 from pellucid.restoration.bandwise import BandwiseRestorer
 from pellucid.restoration.samples import SamplingRestorer
 from pellucid.studies.folder import do_once
+from pellucid.studies.observed import euclid_sources, has_fields, hsc_galaxies
 from pellucid.studies.pellucid.cells import cells_page, measure_cells
 from pellucid.studies.pellucid.drawn import drawn_page, measure_drawn
 from pellucid.studies.pellucid.forms import forms_page, measure_forms
 from pellucid.studies.pellucid.ghosts import ghosts_page, measure_ghosts
 from pellucid.studies.pellucid.mixture import held_back_mixture
-from pellucid.studies.pellucid.observed import euclid_sources, has_fields, hsc_galaxies
 from pellucid.studies.pellucid.pictures import draw_gallery
 from pellucid.studies.pellucid.real import measure_real, real_page
 from pellucid.studies.pellucid.sources import has_composites

@@ -15,7 +15,7 @@ from pellucid.optics import convolve
 from pellucid.restoration import NeuralRestorer, Restoration, Restorer, load_restorer
 from pellucid.sky import PSF, SkyImage
 from pellucid.stretch import NoiseStretch
-from pellucid.studies.pellucid.observed import Observed
+from pellucid.studies.observed import Observed
 from pellucid.studies.seeinggan.sample import DIRECTIONS
 
 METHODS = ("wiener", "richardson-lucy")

@@ -9,14 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pellucid.evaluation.scores import Scoring, Untouched, score_pair
 from pellucid.evaluation.tables import finite
 from pellucid.evaluation.tuning import best_constant
 from pellucid.files import write_content
-from pellucid.restoration import ClassicalRestorer, Restorer, load_restorer
+from pellucid.restoration import ClassicalRestorer, NeuralRestorer, Restorer, load_restorer
 from pellucid.sky import gaussian_psf
 from pellucid.stretch import NoiseStretch
 from pellucid.studies.folder import PATIENCE, do_once, locked, model_file, train_network, undamaged
+from pellucid.studies.observed import has_euclid
+from pellucid.studies.seeinggan.euclid import euclid_galaxies, measure_euclid
 from pellucid.studies.seeinggan.preset import Preset
 from pellucid.studies.seeinggan.sample import Parts, read_sample, real_store, training_pairs
 from pellucid.studies.seeinggan.scores import FILE
@@ -37,6 +41,9 @@ MEASURED = (
     *("sources", "morphology"),
 )
 CONSTANTS = "scores/constants"
+#: The second experiment, and the Richardson-Lucy iterations that it is tuned among: its noise is
+#: smooth over pixels.
+EUCLID, FEWER = "scores/euclid", (1, 2, 3, 5, 10, 20, 40)
 
 
 @dataclass(frozen=True)
@@ -48,17 +55,18 @@ class Job:
 
     def done(self, folder: Path) -> Path:
         """The file that it leaves."""
-        if self.galaxy is None and self.name != CONSTANTS:
+        if self.galaxy is None and self.name not in (CONSTANTS, EUCLID):
             return model_file(folder, self.name)
         return folder / "work" / f"{self.name}.json"
 
 
-def plan(preset: Preset, sample: Parts) -> list[list[Job]]:
+def plan(preset: Preset, sample: Parts, data: Path) -> list[list[Job]]:
     """All jobs; each list needs what the ones before it left."""
+    second = [Job(EUCLID)] if has_euclid(data) else []
     return [
         *([Job(name)] for name in preset.networks() if name not in preset.layers),
         [*map(Job, preset.layers), Job(CONSTANTS)],
-        [Job(f"scores/galaxy-{place}", place) for place in sample.places("tested")],
+        [*second, *(Job(f"scores/galaxy-{place}", place) for place in sample.places("tested"))],
     ]
 
 
@@ -68,6 +76,8 @@ def run_job(preset: Preset, data: Path, folder: Path, job: Job) -> None:
         do_once(folder, job.name, job.done(folder), lambda: _scores(preset, data, folder, job))
     elif job.name == CONSTANTS:
         do_once(folder, job.name, job.done(folder), lambda: _tuned(preset, data, folder))
+    elif job.name == EUCLID:
+        do_once(folder, job.name, job.done(folder), lambda: _euclid(preset, data, folder))
     else:
         stage, before = preset.networks()[job.name]
         store, split = training_pairs(preset, data, folder, stage.data)
@@ -85,7 +95,9 @@ def collect(folder: Path, sample: Parts) -> None:
         for place in sample.places("tested")
     }
     seconds = sum(job["seconds"] for job in (constants, *found.values()))
+    second = Job(EUCLID).done(folder)
     content = {
+        "euclid": _read(folder, Job(EUCLID))["galaxies"] if second.exists() else [],
         "settings": {
             "chosen": constants["chosen"],
             "machine": constants["machine"],
@@ -125,6 +137,20 @@ def _scores(preset: Preset, data: Path, folder: Path, job: Job) -> dict[str, Any
     compared = restorers(preset, folder, chosen)
     scored = score_pair(name, pair, compared, scoring(preset, *MEASURED), store.blurred_scale)
     return {"metrics": finite(scored.metrics)}
+
+
+def _euclid(preset: Preset, data: Path, folder: Path) -> dict[str, Any]:
+    """The second experiment, whose psf SeeingGAN is told of in the pixels that it learned from."""
+    network = load_restorer(model_file(folder, preset.final_network()), force=True)
+    assert isinstance(network, NeuralRestorer)
+    width = float(np.mean(network.card.fwhm)) / network.card.pixel_scale
+    sharp = SHARP_FWHM / network.card.pixel_scale
+    galaxies = list(euclid_galaxies(data, folder / "work", width, sharp))
+    return {
+        "galaxies": measure_euclid(
+            galaxies, network, {WIENER: NOISE_TO_SIGNAL, RICHARDSON_LUCY: FEWER}
+        )
+    }
 
 
 def _tuned(preset: Preset, data: Path, folder: Path) -> dict[str, Any]:

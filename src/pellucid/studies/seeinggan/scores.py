@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,41 @@ FILE = "scores.json"
 Scores = dict[str, dict[str, dict[str, float]]]
 
 
+@dataclass(frozen=True, eq=False)
+class Second:
+    """The second experiment: its scores, then of each galaxy signal over noise and radius."""
+
+    scores: Scores
+    signal: NDArray[np.float64]
+    radius: NDArray[np.float64]
+    kinds: tuple[str, ...]
+
+
 def read_scores(folder: Path) -> tuple[Scores, dict[str, Any]]:
     """The scores of a finished study, NaN where there is none, and what was chosen for them."""
     path = folder / FILE
     with undamaged(path):
         content = json.loads(path.read_text())
-        for rows in content["scores"].values():
-            for row in rows.values():
-                row |= {metric: math.nan for metric, value in row.items() if value is None}
-        return content["scores"], content["settings"]
+        return _measured(content["scores"]), content["settings"]
+
+
+def read_second(folder: Path) -> Second | None:
+    """The second experiment of a finished study, where its data were there."""
+    path = folder / FILE
+    with undamaged(path):
+        rows = json.loads(path.read_text()).get("euclid", [])
+        scores = _measured({row["id"]: row["scores"] for row in rows})
+        signal, radius = (np.array([row[key] for row in rows]) for key in ("signal", "radius"))
+        kinds = tuple(row["kind"] for row in rows)
+    return Second(scores, signal, radius, kinds) if rows else None
+
+
+def _measured(scores: Scores) -> Scores:
+    """NaN for what could not be measured."""
+    for rows in scores.values():
+        for row in rows.values():
+            row |= {metric: math.nan for metric, value in row.items() if value is None}
+    return scores
 
 
 def values(scores: Scores, restorer: str, metric: str) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ from pellucid.studies.seeinggan.figures import Gallery, draw_figures
 from pellucid.studies.seeinggan.jobs import Job, collect, plan, restorers, run_job
 from pellucid.studies.seeinggan.preset import Preset
 from pellucid.studies.seeinggan.sample import FILES, Parts, prepare_sample, real_store
-from pellucid.studies.seeinggan.scores import FILE, read_scores
+from pellucid.studies.seeinggan.scores import FILE, read_scores, read_second
 from pellucid.studies.seeinggan.tables import markdown, rows, summary
 
 
@@ -62,7 +62,7 @@ def run_study(
         prepare = partial(prepare_sample, preset, data, output)
         sample = prepared(output, record, resume, prepare, (*FILES, "work"))
         if not (output / FILE).exists():
-            for jobs in plan(preset, sample):
+            for jobs in plan(preset, sample, data):
                 todo = [job for job in jobs if not job.done(output).exists()]
                 _tell(preset, todo, say)
                 ended = run_jobs(task, todo, workers, scheduler)
@@ -77,6 +77,7 @@ def run_study(
 def write_results(preset: Preset, output: Path, store: Pairs, sample: Parts) -> Path:
     """Tables and figures of a study whose galaxies are scored, in ``<output>/results``."""
     scores, settings = read_scores(output)
+    page = markdown(sample, scores, read_second(output))
     run = {
         "preset": preset.model_dump(mode="json"),
         "galaxies": [vars(galaxy) for galaxy in sample.galaxies],
@@ -84,7 +85,7 @@ def write_results(preset: Preset, output: Path, store: Pairs, sample: Parts) -> 
         **settings,
     }
     texts = {
-        "tables.md": f"# Preset {preset.name}: {preset.description}\n\n{markdown(sample, scores)}",
+        "tables.md": f"# Preset {preset.name}: {preset.description}\n\n{page}",
         "tables.csv": csv_text(rows(scores)),
         "tables.json": json_text(summary(scores)),
         "run.json": json_text(run),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,14 +12,16 @@ from numpy.typing import NDArray
 
 from pellucid.evaluation.tables import markdown_table
 from pellucid.studies.seeinggan.jobs import SEEINGGAN, SUBARU
+from pellucid.studies.seeinggan.order import order_table
 from pellucid.studies.seeinggan.paper import TABLE_1, TABLE_2
 from pellucid.studies.seeinggan.sample import Parts
-from pellucid.studies.seeinggan.scores import Scores, values
+from pellucid.studies.seeinggan.scores import Scores, Second, values
 
 #: Who is compared in the paper, and what its numbers are called beside ours.
 PAPER = {SUBARU: "paper: Subaru", SEEINGGAN: "paper: SeeingGAN"}
 NAMES = {
     SUBARU: "Subaru, bicubic",
+    "blurred": "the blurred image",
     "wiener": "Wiener",
     "richardson-lucy": "Richardson–Lucy",
     SEEINGGAN: "SeeingGAN",
@@ -30,6 +33,16 @@ TABLE_1_METRICS = {
     "cw_ssim_all_scales": ("CW-SSIM, all scales", 3),
     "cw_ssim_printed": ("CW-SSIM as printed", 3),
 }
+TABLE_3 = {
+    "psnr": ("PSNR (dB)", 2),
+    "ssim": ("SSIM", 3),
+    "cw_ssim": ("CW-SSIM", 3),
+    "flux_ratio": ("flux, ratio", 3),
+    "half_light_radius_ratio": ("radius, ratio", 3),
+}
+ORDER = (
+    "SeeingGAN's lead on the same galaxies: mean [95 %, galaxies drawn again], share that it wins"
+)
 STRUCTURE = {
     "flux_ratio": "flux, ratio",
     "rhalf_ratio": "half-light radius, ratio",
@@ -40,9 +53,12 @@ STRUCTURE = {
 }
 
 
-def markdown(sample: Parts, scores: Scores) -> str:
+def markdown(sample: Parts, scores: Scores, second: Second | None = None) -> str:
     """All tables as a page."""
     parts = [part(scores) for part in (_table_1, _table_2, _sources, _structure)]
+    parts.append(_order(sample, scores))
+    if second is not None:
+        parts.append(_second(second))
     return "\n".join([*parts, _galaxies(sample, scores)])
 
 
@@ -145,6 +161,41 @@ def _structure(scores: Scores) -> str:
     )
 
 
+def _order(sample: Parts, scores: Scores) -> str:
+    """Who leads on the galaxies that HSC and HST saw."""
+    known = {galaxy.id: galaxy for galaxy in sample.galaxies}
+    taken = [known.get(name) for name in scores]
+    magnitude, size = (
+        np.array([getattr(some, key, None) for some in taken], dtype=float)
+        for key in ("magnitude", "r90")
+    )
+    others = [name for name in restorers(scores) if name != SEEINGGAN]
+    return _section(ORDER, *order_table(scores, -magnitude, size, SEEINGGAN, others))
+
+
+def _second(second: Second) -> str:
+    """Table 3, and who leads there."""
+    scores = second.scores
+    table = []
+    for name in restorers(scores):
+        cells = [_spread_of_mean(_good(scores, name, key), n) for key, (_, n) in TABLE_3.items()]
+        ghosts = int(np.nansum(values(scores, name, "sources_ghosts")))
+        table.append([_called(name), *cells, str(ghosts)])
+    kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(second.kinds).items())
+    others = [name for name in restorers(scores) if name != SEEINGGAN]
+    order = order_table(scores, second.signal, second.radius, SEEINGGAN, others)
+    return "\n".join(
+        [
+            _section(
+                f"Table 3: {len(scores)} galaxies of Euclid ({kinds}), mean ± standard deviation",
+                ["", *(title for title, _ in TABLE_3.values()), "ghosts"],
+                table,
+            ),
+            _section(ORDER, *order),
+        ]
+    )
+
+
 def _galaxies(sample: Parts, scores: Scores) -> str:
     return _section(
         "The galaxies",
@@ -183,6 +234,10 @@ def _three(good: NDArray[np.float64], digits: int) -> str:
     if not good.size:
         return ""
     return " / ".join(f"{value:.{digits}f}" for value in (good.mean(), good.min(), good.max()))
+
+
+def _spread_of_mean(good: NDArray[np.float64], digits: int) -> str:
+    return f"{good.mean():.{digits}f} ± {good.std():.{digits}f}" if good.size else ""
 
 
 def _spread(good: NDArray[np.float64]) -> str:

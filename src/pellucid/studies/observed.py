@@ -6,6 +6,7 @@ truth is given the light of the blurred image: shapes are compared, and not colo
 
 from __future__ import annotations
 
+import math
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ class Observed:
         From the sharp camera's psf to the target.
     camera_scale
         Arcsec a pixel of the blurred camera.
+    signal
+        Of the source in the sharp image over its noise, where that is known.
     """
 
     id: str
@@ -72,11 +75,17 @@ class Observed:
     margin: int
     own: PSF
     camera_scale: float
+    signal: float = math.nan
 
 
 def has_fields(data: Path) -> bool:
     """Whether the fields of HSC and HST are there, or their archive."""
     return (data / FIELDS).is_dir() or (data / f"{FIELDS}.tar").is_file()
+
+
+def has_euclid(data: Path) -> bool:
+    """Whether Euclid's fields are there, or their archive."""
+    return (data / EUCLID).is_dir() or (data / f"{EUCLID}.tar").is_file()
 
 
 def hsc_galaxies(data: Path, work: Path, band: str = "I") -> Iterator[Observed]:
@@ -115,8 +124,18 @@ def hsc_galaxies(data: Path, work: Path, band: str = "I") -> Iterator[Observed]:
             yield Observed(name, "HSC i to HST F814W", pair, margin, own, blurred.pixel_scale)
 
 
-def euclid_sources(data: Path, work: Path) -> Iterator[Observed]:
-    """The brightest sources of each Euclid field, in NISP's bands and in those from the ground."""
+def euclid_sources(
+    data: Path,
+    work: Path,
+    most: int = MOST,
+    least: float = LEAST_SIGNAL,
+    window: tuple[int, int] = EUCLID_WINDOW,
+) -> Iterator[Observed]:
+    """The brightest sources of each Euclid field, in NISP's bands and in those from the ground.
+
+    There are at most so many of a field, and their signal in VIS is at ``least`` so many times the
+    noise. The ``window`` is the side of what is compared and the margin around it, in pixels.
+    """
     for path in _files(data, work):
         kind = path.name.split(".fits")[0].rpartition("_")[2]
         image = with_own_psf(read_image(path), path)
@@ -134,12 +153,13 @@ def euclid_sources(data: Path, work: Path) -> Iterator[Observed]:
         if made is None:
             continue
         pair, own = made
-        side, margin = EUCLID_WINDOW
+        side, margin = window
         title = "NISP to VIS" if kind == "nisp" else "ground to VIS"
-        for y, x in _brightest(sharp, side + 2 * margin):
-            window = (y, x, side + 2 * margin, side + 2 * margin)
-            cut = Pair(pair.blurred.cutout(*window), pair.sharp.cutout(*window), pair.blur)
-            yield Observed(f"{path.name.split('.')[0]}-{y}-{x}", title, cut, margin, own, scale)
+        for y, x, signal in _brightest(sharp, side + 2 * margin, most, least):
+            place = (y, x, side + 2 * margin, side + 2 * margin)
+            cut = Pair(pair.blurred.cutout(*place), pair.sharp.cutout(*place), pair.blur)
+            name = f"{path.name.split('.')[0]}-{y}-{x}"
+            yield Observed(name, title, cut, margin, own, scale, signal)
 
 
 def _observed(sharp: SkyImage, blurred: SkyImage, psf: PSF, target: PSF) -> tuple[Pair, PSF] | None:
@@ -202,16 +222,17 @@ def _files(data: Path, work: Path) -> list[Path]:
     return sorted(folder.rglob("*.fits*"))
 
 
-def _brightest(sharp: SkyImage, side: int) -> list[tuple[int, int]]:
-    """Corners (y, x) of windows about the brightest sources that lie wholly within the field."""
+def _brightest(sharp: SkyImage, side: int, most: int, least: float) -> list[tuple[int, int, float]]:
+    """Windows about the brightest sources that lie wholly within the field: corner and signal."""
     _, height, width = sharp.shape
     plane = np.nan_to_num(sharp.flux[0])
     noise = float(np.sqrt(np.median(sharp.variance[0]))) if sharp.variance is not None else 1.0
     sources = detect(plane - np.median(plane), 3.0, noise)
-    corners: list[tuple[int, int]] = []
+    areas = np.maximum(np.pi * 4.0 * np.asarray(sources.a) * np.asarray(sources.b), 1.0)
+    signals = np.asarray(sources.flux) / (noise * np.sqrt(areas))
+    found: list[tuple[int, int, float]] = []
     for k in np.argsort(sources.flux)[::-1]:
-        area = max(np.pi * 4.0 * sources.a[k] * sources.b[k], 1.0)
-        if sources.flux[k] < LEAST_SIGNAL * noise * np.sqrt(area) or len(corners) == MOST:
+        if signals[k] < least or len(found) == most:
             break
         y, x = (round(float(at[k])) - side // 2 for at in (sources.y, sources.x))
         y, x = (
@@ -219,6 +240,6 @@ def _brightest(sharp: SkyImage, side: int) -> list[tuple[int, int]]:
             for at, full in ((y, height), (x, width))
         )
         inside = 0 <= y <= height - side and 0 <= x <= width - side
-        if inside and all(max(abs(y - v), abs(x - u)) > side // 4 for v, u in corners):
-            corners.append((y, x))
-    return corners
+        if inside and all(max(abs(y - v), abs(x - u)) > side // 4 for v, u, _ in found):
+            found.append((y, x, float(signals[k])))
+    return found

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from astropy.io import fits
-from two_skies import Light, sky_header, spiral, write_field
+from two_skies import Light, spiral, write_euclid, write_field
 
 from pellucid.metrics import measure
 from pellucid.optics import convolve
-from pellucid.sky import gaussian_psf
 from pellucid.stretch import NoiseStretch
-from pellucid.studies.pellucid.observed import euclid_sources, hsc_galaxies
+from pellucid.studies.observed import euclid_sources, hsc_galaxies
 from pellucid.studies.pellucid.real import measure_real, real_page
-
-SCALE = 0.1
 
 
 class Same:
@@ -32,25 +28,7 @@ class Same:
 def data(tmp_path_factory):
     """A Euclid field of two galaxies, and an HSC field of one beside its quasar."""
     folder = tmp_path_factory.mktemp("seen_twice")
-    rng = np.random.default_rng(4)
-    side = 220
-    y, x = np.indices((side, side), dtype=np.float32)
-    sky = sum(
-        200.0 * np.exp(-np.hypot(y - row, 1.7 * (x - column)) / 5.0)
-        for row, column in ((70, 70), (150, 140))
-    )[None].astype(np.float32)
-    hdus = [fits.PrimaryHDU()]
-    widths = {"VIS": 0.16, "NIR_Y": 0.42, "NIR_J": 0.45, "NIR_H": 0.48}
-    for band, width in widths.items():
-        psf = gaussian_psf(width, SCALE)
-        seen = 3.0 * convolve(sky, psf.for_bands(1), "reflect")[0]
-        seen = (seen + rng.normal(0.0, 1.0, seen.shape)).astype("f4")
-        header = sky_header(52.9, -28.0, SCALE, seen.shape)
-        hdus.append(fits.ImageHDU(seen, header, name=f"{band}_FLUX"))
-        hdus.append(fits.ImageHDU(psf.stamps[0], name=f"{band}_PSF"))
-        hdus.append(fits.ImageHDU(np.ones_like(seen), name=f"{band}_RMS"))
-    (folder / "euclid_q1_pairs").mkdir()
-    fits.HDUList(hdus).writeto(folder / "euclid_q1_pairs" / "field_nisp.fits")
+    write_euclid(folder / "euclid_q1_pairs" / "field_nisp.fits")
     (folder / "hsc_hst_pairs").mkdir()
     lights = [*spiral(0.0, 0.0, 20.5, 0.3), Light(5.0, 5.0, 21.0)]
     write_field(folder / "hsc_hst_pairs" / "gal_1.fits", 150.1, 2.2, lights)
