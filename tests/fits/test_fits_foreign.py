@@ -157,3 +157,19 @@ def test_an_array_of_one_axis_is_no_image(tmp_path, monkeypatch):
     tifffile.imwrite(tmp_path / "a.tif", stack("uint16", 4, 5))
     monkeypatch.setattr(tifffile.TiffFile, "asarray", lambda self, **_: np.zeros(0, "u2"))
     assert "a.tif" in refused(tmp_path / "a.tif", match="an array of 1 axes")
+
+
+def test_pages_that_form_a_ring_are_gone_round_once(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif", byteorder="<") as file:
+        for number in range(3):
+            page = np.arange(20, dtype="u2").reshape(4, 5) + number
+            file.write(page, photometric="minisblack", contiguous=False)
+    with tifffile.TiffFile(tmp_path / "a.tif") as opened:
+        second, last = opened.pages[1].offset, opened.pages[2]
+        end = last.offset + 2 + 12 * len(last.tags)
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    assert content[end : end + 4] == bytes(4)  # nothing follows the last page
+    content[end : end + 4] = second.to_bytes(4, "little")
+    (tmp_path / "a.tif").write_bytes(content)
+    image = read_image(tmp_path / "a.tif", pixel_scale=0.4)
+    np.testing.assert_array_equal(image.flux[0, ::-1].ravel(), np.arange(20))

@@ -81,3 +81,18 @@ def test_a_boundless_error_stays_in_its_pixel(tmp_path):
     boundless = np.repeat(np.repeat(rms > 1e14, 2, axis=0), 2, axis=1)
     np.testing.assert_allclose(found[~boundless], found[0, 0])
     assert (found[boundless] > 1e14).all()
+
+
+def test_flags_whose_header_is_damaged_are_carried_too(tmp_path):
+    hdus = [fits.PrimaryHDU(), fits.ImageHDU(sky((40, 44)), name="SCI")]
+    hdus[1].header["PIXSCALE"] = 0.1
+    flags = np.zeros((40, 44), "i2")
+    flags[3, 5] = 1
+    hdus.append(fits.ImageHDU(flags, name="DQ"))
+    path = tmp_path / "a.fits"
+    fits.HDUList(hdus).writeto(path)
+    content = path.read_bytes()
+    place = content.rindex(b"PCOUNT  =")
+    path.write_bytes(content[:place] + b"PCOUNT  1D5".ljust(80) + content[place + 80 :])
+    with written_finer(path, tmp_path / "out.fits") as after:
+        np.testing.assert_array_equal(after["DQ"].data, flags.repeat(2, axis=0).repeat(2, axis=1))

@@ -59,6 +59,7 @@ def test_an_even_stamp_loses_its_outer_row(tmp_path, before):
         (np.full((5, 5), np.nan), 0.4, "not finite"),
         (np.ones(9), 0.4, "holds no PSF stamp"),
         (np.eye(15, k=-9), 0.4, "off the centre"),
+        (np.random.default_rng(0).random((1, 7501)), 0.4, "core spans .* picture of the sky"),
         (STAMP, -1.0, "must be positive"),
     ],
 )

@@ -126,6 +126,7 @@ def _read_tiff(path: Path) -> Foreign:
     from astropy.io.fits import Header
 
     with tifffile.TiffFile(path) as opened:
+        len(opened.pages)  # it follows the chain of pages, and breaks off one that is a ring
         series, page = opened.series[0], opened.pages.first
         check_size(path, "it", series.nbytes)
         if page.photometric == tifffile.PHOTOMETRIC.CFA:

@@ -176,7 +176,7 @@ def without_idle_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def as_extension(raw: bytes) -> bytes:
-    """The bytes of a primary HDU as those of an image extension."""
+    """The bytes of an image's HDU as those of an extension, whatever it said of its counts."""
     from astropy.io.fits import Header
 
     header: Any = Header.fromstring(raw)

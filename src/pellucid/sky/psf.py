@@ -15,6 +15,10 @@ from pellucid.sky.band_names import find_bands
 FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 #: Samples of the spline along which a half maximum is looked for, a pixel.
 FINER = 4
+#: A half maximum lies where the stamp is above this share of its peak, or so many pixels beside.
+CORE, BESIDE = 0.25, 16
+#: Pixels that this may span at most.
+WIDEST = 1001
 #: FWHM of bands that differ by less than this factor are one.
 ALIKE = 1.01
 
@@ -188,7 +192,17 @@ def stamp_fwhm(stamp: ArrayLike) -> float:
     """
     from skimage.measure import find_contours
 
-    padded = np.pad(np.asarray(stamp, dtype=np.float64), 1)
+    stamp = np.asarray(stamp, dtype=np.float64)
+    above = np.nonzero(stamp > CORE * stamp.max())
+    if above[0].size:  # what lies further out has no say in where the half is
+        around = (slice(max(at.min() - BESIDE, 0), at.max() + BESIDE + 1) for at in above)
+        stamp = stamp[tuple(around)]
+    if max(stamp.shape) > WIDEST:
+        raise InputError(
+            f"the PSF's core spans {max(stamp.shape)} pixels; is it a picture of the sky? A PSF "
+            "shows one star"
+        )
+    padded = np.pad(stamp, 1)
     rows, columns = (_finer(side) for side in padded.shape)
     fine = rows @ padded @ columns.T
     contours = find_contours(fine, 0.5 * fine.max())
