@@ -152,6 +152,7 @@ def _on_fine_grid(each: Observed, width: float, sharp: float) -> Galaxy | None:
     )
     assert isinstance(blurred.psf, PSF)
     assert isinstance(truth.psf, PSF)
+    assert each.pair.blur is not None
     blur = PSF(each.pair.blur.for_bands(len(each.pair.blurred.bands))[:1], each.camera_scale)
     radius = _radius(truth)
     star = _radius(truth.with_flux(_star_like(truth)))
