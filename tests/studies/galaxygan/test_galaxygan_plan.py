@@ -60,6 +60,12 @@ def test_every_preset_that_ships_can_be_read():
         ("learning_curve: null", "learning_curve: {cells: [1.8, 2]}", r"learning_curve\.cells"),
         ("name: tiny", "name: [tiny", "is no YAML"),
         ("name: tiny", "name: \x00", "is no YAML"),
+        ("folds: 2", "folds: 2\nbeginning: {cell: [9, 9], steps: 1}", "beginning.cell"),
+        (
+            "learning_curve: null",
+            "learning_curve: {cell: [1.8, 2]}\nbeginning: {cell: [1.8, 2], steps: 1}",
+            "has seen all images",
+        ),
         (None, "", "preset"),
     ],
 )

@@ -113,8 +113,8 @@ def test_the_order_is_told_of_all_and_of_the_halves():
         for number in range(8)
     }
     bright = np.arange(8.0)[::-1]
-    headings, lines = order_table(scores, bright, np.full(8, np.nan), "a", ["b"])
-    assert headings == ["", "galaxies", "PSNR [dB] over b", "CW-SSIM over b"]
+    headings, lines = order_table(scores, bright, np.full(8, np.nan), "a", {"b": "B"})
+    assert headings == ["", "galaxies", "PSNR [dB] over B", "CW-SSIM over B"]
     assert [line[:2] for line in lines] == [
         *(["all", "8"], ["the bright half", "4"], ["the faint half", "4"]),
     ]

@@ -16,6 +16,7 @@ pytest.importorskip("statmorph")
 from pellucid.evaluation.tables import csv_text, json_text
 from pellucid.sky import SkyImage
 from pellucid.studies.seeinggan import figures, study
+from pellucid.studies.seeinggan.pictures import picture
 from pellucid.studies.seeinggan.preset import read_preset
 from pellucid.studies.seeinggan.sample import Parts, read_sample, real_store
 from pellucid.studies.seeinggan.scores import Scores, read_scores
@@ -101,14 +102,14 @@ def test_pictures_of_a_galaxy_are_drawn_with_one_scale():
     flux = rng.normal(0.0, 1.0, (1, 40, 40)).astype(np.float32)
     flux[0, 18:22, 18:22] += 500.0
     truth = SkyImage(flux, pixel_scale=0.05)
-    whole = figures.picture(truth, truth)
+    whole = picture(truth, truth)
     assert whole.shape == (40, 40, 3)
     assert whole.dtype == np.uint8
     assert whole.max() == 255
     # Half of the light is darker, equal light equally grey, whatever else is in the image.
-    half = figures.picture(truth.with_flux(0.5 * flux), truth)
+    half = picture(truth.with_flux(0.5 * flux), truth)
     assert (half[18:22, 18:22] < whole[18:22, 18:22]).all()
     bright = np.where(np.arange(40)[:, None] < 1, 5000.0, flux)
-    assert_array_equal(figures.picture(truth.with_flux(bright), truth)[:-1], whole[:-1])
+    assert_array_equal(picture(truth.with_flux(bright), truth)[:-1], whole[:-1])
     holes = np.where(np.arange(40) < 3, np.nan, flux)
-    assert_array_equal(figures.picture(truth.with_flux(holes), truth)[:, 3:], whole[:, 3:])
+    assert_array_equal(picture(truth.with_flux(holes), truth)[:, 3:], whole[:, 3:])

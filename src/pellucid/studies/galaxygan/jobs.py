@@ -20,8 +20,9 @@ from pellucid.evaluation.scores import Scoring, Untouched, score_pairs
 from pellucid.evaluation.tables import finite
 from pellucid.evaluation.tuning import best_constant
 from pellucid.restoration import ClassicalRestorer, Restorer, load_restorer
-from pellucid.studies.folder import do_once, train_network
+from pellucid.studies.folder import do_once, locked, train_network
 from pellucid.studies.galaxygan.preset import Cell, Preset, degradation
+from pellucid.training.galaxygan import GalaxyGANRecipe
 
 GAN = "gan"
 #: The deconvolutions of the comparison.
@@ -159,10 +160,32 @@ def _gan(
     # The same result to the last bit wherever a job runs and however often it was interrupted;
     # and cores are better used by other jobs.
     torch.set_num_threads(1)
-    description = f'GalaxyGAN for {job.fwhm:g}" of blur and noise at {job.noise:g} sigma'
-    recipe = preset.recipe.model_copy(update={"name": job.name, "description": description})
     watched, training = fold.training[:WATCHED], fold.training[WATCHED:][: job.images]
     rule = f"fold {job.fold} of {FOLDS} by SHA-256 of the object's id, and {len(watched)} to watch"
-    model = train_network(folder, job.name, recipe, store, Split(training, watched, rule))
+    split = Split(training, watched, rule)
+    start = _beginning(folder, preset, job.fold, store, split)
+    recipe = _recipe(preset, job.name, job.cell)
+    model = train_network(folder, job.name, recipe, store, split, start)
     settings = {"trained_on": len(training), "steps": recipe.steps}
     return {GAN: load_restorer(model=model)}, settings
+
+
+def _recipe(preset: Preset, name: str, cell: Cell) -> GalaxyGANRecipe:
+    fwhm, noise = cell
+    description = f'GalaxyGAN for {fwhm:g}" of blur and noise at {noise:g} sigma'
+    return preset.recipe.model_copy(update={"name": name, "description": description})
+
+
+def _beginning(
+    folder: Path, preset: Preset, fold: int, store: MadePairs, split: Split
+) -> Path | None:
+    """What the networks of a fold begin as, trained by the first job that needs it.
+
+    The others wait: there is nothing that they could do meanwhile.
+    """
+    if preset.beginning is None:
+        return None
+    cell, name = preset.beginning.cell, f"gan-beginning-fold{fold}"
+    recipe = _recipe(preset, name, cell).model_copy(update={"steps": preset.beginning.steps})
+    with locked(folder, name):
+        return train_network(folder, name, recipe, store.through(degradation(cell)), split)

@@ -34,6 +34,13 @@ class LearningCurve(BaseModel, extra="forbid", frozen=True):
     folds: PositiveInt = 1
 
 
+class Beginning(BaseModel, extra="forbid", frozen=True):
+    """What the networks of a fold begin as: one trained on a single cell, for so many steps."""
+
+    cell: Cell
+    steps: PositiveInt
+
+
 class Preset(BaseModel, extra="forbid", frozen=True):
     """Everything that decides what the study computes; an unknown key is an error.
 
@@ -59,6 +66,9 @@ class Preset(BaseModel, extra="forbid", frozen=True):
     seed: int = 2017
     #: How each cell's network is trained.
     recipe: GalaxyGANRecipe
+    #: A network to begin each cell's with, in place of random weights: cells are much alike, so
+    #: the ``steps`` of the recipe need only teach what is a cell's own.
+    beginning: Beginning | None = None
 
     @model_validator(mode="after")
     def _there_are_such_cells_and_folds(self) -> Preset:
@@ -67,9 +77,13 @@ class Preset(BaseModel, extra="forbid", frozen=True):
         asked = [("gan_cells", cell) for cell in self.cells_of_gan()]
         if self.learning_curve:
             asked.append(("learning_curve.cell", self.learning_curve.cell))
+        if self.beginning:
+            asked.append(("beginning.cell", self.beginning.cell))
         for key, cell in asked:
             if cell not in self.cells():
                 raise ValueError(f"{key}: {list(cell)} lies outside the grid")
+        if self.beginning and self.learning_curve:
+            raise ValueError("learning_curve: what networks begin as has seen all images")
         return self
 
     def cells(self) -> list[Cell]:

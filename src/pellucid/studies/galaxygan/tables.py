@@ -92,13 +92,17 @@ def _what(preset: Preset, scores: Scores) -> str:
     if recipe.final_pixel_weight is not None:
         weights += f", then {recipe.final_pixel_weight:g}"
     shape = ", ".join(f"{name} {value}" for name, value in recipe.network.items())
+    begun = ""
+    if preset.beginning is not None:
+        (fwhm, noise), steps = preset.beginning.cell, preset.beginning.steps
+        begun = f", from a network of {fwhm:g}″ and {noise:g} σ with {steps:,}"
     objects = "all" if preset.test_objects is None else f"at most {preset.test_objects}"
     return (
         f"Preset `{preset.name}`: {preset.description}. Deconvolution on {preset.folds} of the ten "
         f"folds, the GAN on {preset.gan_folds} and in {len(preset.cells_of_gan())} of "
         f"{len(preset.cells())} cells; {objects} objects of a fold are tested. The GAN: {shape}; "
-        f"{recipe.steps:,} steps of {recipe.batch}; pixel weight {weights} (the paper's: width 64, "
-        f"levels 8; 82,100 steps of 1; 100); stretch {stretch}. "
+        f"{recipe.steps:,} steps of {recipe.batch}{begun}; pixel weight {weights} "
+        f"(the paper's: width 64, levels 8; 82,100 steps of 1; 100); stretch {stretch}. "
         f"{len(scores.records)} of {len(plan(preset))} jobs are done."
     )
 

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.evaluation.scores import Scoring, Untouched, score_pair
+from pellucid.evaluation.figures import Panel, draw_comparison
+from pellucid.evaluation.scores import Scoring, Untouched, inner, score_pair
 from pellucid.evaluation.tables import finite
 from pellucid.optics import convolve, matching_kernel, regrid, resampled_psf
 from pellucid.restoration import ClassicalRestorer, NeuralRestorer, Restoration, Restorer
@@ -23,6 +24,7 @@ from pellucid.sky import PSF, Pair, SkyImage, gaussian_psf
 from pellucid.sources import half_light_radius
 from pellucid.stretch import NoiseStretch
 from pellucid.studies.observed import Observed, euclid_sources
+from pellucid.studies.seeinggan.pictures import picture
 
 #: Pixels of VIS a side that are compared, and around them that restorers see.
 WINDOW = 40, 12
@@ -32,6 +34,8 @@ MOST, LEAST_SIGNAL = 99, 15.0
 SMALLEST = 1.15
 METRICS = ("psnr", "ssim", "cw_ssim", "source", "sources")
 BLURRED, SEEINGGAN = "blurred", "seeinggan"
+#: How many are drawn.
+EXAMPLES = 8
 #: What the deconvolutions are tuned by.
 TUNED_BY = "cw_ssim"
 
@@ -117,6 +121,41 @@ def measure_euclid(
         scores |= {method: found[method, each] for method, each in constants.items()}
         rows.append({**told, "constants": constants, "scores": scores})
     return rows
+
+
+def draw_examples(
+    galaxies: Sequence[Galaxy],
+    rows: Sequence[Mapping[str, Any]],
+    network: NeuralRestorer,
+    path: Path,
+) -> Path:
+    """Draw some galaxies, from the largest to the smallest gain in CW-SSIM in equal steps."""
+    gains = [_gain(row["scores"]) for row in rows]
+    order = np.argsort(gains)[::-1]
+    steps = np.linspace(0, len(order) - 1, min(EXAMPLES, len(order)))
+    panels, names = [], []
+    for place in order[sorted({round(step) for step in steps})]:
+        galaxy, row = galaxies[place], rows[place]
+        restorers: dict[str, Restorer] = {
+            BLURRED: Untouched(BLURRED),
+            **{name: ClassicalRestorer(name, some) for name, some in row["constants"].items()},
+            SEEINGGAN: AsLearned(network, galaxy.own),
+        }
+        blurred, blur = galaxy.pair.blurred, galaxy.pair.blur
+        truth = inner(galaxy.pair.sharp, galaxy.margin)
+        drawn = [Panel(picture(truth, truth))]
+        for name, restorer in restorers.items():
+            shown = picture(inner(restorer(blurred, blur).image, galaxy.margin), truth)
+            drawn.append(Panel(shown, "CW-SSIM {cw_ssim:.3f}".format(**row["scores"][name])))
+        panels.append(drawn)
+        names.append(f"{galaxy.field} {'-'.join(galaxy.id.split('-')[-2:])}")
+    headings = ["VIS", "blurred", *map(str.title, rows[0]["constants"]), "SeeingGAN"]
+    return draw_comparison(panels, headings, names, path, overwrite=True)
+
+
+def _gain(scores: Mapping[str, Mapping[str, Any]]) -> float:
+    before, after = (scores[name]["cw_ssim"] for name in (BLURRED, SEEINGGAN))
+    return -np.inf if before is None or after is None else after - before
 
 
 def _tried(

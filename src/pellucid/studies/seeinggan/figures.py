@@ -8,17 +8,14 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pellucid.data.pairs import Pairs
-from pellucid.display import asinh_scale, to_pixels
 from pellucid.evaluation.figures import Panel, draw_comparison
 from pellucid.evaluation.scores import Metrics, Scored, inner, score_pair
 from pellucid.restoration import Restorer, load_restorer
-from pellucid.sky import background_of
-from pellucid.sky.image import SkyImage
 from pellucid.studies.folder import model_file
 from pellucid.studies.seeinggan.jobs import SEEINGGAN, SUBARU, scoring
+from pellucid.studies.seeinggan.pictures import picture
 from pellucid.studies.seeinggan.preset import Preset
 from pellucid.studies.seeinggan.scores import Scores
 from pellucid.studies.seeinggan.tables import NAMES
@@ -95,19 +92,6 @@ def draw_figures(gallery: Gallery, output: Path) -> list[Path]:
     if rest:
         drawn.append(_draw_trios(gallery, rest[:APPENDIX], all_scores, output / "appendix.png"))
     return drawn
-
-
-def picture(image: SkyImage, truth: SkyImage) -> NDArray[np.uint8]:
-    """Grey levels, shape (y, x, 3), asinh in the noise of the truth, white at its brightest.
-
-    All images of a galaxy are drawn with one scale, so that light can be compared.
-    """
-    sky = background_of(truth)
-    noise = sky.sigma if sky.sigma > 0 else 1e-3 * float(np.nanmax(truth.flux))
-    top = max(float(np.nanpercentile(truth.flux[0], 99.8)) / noise, 10.0)
-    # The first row at the bottom, as everywhere.
-    grey = to_pixels(asinh_scale(np.nan_to_num(image.flux[0, ::-1]) / noise, top))
-    return np.repeat(grey[..., None], 3, axis=-1)
 
 
 def _draw_trios(gallery: Gallery, names: list[str], metrics: Sequence[str], path: Path) -> Path:

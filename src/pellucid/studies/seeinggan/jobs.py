@@ -14,13 +14,13 @@ import numpy as np
 from pellucid.evaluation.scores import Scoring, Untouched, score_pair
 from pellucid.evaluation.tables import finite
 from pellucid.evaluation.tuning import best_constant
-from pellucid.files import write_content
+from pellucid.files import make_folder, write_content
 from pellucid.restoration import ClassicalRestorer, NeuralRestorer, Restorer, load_restorer
 from pellucid.sky import gaussian_psf
 from pellucid.stretch import NoiseStretch
 from pellucid.studies.folder import PATIENCE, do_once, locked, model_file, train_network, undamaged
 from pellucid.studies.observed import has_euclid
-from pellucid.studies.seeinggan.euclid import euclid_galaxies, measure_euclid
+from pellucid.studies.seeinggan.euclid import draw_examples, euclid_galaxies, measure_euclid
 from pellucid.studies.seeinggan.preset import Preset
 from pellucid.studies.seeinggan.sample import Parts, read_sample, real_store, training_pairs
 from pellucid.studies.seeinggan.scores import FILE
@@ -146,11 +146,10 @@ def _euclid(preset: Preset, data: Path, folder: Path) -> dict[str, Any]:
     width = float(np.mean(network.card.fwhm)) / network.card.pixel_scale
     sharp = SHARP_FWHM / network.card.pixel_scale
     galaxies = list(euclid_galaxies(data, folder / "work", width, sharp))
-    return {
-        "galaxies": measure_euclid(
-            galaxies, network, {WIENER: NOISE_TO_SIGNAL, RICHARDSON_LUCY: FEWER}
-        )
-    }
+    choices = {WIENER: NOISE_TO_SIGNAL, RICHARDSON_LUCY: FEWER}
+    rows = measure_euclid(galaxies, network, choices)
+    draw_examples(galaxies, rows, network, make_folder(folder / "results") / "euclid.png")
+    return {"galaxies": rows}
 
 
 def _tuned(preset: Preset, data: Path, folder: Path) -> dict[str, Any]:

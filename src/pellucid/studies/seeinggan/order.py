@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ def order_table(
     brightness: NDArray[np.floating],
     size: NDArray[np.floating],
     first: str,
-    others: Sequence[str],
+    others: Mapping[str, str],
 ) -> tuple[list[str], list[list[str]]]:
     """The lead of a restorer over others on the same galaxies: headings, then lines.
 
@@ -30,6 +30,8 @@ def order_table(
 
     Parameters
     ----------
+    others
+        Restorers, and what they are called in a heading.
     brightness, size
         Of each galaxy, in any unit, the brightest and largest highest; NaN where not known.
     """
@@ -42,7 +44,7 @@ def order_table(
             lead = lead[some & np.isfinite(lead)]
             cells.append(_lead(lead, METRICS[metric][1]))
         lines.append([title, str(int(some.sum())), *cells])
-    headings = [f"{METRICS[metric][0]} over {other}" for other, metric in columns]
+    headings = [f"{METRICS[metric][0]} over {others[other]}" for other, metric in columns]
     return ["", "galaxies", *headings], lines
 
 

@@ -169,8 +169,12 @@ def _order(sample: Parts, scores: Scores) -> str:
         np.array([getattr(some, key, None) for some in taken], dtype=float)
         for key in ("magnitude", "r90")
     )
-    others = [name for name in restorers(scores) if name != SEEINGGAN]
-    return _section(ORDER, *order_table(scores, -magnitude, size, SEEINGGAN, others))
+    return _section(ORDER, *order_table(scores, -magnitude, size, SEEINGGAN, _others(scores)))
+
+
+def _others(scores: Scores) -> dict[str, str]:
+    """Who SeeingGAN is ahead of or behind, and how they are called."""
+    return {name: _called(name) for name in restorers(scores) if name != SEEINGGAN}
 
 
 def _second(second: Second) -> str:
@@ -182,8 +186,7 @@ def _second(second: Second) -> str:
         ghosts = int(np.nansum(values(scores, name, "sources_ghosts")))
         table.append([_called(name), *cells, str(ghosts)])
     kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(second.kinds).items())
-    others = [name for name in restorers(scores) if name != SEEINGGAN]
-    order = order_table(scores, second.signal, second.radius, SEEINGGAN, others)
+    order = order_table(scores, second.signal, second.radius, SEEINGGAN, _others(scores))
     return "\n".join(
         [
             _section(
