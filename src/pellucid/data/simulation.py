@@ -59,6 +59,8 @@ class Scene:
         Up to so many further galaxies in the window.
     stars
         How often there is a star, too.
+    nuclei
+        How often the galaxy has a point of light in its middle, as one with a quasar.
     resolution
         FWHM of the galaxies' own images, arcsec.
     """
@@ -70,6 +72,7 @@ class Scene:
     enlarge: float = 1.2
     neighbours: int = 3
     stars: float = 0.3
+    nuclei: float = 0.0
     resolution: float = 0.13
 
 
@@ -233,7 +236,10 @@ def _draw_scene(
             stamp = convolve(np.pad(stamp, radius)[None], blur.stamps, "zero")[0]
         add(stamp, turn * scene.pixel_scale / (galaxy.pixel_scale * larger), place, magnitude)
 
-    add_galaxy(galaxy, 0.5 * (side - 1) + rng.uniform(-6.0, 6.0, 2))
+    middle = 0.5 * (side - 1) + rng.uniform(-6.0, 6.0, 2)
+    add_galaxy(galaxy, middle)
+    if scene.nuclei and rng.random() < scene.nuclei:
+        add(point.stamps[0], np.eye(2), middle, rng.uniform(18.0, 24.0))
     for _ in range(rng.integers(scene.neighbours + 1)):
         other = others[int(rng.integers(len(others)))]
         add_galaxy(other, rng.uniform(0, side, 2))

@@ -23,7 +23,7 @@ from pellucid.restoration import load_restorer
 from pellucid.sky import gaussian_psf
 from pellucid.studies.pellucid.mixture import SHARES, split_truth
 from pellucid.studies.pellucid.pictures import DEPTHS, GALLERY, draw_gallery
-from pellucid.studies.pellucid.sources import truths
+from pellucid.studies.truths import truths
 
 
 def add_picture(archive: tarfile.TarFile, name: str, value: np.ndarray) -> None:

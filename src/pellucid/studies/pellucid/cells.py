@@ -12,7 +12,7 @@ from pellucid.evaluation.tables import markdown_table
 from pellucid.optics import INSTRUMENTS, Degradation, object_rng
 from pellucid.restoration import NeuralRestorer, Restorer, load_restorer
 from pellucid.sky import SkyImage
-from pellucid.studies.pellucid.sources import composites
+from pellucid.studies.truths import composites
 
 #: FWHM of the seeing in arcsec, and noise in units of the originals': Schawinski et al. 2017.
 SEEINGS = (1.4, 1.8, 2.0, 2.5)

@@ -26,9 +26,9 @@ from pellucid.studies.pellucid.ghosts import ghosts_page, measure_ghosts
 from pellucid.studies.pellucid.mixture import held_back_mixture
 from pellucid.studies.pellucid.pictures import draw_gallery
 from pellucid.studies.pellucid.real import measure_real, real_page
-from pellucid.studies.pellucid.sources import has_composites
 from pellucid.studies.pellucid.unseen import measure_unseen, unseen_page
 from pellucid.studies.pellucid.views import intervals_page, measure_views, views_page
+from pellucid.studies.truths import has_composites
 
 RESULTS = "results"
 

@@ -23,7 +23,7 @@ from pellucid.studies.pellucid.forms import learn_forms
 from pellucid.studies.pellucid.measures import Measures, calibrating, measure_model
 from pellucid.studies.pellucid.mixture import split_truth
 from pellucid.studies.pellucid.preset import Preset
-from pellucid.studies.pellucid.sources import kernels, truths
+from pellucid.studies.truths import kernels, truths
 
 TRUTH = "truth.h5"
 MEAN, REFINED, TOGETHER = "mean", "refined", "together"
@@ -42,7 +42,7 @@ def run_study(
     Parameters
     ----------
     data
-        Folder of archives of galaxies; see `pellucid.studies.pellucid.sources.READERS`.
+        Folder of archives of galaxies; see `pellucid.studies.truths.READERS`.
     output
         Folder of the study.
     resume

@@ -39,6 +39,10 @@ class Simulation(BaseModel, extra="forbid", frozen=True):
     size: PositiveInt = 128
     #: Arcsec.
     pixel_scale: PositiveFloat = 0.042
+    #: AB, of the faintest galaxy.
+    faintest: float = 24.0
+    #: How many of the galaxies have a point of light in their middle, as those with a quasar.
+    nuclei: NonNegativeFloat = 0.0
 
 
 class Stage(BaseModel, extra="forbid", frozen=True):

@@ -199,7 +199,7 @@ def _from_fields(preset: Preset, data: Path, output: Path) -> Parts:
     write_observed(output / TUNING, good, bands, None, provenance, overwrite=True)
     if preset.simulation is not None:
         learned_from = {name for name, part in parts.items() if part == "learned"}
-        simulate(preset, data / GALAXIES, output / SIMULATED, everywhere, learned_from)
+        simulate(preset, data, GALAXIES, output / SIMULATED, everywhere, learned_from)
     return sample
 
 

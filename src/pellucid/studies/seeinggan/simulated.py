@@ -5,27 +5,27 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-import numpy as np
-
 from pellucid.data.mosaics.mosaic import Mosaic
 from pellucid.data.observed import write_observed
-from pellucid.data.simulation import Camera, Scene, as_galaxy, simulate_pairs
+from pellucid.data.simulation import Camera, Scene, simulate_pairs
 from pellucid.data.splits import FOLDS, VALIDATION_FOLD, fold_of
-from pellucid.errors import InputError, one_line
+from pellucid.errors import InputError
 from pellucid.optics import INSTRUMENTS
 from pellucid.sky import moffat_psf
+from pellucid.studies.seeinggan.elsewhere import other_psfs, sharp_galaxies
 from pellucid.studies.seeinggan.fields import BLURRED_ZERO_POINT
 from pellucid.studies.seeinggan.preset import Preset
 
-#: Of the galaxies: F814W's plane, arcsec per pixel, least side in pixels, faintest magnitude.
-PLANE, SCALE, LEAST_SIDE, FAINTEST = 1, 0.06, 24, 24.3
+#: AB magnitude of the brightest galaxy.
+BRIGHTEST = 19.0
 #: A simulated pair in so many watches the training instead of taking part.
 WATCHED = 20
 
 
 def simulate(
     preset: Preset,
-    path: Path,
+    data: Path,
+    archive: str,
     store: Path,
     mosaics: tuple[Mosaic, Mosaic],
     learned_from: set[str],
@@ -33,21 +33,13 @@ def simulate(
     """Write a store of pairs of galaxies from elsewhere, seen through HSC and Suprime-Cam.
 
     HSC's PSFs are those of the fields of the mosaics (sharp, blurred) that are ``learned_from``,
-    and Moffat profiles of other nights. The file at ``path`` holds ``id``, ``mag`` (AB) and for
-    each id an array (band, y, x).
+    Moffat profiles of other nights, and stamps of other images and of DECam where they are there.
+    The ``archive`` of the ``data`` holds ``id``, ``mag`` (AB) and for each id an array (band, y,
+    x); what else there is of galaxies takes part, too.
     """
     assert preset.simulation is not None
     sharp, blurred = mosaics
-    try:
-        with path.open("rb") as stream, np.load(stream) as file:
-            magnitudes = dict(zip(file["id"], file["mag"], strict=True))
-            galaxies = {
-                str(name): as_galaxy(file[name][PLANE], SCALE)
-                for name, magnitude in magnitudes.items()
-                if magnitude < FAINTEST and min(file[name].shape[1:]) >= LEAST_SIDE
-            }
-    except Exception as error:  # numpy and zipfile raise whatever they stumble over
-        raise InputError(f"{path}: cannot be read as galaxies ({one_line(error)})") from error
+    galaxies = sharp_galaxies(data, archive)
     learned = [tile for tile in blurred.tiles if tile.path.stem in learned_from]
     psfs = tuple(tile.psf for tile in learned if tile.psf is not None)
     hsc, suprime = blurred.pixel_scale, INSTRUMENTS["suprime-cam"].pixel_scale
@@ -59,6 +51,9 @@ def simulate(
         Camera(tuple(other_nights), (0.010, 0.04), BLURRED_ZERO_POINT),
         Camera(tuple(other_camera), (0.02, 0.06), BLURRED_ZERO_POINT),
     )
+    stamps = other_psfs(data, preset.seed)
+    if stamps:
+        cameras = (*cameras, Camera(stamps, (0.010, 0.04), BLURRED_ZERO_POINT))
     sharp_psf = next(
         tile.psf for tile in sharp.tiles[::-1] if tile.path.stem in learned_from and tile.psf
     )
@@ -67,9 +62,17 @@ def simulate(
         for held in (True, False)
     )
     if not watched or not others:
-        raise InputError(f"{path}: {len(galaxies)} usable galaxies; {FOLDS} and more are needed")
+        raise InputError(
+            f"{data / archive}: {len(galaxies)} usable galaxies; {FOLDS} and more are needed"
+        )
     settings, seed = preset.simulation, preset.seed
-    scene, few = Scene(settings.size, settings.pixel_scale), max(1, settings.pairs // WATCHED)
+    scene = Scene(
+        settings.size,
+        settings.pixel_scale,
+        magnitude=(BRIGHTEST, settings.faintest),
+        nuclei=settings.nuclei,
+    )
+    few = max(1, settings.pairs // WATCHED)
     pairs = itertools.chain(
         simulate_pairs(others, settings.pairs, scene, sharp_psf, cameras, seed),
         simulate_pairs(watched, few, scene, sharp_psf, cameras, seed + 1),

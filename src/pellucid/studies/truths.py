@@ -17,6 +17,7 @@ from pellucid.optics import block_mean
 from pellucid.stretch import GalaxyGANStretch
 
 COMPOSITES = "sdss_composites.tar"
+GOODS, GALAXY_ZOO = "goods_hst_colour.tar", "galaxy_zoo_examples.tar"
 #: FWHM in pixels of a point in the composites after they were shrunk: SDSS's seeing.
 SDSS_FWHM = 3.3
 #: Composites with a brighter sky (8-bit level) or more saturated pixels are left out.
@@ -72,6 +73,14 @@ def composites(folder: Path) -> Iterator[Truth]:
     yield from _sdss(folder / COMPOSITES)
 
 
+def hst_frames(folder: Path) -> Iterator[Truth]:
+    """Frames of GOODS that HST took, each enlarged to its galaxy, as far as they are there."""
+    if (folder / GOODS).exists():
+        yield from _goods(folder / GOODS)
+    if (folder / GALAXY_ZOO).exists():
+        yield from (t for t in _galaxy_zoo(folder / GALAXY_ZOO) if t.id.startswith("zoo/goods"))
+
+
 def _goods(path: Path) -> Iterator[Truth]:
     for name, value in _pictures(path):
         yield Truth(f"goods/{name}", _unstretched(value), HST_FRAME_FWHM)
@@ -97,8 +106,8 @@ def _unstretched(value: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 READERS = {
-    "goods_hst_colour.tar": _goods,
-    "galaxy_zoo_examples.tar": _galaxy_zoo,
+    GOODS: _goods,
+    GALAXY_ZOO: _galaxy_zoo,
     "decals_colour.tar": _decals,
     COMPOSITES: _sdss,
 }
