@@ -107,7 +107,8 @@ def test_what_would_stop_the_last_network_stops_the_study_at_once(
 def test_the_smoke_study_leaves_its_report_and_its_networks(smoke):
     output, _ = smoke
     results = {path.name for path in (output / "results").iterdir()}
-    assert results == {"tables.md", "tables.csv", "tables.json", "run.json", *FIGURES}
+    tables = {"tables.md", "tables.csv", "tables.json", "run.json"}
+    assert results == {*tables, *FIGURES, "euclid.png"}
     models = {path.name for path in (output / "models").glob("*.onnx")}
     assert models == {"stage-1.onnx", "stage-2.onnx", "conv3_3.onnx"}
     assert {path.suffix for path in (output / "work").iterdir()} == {".lock"}
