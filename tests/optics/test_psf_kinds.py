@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError
 from pellucid.optics.psf_file import read_psf
-from pellucid.optics.stamps import centre
+from pellucid.optics.stamps import centre, to_pixels
 from pellucid.sky import SkyImage
 from pellucid.sky.psf import moffat_psf, stamp_fwhm
 
@@ -123,6 +123,16 @@ def test_a_psfex_model_whose_cards_are_no_numbers(keyword, value, tmp_path):
         file["PSF_DATA"].header[keyword] = value
     with pytest.raises(InputError, match=rf"a\.psf: its {keyword} is no number"):
         read_psf(path, image("r"))
+
+
+def test_a_sampling_that_no_stamp_has(tmp_path):
+    path = psfex_file(tmp_path / "a.psf")
+    fits.setval(path, "PSF_SAMP", value=1e5, ext=1)
+    with pytest.raises(InputError, match=r"a\.psf: .*is its sampling right"):
+        read_psf(path, image("r"))
+    for ratio in (1e-5, 1e5):
+        with pytest.raises(InputError, match="is its sampling right"):
+            to_pixels(gaussian(4.0, 25), ratio)
 
 
 def test_a_constant_psfex_model(tmp_path):

@@ -77,6 +77,8 @@ LAUGHS = (
         (b'name: "x\\e[31m"\nmodel: seeinggan\nsteps: 5\n', "name: String should match"),
         (b"name: x\nsteps: many\n", "steps"),
         (b"name: x\nsteps: 5\nbatch: 0\n", "batch"),
+        (b"name: x\nsteps: 5\nseed: -1\n", "galaxygan.seed: Input should be greater"),
+        (b"name: x\nsteps: 5\nseed: 9223372036854775808\n", "galaxygan.seed: Input should be"),
         (b"name: x\nsteps: 5\nmodel: dreams\n", "expected tags: 'galaxygan', 'seeinggan'"),
         (b"name: x\nsteps: 5\nmodel: [seeinggan]\n", "model"),
         (b"name: x\nsteps: 5\ncritic_steps: 2\n", "galaxygan.critic_steps: unknown key"),

@@ -19,7 +19,7 @@ from pellucid.errors import InputError, TemporaryError, one_line, refusal
 from pellucid.fits.cards import card_value, with_inherited, without_wcs
 from pellucid.fits.coordinates import celestial_wcs, is_celestial
 from pellucid.fits.foreign import converted
-from pellucid.fits.hdu import HDU, check_axes, describe, printable
+from pellucid.fits.hdu import HDU, check_counts, describe, printable
 from pellucid.fits.packed import check_size, packing_of, unpack
 from pellucid.quiet import quiet
 
@@ -139,13 +139,13 @@ def open_fits(path: str | os.PathLike[str]) -> Iterator[FitsFile]:
         hdus: list[HDU] = []
         try:
             with quiet():
-                check_axes(stream)
+                check_counts(stream)
                 opened = _one_by_one(stream)
                 # All of them now: later reads may move the stream. What follows the last is no HDU.
                 while not hdus or stream.read(9) == b"XTENSION=":
                     if hdus:
                         stream.seek(hdus[-1].end)
-                        check_axes(stream)
+                        check_counts(stream)
                     hdus.append(describe(len(hdus), opened[len(hdus)], stream))
                     stream.seek(hdus[-1].end)
         except Exception as error:  # astropy lets through whatever its parsers stumble over

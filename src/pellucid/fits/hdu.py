@@ -22,9 +22,9 @@ BLOCK = 2880
 _PRINTABLE = bytes(
     k if 32 <= k < 127 else ord(" ") if k in b"\0\t\n\r" else ord("?") for k in range(256)
 )
-#: Axes that FITS has at most, and the cards that count them.
-MOST_AXES = 999
-_AXES = re.compile(rb"Z?NAXIS *= *'? *\+?(\d+)")
+#: Axes, and fields of a table, that FITS has at most, and the cards that count them.
+MOST = 999
+_COUNTS = re.compile(rb"(Z?NAXIS|TFIELDS) *= *'? *\+?(\d+)")
 _PIXEL_TYPES = (8, 16, 32, 64, -32, -64)
 
 
@@ -102,8 +102,8 @@ def describe(number: int, opened: Any, stream: IO[bytes]) -> HDU:
     )
 
 
-def check_axes(stream: IO[bytes]) -> None:
-    """Raise where the header at a stream's place promises more axes than FITS has.
+def check_counts(stream: IO[bytes]) -> None:
+    """Raise where the header at a stream's place promises more axes or fields than FITS has.
 
     astropy would count them for ever; the stream stays where it is.
     """
@@ -111,9 +111,10 @@ def check_axes(stream: IO[bytes]) -> None:
     while block := stream.read(BLOCK):
         cards = [block[k : k + 80] for k in range(0, len(block), 80)]
         for card in cards:
-            match = _AXES.match(card)
-            if match and int(match[1][:12]) > MOST_AXES:
-                raise ValueError("it promises more axes than FITS has")
+            match = _COUNTS.match(card)
+            if match and int(match[2][:12]) > MOST:
+                what = "fields" if match[1] == b"TFIELDS" else "axes"
+                raise ValueError(f"it promises more {what} than FITS has")
         if any(card[:8] == b"END     " for card in cards):
             break
     stream.seek(place)

@@ -18,6 +18,8 @@ PEDESTAL, OTHER = 0.03, 0.15
 #: Half-light radius over FWHM: an exponential disc has 1.2, seeing 0.6 to 0.8, telescopes in space
 #: up to 0.87; and how far it is measured, in FWHM.
 WIDE, APERTURE = 0.9, 4.0
+#: Points a side that a stamp is read off at, at most.
+LARGEST = 6000
 
 
 def to_pixels(stamp: NDArray[np.floating], ratio: float, sampled: bool = False) -> NDArray:
@@ -33,6 +35,11 @@ def to_pixels(stamp: NDArray[np.floating], ratio: float, sampled: bool = False) 
         Whether the values hold the large pixels' response already, as those of PSFEx and of other
         effective PSFs do, and are read off between each other; otherwise what falls into a new
         pixel is added up.
+
+    Raises
+    ------
+    InputError
+        When no stamp has so many pixels.
     """
     from scipy.ndimage import map_coordinates
 
@@ -47,6 +54,13 @@ def to_pixels(stamp: NDArray[np.floating], ratio: float, sampled: bool = False) 
     # difference of both variances.
     missing = 0.0 if sampled else np.sqrt(max(ratio**2 - 1.0, 0.0))
     points = 1 if missing == 0.0 else int(np.ceil(2.0 * ratio)) + 1
+    side = int((2 * half + 1).max()) * points
+    if side > LARGEST:
+        raise InputError(
+            f"a pixel of the image is {ratio:.3g} of the PSF's, whose stamp of "
+            f"{stamp.shape[0]}×{stamp.shape[1]} would become one of {side} points a side; is its "
+            "sampling right?"
+        )
     inside = missing * ((np.arange(points) + 0.5) / points - 0.5)
     rows, columns = (
         (middle[axis] + ratio * np.arange(-half[axis], half[axis] + 1))[:, None] + inside

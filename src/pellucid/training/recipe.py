@@ -75,7 +75,7 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     size: Annotated[int, Field(gt=0)] = 256
     batch: Annotated[int, Field(gt=0)] = 1
     steps: Annotated[int, Field(gt=0)]
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     symmetry: Literal["flip", "square"] = "flip"
     #: Steps that learn from the same images, each time turned: where a GPU learns faster than
     #: processors draw (data echoing; Choi et al. 2019, arXiv:1907.05550).

@@ -63,7 +63,7 @@ class Preset(BaseModel, extra="forbid", frozen=True):
     test_objects: PositiveInt | None = None
     #: Training objects on which the iterations of the fair deconvolutions are chosen.
     tuning_objects: PositiveInt = 16
-    seed: int = 2017
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 2017
     #: How each cell's network is trained.
     recipe: GalaxyGANRecipe
     #: A network to begin each cell's with, in place of random weights: cells are much alike, so

@@ -57,7 +57,7 @@ class Preset(BaseModel, extra="forbid", frozen=True):
 
     name: str
     description: str = ""
-    seed: int = 2021
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 2021
     galaxies: Galaxies = Galaxies()
     #: None trains on real pairs alone, as the paper.
     simulation: Simulation | None = None
