@@ -11,6 +11,8 @@ from astropy.wcs import WCS
 
 from pellucid.cli import main
 from pellucid.fits import read_image
+from pellucid.sky import moffat_psf
+from pellucid.sky.psf import stacked
 
 SHAPE = (40, 44)
 BANDS = ("g", "r", "z")
@@ -188,6 +190,27 @@ def test_each_band_s_chi2_stands_in_the_order_of_the_file(cube, restored):
         found[typed] = [header["PLCCHI1"], header["PLCCHI2"]]
         assert [header.comments[f"PLCCHI{k}"][-2:] for k in (1, 2)] == [" g", " z"]
     assert found["g,z"] == found["z,g"]
+
+
+def test_each_band_s_blur_stands_in_the_order_of_the_file(cube, restored, tmp_path):
+    widths = {"g": 1.3, "r": 1.2, "z": 1.0}
+    stamps = stacked([moffat_psf(width, 0.4).stamps[0] for width in widths.values()])
+    psf = fits.PrimaryHDU(stamps.astype("f4"))
+    psf.header.update({"PIXSCALE": 0.4, **{f"BAND{k}": band for k, band in enumerate(widths, 1)}})
+    psf.writeto(tmp_path / "psf.fits")
+    found = {}
+    for typed in ("g,z", "z,g"):
+        out = restored(cube, "--bands", typed, "--psf", str(tmp_path / "psf.fits"))
+        header = fits.getheader(out, "COADD")
+        found[typed] = [header["PLCBLU1"], header["PLCBLU2"]]
+        history = "".join(header["HISTORY"])
+        for k, band in enumerate("gz", 1):
+            assert header.comments[f"PLCBLU{k}"].endswith(f", {band}")
+            assert f"{band} {header[f'PLCBLU{k}']:.3g}" in history
+    assert found["g,z"] == found["z,g"]
+    wide, narrow = found["g,z"]
+    assert 0.7 < narrow < 1.0 < wide < 1.3
+    assert header["PLCBLUR"] == pytest.approx(0.5 * (wide + narrow), abs=1e-3)
 
 
 def test_bands_that_were_left_are_called_so(cube, restored, pellucid):

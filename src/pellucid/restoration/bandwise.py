@@ -38,6 +38,7 @@ from pellucid.sky.field import Field, middle_image
 from pellucid.sky.image import per_pixel
 from pellucid.sky.inpaint import whole
 from pellucid.sky.nearest import nearest
+from pellucid.sky.psf import widths_of
 from pellucid.stretch import Stretch
 from pellucid.tiling import map_windows, passes
 
@@ -150,6 +151,8 @@ class BandwiseRestorer(NeuralRestorer):
             "chi2": [round(float(value), 3) for value in reduced],
             "doubted": round(doubted, 5),
         }
+        if len(plan.blur.stamps) > 1:
+            provenance["blur_fwhms"] = [round(width, 4) for width in widths_of(plan.blur)]
         provenance["trust"] = in_words(doubted, list(reduced), bands)
         if unlike is not None:
             provenance["unlike"] = round(unlike, 4)

@@ -129,10 +129,14 @@ def restoration_cards(restoration: Restoration) -> dict[str, tuple[str | float, 
     ):
         if fact in facts:
             cards[keyword] = (float(facts[fact]), comment)
-    names, found = restoration.image.bands, facts.get("chi2", ())
-    for number, band in enumerate(_in_the_file(restoration.image) if found else (), 1):
-        comment = f"reduced chi2 of the result blurred again, {names[band]}"
-        cards[f"PLCCHI{number}"] = (float(found[band]), comment)
+    names = restoration.image.bands
+    for fact, keyword, comment in (
+        ("chi2", "PLCCHI", "reduced chi2 of the result blurred again"),
+        ("blur_fwhms", "PLCBLU", "[arcsec] FWHM of the blur undone"),
+    ):
+        found = facts.get(fact, ())
+        for number, band in enumerate(_in_the_file(restoration.image) if found else (), 1):
+            cards[f"{keyword}{number}"] = (float(found[band]), f"{comment}, {names[band]}")
     return cards
 
 
@@ -157,7 +161,9 @@ def restoration_history(restoration: Restoration) -> list[str]:
     if "psf_fwhm" in facts:
         lines.append(f"undone: a blur of FWHM {facts['psf_fwhm']} arcsec")
     if "blur_fwhm" in facts:
-        lines.append(f"blur fwhm {facts['blur_fwhm']} arcsec")
+        widths = zip(restoration.image.bands, facts.get("blur_fwhms", ()), strict=False)
+        each = ", ".join(f"{band} {width:.3g}" for band, width in widths)
+        lines.append(f"blur fwhm {facts['blur_fwhm']} arcsec{f' ({each})' if each else ''}")
     if "target_fwhm" in facts:
         lines.append(f"target fwhm {facts['target_fwhm']} arcsec")
     if restoration.image.variance is not None:

@@ -23,12 +23,13 @@ def facts_of(image: SkyImage) -> list[tuple[str, str]]:
     if image.header is not None and (model := text_card(image.header, "PLCMODEL")):
         facts.append(("Restored by", f"{model} (version {text_card(image.header, 'PLCVERS')})"))
     if undone := number_of(image, "PLCBLUR") or number_of(image, "PLCFWHM"):
-        facts.append(("Blur undone", f"{undone:.3g}″ FWHM"))
+        each = ", ".join(f"{band} {width:.3g}″" for band, width in _by_band(image, "PLCBLU"))
+        facts.append(("Blur undone", f"{undone:.3g}″ FWHM{f' ({each})' if each else ''}"))
     if target := number_of(image, "PLCTARG"):
         facts.append(("A star is now", f"{target:.3g}″ wide"))
     if (doubt := number_of(image, "PLCDOUBT")) is not None:
         facts.append(("Doubted", f"{100 * doubt:.1f} % of the pixels"))
-    if chi2 := _chi2(image):
+    if chi2 := _by_band(image, "PLCCHI"):
         found = ", ".join(f"{band} {value:.3g}" for band, value in chi2)
         facts.append(("χ², blurred again", found))
     if (unlike := number_of(image, "PLCUNLIK")) is not None:
@@ -48,7 +49,7 @@ def numbers_of(image: SkyImage) -> dict[str, float]:
     """By what restorations are compared; χ² is that of the worst band."""
     found = {"doubt": number_of(image, "PLCDOUBT"), "unlike": number_of(image, "PLCUNLIK")}
     numbers = {key: value for key, value in found.items() if value is not None}
-    chi2 = [value for _, value in _chi2(image)]
+    chi2 = [value for _, value in _by_band(image, "PLCCHI")]
     return numbers | ({"chi2": max(chi2)} if chi2 else {})
 
 
@@ -63,6 +64,7 @@ def commands_of(lines: Sequence[str]) -> list[tuple[str, str]]:
     return [("Command", typed[-1])] if typed else []
 
 
-def _chi2(image: SkyImage) -> list[tuple[str, float]]:
-    found = ((band, number_of(image, f"PLCCHI{k}")) for k, band in enumerate(image.bands, 1))
+def _by_band(image: SkyImage, keyword: str) -> list[tuple[str, float]]:
+    """The numbers of the cards that there is one a band of."""
+    found = ((band, number_of(image, f"{keyword}{k}")) for k, band in enumerate(image.bands, 1))
     return [(band, value) for band, value in found if value is not None]
