@@ -42,8 +42,8 @@ from pellucid.optics import INSTRUMENTS, Degradation, object_rng
 from pellucid.sky import PSF, Background, Pair, SkyImage, robust_background
 from pellucid.stretch import GalaxyGANStretch, NoiseStretch, Stretch, from_network, to_network
 from pellucid.studies.pellucid.mixture import split_truth
-from pellucid.studies.truths import composites
 from pellucid.studies.pellucid.views import view
+from pellucid.studies.truths import composites
 from pellucid.training.learner import follow, update
 
 BANDS, SIDE, BATCH, RATE, DECAY = 3, 128, 8, 5e-4, 0.998
