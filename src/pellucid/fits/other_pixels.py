@@ -79,7 +79,8 @@ def _carried(part: Part, chosen: Sequence[int], image: SkyImage, ratio: float) -
     from astropy.io import fits
 
     primary = part.raw.startswith(b"SIMPLE")
-    hdu = raw_hdu(as_extension(part.raw))
+    packed = part.raw.startswith(b"XTENSION= 'BINTABLE")  # its counts are those of its heap
+    hdu = raw_hdu(part.raw if packed else as_extension(part.raw))
     values = np.asarray(hdu.data)
     *axes, height, width = values.shape
     planes = values.reshape(-1, height, width)
