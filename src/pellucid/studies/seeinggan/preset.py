@@ -42,7 +42,7 @@ class Simulation(BaseModel, extra="forbid", frozen=True):
     #: AB, of the faintest galaxy.
     faintest: float = 24.0
     #: How many of the galaxies have a point of light in their middle, as those with a quasar.
-    nuclei: NonNegativeFloat = 0.0
+    nuclei: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 class Stage(BaseModel, extra="forbid", frozen=True):
