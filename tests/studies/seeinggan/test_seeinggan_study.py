@@ -107,7 +107,7 @@ def test_what_would_stop_the_last_network_stops_the_study_at_once(
 def test_the_smoke_study_leaves_its_report_and_its_networks(smoke):
     output, _ = smoke
     results = {path.name for path in (output / "results").iterdir()}
-    tables = {"tables.md", "tables.csv", "tables.json", "run.json"}
+    tables = {"tables.md", "readings.md", "tables.csv", "tables.json", "run.json"}
     assert results == {*tables, *FIGURES, "euclid.png"}
     models = {path.name for path in (output / "models").glob("*.onnx")}
     assert models == {"stage-1.onnx", "stage-2.onnx", "conv3_3.onnx"}
@@ -183,7 +183,8 @@ def test_the_tables_are_of_the_tested_galaxies(smoke):
             if (row["restorer"], row["metric"]) == (restorer, "cw_ssim")
         ]
         assert written == values
-        assert f"{np.mean(values):.3f} / {min(values):.3f}" in (results / "tables.md").read_text()
+        text = f"{np.mean(values):.3f} ± {np.std(values):.3f} / {min(values):.3f}"
+        assert text in (results / "tables.md").read_text()
     run = json.loads((results / "run.json").read_text())
     assert run["preset"] == read_preset("smoke").model_dump(mode="json")
     assert {each["id"] for each in run["left_out"]} == set(said["left_out"])

@@ -14,11 +14,20 @@ from pellucid.evaluation.tables import csv_text, json_text
 from pellucid.files import make_folder
 from pellucid.studies.folder import locked, prepared, require_training, write_tables
 from pellucid.studies.seeinggan.figures import Gallery, draw_figures
-from pellucid.studies.seeinggan.jobs import Job, collect, plan, restorers, run_job
+from pellucid.studies.seeinggan.jobs import (
+    SEEINGGAN,
+    SUBARU,
+    Job,
+    collect,
+    plan,
+    restorers,
+    run_job,
+)
 from pellucid.studies.seeinggan.preset import Preset
+from pellucid.studies.seeinggan.readings import readings, readings_page
 from pellucid.studies.seeinggan.sample import FILES, Parts, prepare_sample, real_store
 from pellucid.studies.seeinggan.scores import FILE, read_scores, read_second
-from pellucid.studies.seeinggan.tables import markdown, rows, summary
+from pellucid.studies.seeinggan.tables import NAMES, markdown, rows, summary
 
 
 def run_study(
@@ -78,6 +87,12 @@ def write_results(preset: Preset, output: Path, store: Pairs, sample: Parts) -> 
     """Tables and figures of a study whose galaxies are scored, in ``<output>/results``."""
     scores, settings = read_scores(output)
     page = markdown(sample, scores, read_second(output))
+    compared = restorers(preset, output, settings["chosen"])
+    gallery = Gallery(output, preset, store, scores, compared)
+    both = {who: compared[who] for who in (SUBARU, SEEINGGAN)}
+    restored = (gallery.restored(name, both) for name in scores)
+    margin = preset.galaxies.margin_pixels()
+    read = readings(restored, margin, {who: NAMES[who] for who in both}, preset.seed)
     run = {
         "preset": preset.model_dump(mode="json"),
         "galaxies": [vars(galaxy) for galaxy in sample.galaxies],
@@ -86,13 +101,13 @@ def write_results(preset: Preset, output: Path, store: Pairs, sample: Parts) -> 
     }
     texts = {
         "tables.md": f"# Preset {preset.name}: {preset.description}\n\n{page}",
+        "readings.md": f"# Readings of the metrics, preset {preset.name}\n\n{readings_page(read)}",
         "tables.csv": csv_text(rows(scores)),
         "tables.json": json_text(summary(scores)),
         "run.json": json_text(run),
     }
     results = write_tables(output, texts)
-    compared = restorers(preset, output, settings["chosen"])
-    draw_figures(Gallery(output, preset, store, scores, compared), results)
+    draw_figures(gallery, results)
     return results
 
 

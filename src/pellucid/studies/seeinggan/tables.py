@@ -113,7 +113,8 @@ def _table_1(scores: Scores) -> str:
         cells += [" / ".join(f"{value:.3f}" for value in paper[who]) for who in PAPER]
         table.append([title, *cells])
     return _section(
-        f"Table 1: likeness to HST, {len(scores)} galaxies (mean / minimum / maximum)",
+        f"Table 1: likeness to HST, {len(scores)} galaxies "
+        "(mean ± standard deviation / minimum / maximum; the paper's without deviation)",
         ["", *map(_called, names), *PAPER.values()],
         table,
     )
@@ -236,7 +237,8 @@ def _number(value: float | None, form: str) -> str:
 def _three(good: NDArray[np.float64], digits: int) -> str:
     if not good.size:
         return ""
-    return " / ".join(f"{value:.{digits}f}" for value in (good.mean(), good.min(), good.max()))
+    ends = (f"{value:.{digits}f}" for value in (good.min(), good.max()))
+    return " / ".join((_spread_of_mean(good, digits), *ends))
 
 
 def _spread_of_mean(good: NDArray[np.float64], digits: int) -> str:
