@@ -18,11 +18,13 @@ from pellucid.data.made import write_pairs
 from pellucid.data.observed import ObservedPair, ObservedPairs, write_observed
 from pellucid.data.pairs import Pairs, open_made, open_pairs
 from pellucid.errors import InputError
-from pellucid.optics import Degradation, convolve
+from pellucid.optics import Degradation, blur_between, convolve
+from pellucid.restoration import NeuralRestorer, load_restorer
 from pellucid.sky import PSF, Pair, background_of, gaussian_psf
 from pellucid.sky.image import SkyImage
 from pellucid.sky.psf import FWHM_PER_SIGMA
 from pellucid.stretch import NoiseStretch
+from pellucid.training.validation import validate
 
 SIDE, SCALE = 24, 0.1
 
@@ -117,6 +119,25 @@ def test_a_pair_is_the_same_whatever_is_drawn(store):
         assert background_of(pair.blurred).sigma == pytest.approx(0.04)
     assert drawn.sharp.psf is None  # training has no use for it
     assert drawn.blur is None
+
+
+def test_the_blur_is_found_when_it_is_asked_for(store, monkeypatch):
+    """It takes seconds, and a network that undoes one blur has no use for it."""
+    asked, honest = [], blur_between
+
+    def counted(psf: PSF, target: PSF) -> PSF:
+        asked.append(psf)
+        return honest(psf, target)
+
+    monkeypatch.setattr("pellucid.data.observed.blur_between", counted)
+    pair = store.pair(0)
+    restorer = load_restorer("seeinggan-hsc-hst", force=True)
+    assert isinstance(restorer, NeuralRestorer)
+    restorer = replace(restorer, card=replace(restorer.card, scale_rule="fixed"))
+    assert np.isfinite(list(validate(restorer, store, np.arange(2)).values())).all()
+    assert not asked
+    assert pair.blur is pair.blur
+    assert len(asked) == 1
 
 
 def test_the_blur_leads_from_one_telescope_to_the_other(write):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -95,7 +96,7 @@ class ObservedPairs(Store):
     def draw(self, index: int, rng: np.random.Generator, with_blur: bool = False) -> Pair:
         """See `Pairs`; as observed. Reading PSFs takes time, so only where the blur is wanted."""
         sharp, blurred = self._images(index, with_blur)
-        return Pair(blurred, sharp, _blur(blurred.psf, sharp.psf))
+        return Pair(blurred, sharp, partial(_blur, blurred.psf, sharp.psf))
 
     def origin(self) -> Mapping[str, Any]:
         """See `Pairs`."""

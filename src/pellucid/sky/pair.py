@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from pellucid.sky.image import SkyImage
 from pellucid.sky.psf import PSF
@@ -16,10 +18,16 @@ class Pair:
     ----------
     blurred, sharp
         On one grid, in one unit.
-    blur
-        The kernel between them, in their pixels; None where it is not known.
+    kernel
+        What is between them, in their pixels, or how it is found: that of two telescopes' PSFs
+        takes seconds, which not everybody needs. None where it is not known.
     """
 
     blurred: SkyImage
     sharp: SkyImage
-    blur: PSF | None
+    kernel: PSF | Callable[[], PSF | None] | None
+
+    @cached_property
+    def blur(self) -> PSF | None:
+        """The kernel between the images, in their pixels; None where it is not known."""
+        return self.kernel() if callable(self.kernel) else self.kernel

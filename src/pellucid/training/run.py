@@ -157,7 +157,9 @@ def train(
             batches = (sampler[k].blurred[:, : len(store.bands)] for k in range(count))
             ceiling = max(float(images.max()) for images in batches)
             card = make_card(recipe, trainer.config, stretch, store, split, ceiling, start)
-            return model_restorer(card, torch_network(trainer.average.eval()), "not written yet")
+            network = torch_network(trainer.average.eval())
+            # What it learns from is its own business, however wide the stars in it are.
+            return replace(model_restorer(card, network, "not written yet"), force=True)
 
         log = Log(run / "log.jsonl", step) if rank == 0 else None
         seen = split.validation[: recipe.validation_images]
