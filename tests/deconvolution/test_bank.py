@@ -44,3 +44,16 @@ def test_any_unit_gives_the_same_image(sharp):
     for factor in (1e-6, 1e6):
         again = wiener_bank(np.float32(factor) * sharp, stamp, 0.01 * factor)
         assert_allclose(again / factor, once, atol=1e-4 * np.abs(once).max())
+
+
+def test_a_window_is_deconvolved_as_its_image_is():
+    """The prior's mean over the frequencies depends on how many there are."""
+    stamp = gaussian_psf(3.0, 1.0).stamps[0]
+    plane = convolve(30.0 * RNG.standard_normal((1, 500, 421)), stamp[None])[0].astype(np.float32)
+    signal = float(np.var(plane)) - 1.0
+    expected = wiener_bank(plane, stamp, 1.0)[:, 200:300, 160:260]
+    for around in (100, 60):
+        rows, columns = slice(200 - around, 300 + around), slice(160 - around, 260 + around)
+        some = wiener_bank(plane[rows, columns], stamp, 1.0, signal=signal, whole=plane.shape)
+        inner = some[:, around : around + 100, around : around + 100]
+        assert_allclose(inner, expected, atol=2e-4 * np.abs(expected).max())

@@ -53,9 +53,9 @@ class Known:
         worth the same.
     seed
         Of what a sampler draws.
-    signal, grains
-        Of a window what is measured on its whole image: `wiener_bank`'s signal, shape (band,), and
-        `noise_grains`.
+    signal, grains, whole
+        Of a window what is of its whole image: `wiener_bank`'s signal, shape (band,),
+        `noise_grains`, and (height, width).
     """
 
     value: NDArray[np.float32]
@@ -67,6 +67,7 @@ class Known:
     seed: int | tuple[int, ...] = 0
     signal: NDArray[np.floating] | None = None
     grains: NDArray[np.floating] | None = None
+    whole: tuple[int, int] | None = None
 
     @cached_property
     def banks(self) -> NDArray[np.float32]:
@@ -76,7 +77,8 @@ class Known:
         signal = [None] * len(stamps) if self.signal is None else self.signal
         bands = zip(self.flux - sky, stamps, signal, strict=True)
         sigma = self.sky.sigma
-        return np.stack([wiener_bank(band, k, sigma, STRENGTHS, s) for band, k, s in bands])
+        whole = self.whole
+        return np.stack([wiener_bank(band, k, sigma, STRENGTHS, s, whole) for band, k, s in bands])
 
 
 def pixel_weights(image: SkyImage, of_sky: float | None = None) -> NDArray[np.float32]:

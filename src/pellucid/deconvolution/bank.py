@@ -19,6 +19,7 @@ def wiener_bank(
     sigma: float,
     strengths: Sequence[float] = (0.1, 1.0, 10.0),
     signal: float | None = None,
+    whole: tuple[int, int] | None = None,
 ) -> NDArray[np.float32]:
     """x̂ = ŷ · H* / (|H|² + λ N/S) for each λ.
 
@@ -37,6 +38,8 @@ def wiener_bank(
     signal
         Mean square of what is above the noise, in units of its variance, where the plane is a
         window of a larger one; None measures it.
+    whole
+        (height, width) of that larger one.
 
     Returns
     -------
@@ -46,9 +49,8 @@ def wiener_bank(
     from scipy import fft
 
     margin = min(max(stamp.shape) + 8, *plane.shape)
-    sides = [fft.next_fast_len(side + 2 * margin, real=True) or 0 for side in plane.shape]
-    widths = [(margin, full - side - margin) for full, side in zip(sides, plane.shape, strict=True)]
-    shape = (int(sides[0]), int(sides[1]))
+    shape = _grid(plane.shape, margin)
+    widths = [(margin, full - side - margin) for full, side in zip(shape, plane.shape, strict=True)]
     image, transfer = _transforms(np.pad(plane, widths, mode="symmetric"), stamp)
     frequency = np.hypot(fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])).astype(np.float32)
     prior = (1.0 + (frequency / KNEE) ** 2) ** -1.5
@@ -56,7 +58,8 @@ def wiener_bank(
         power = max(float(np.var(plane)) - sigma**2, FAINTEST * sigma**2)
     else:
         power = max(signal, FAINTEST) * sigma**2
-    ratio = sigma**2 / power * prior.mean() / prior
+    mean = _mean(prior, shape, shape if whole is None else _grid(whole, margin))
+    ratio = sigma**2 / power * mean / prior
     gain = np.abs(transfer) ** 2
     inner = tuple(
         slice(before, before + side) for (before, _), side in zip(widths, plane.shape, strict=True)
@@ -67,6 +70,35 @@ def wiener_bank(
         response *= image
         found[k] = np.asarray(fft.irfft2(response, s=shape, overwrite_x=True))[inner]
     return found
+
+
+def _grid(shape: tuple[int, ...], margin: int) -> tuple[int, int]:
+    """Sides of a plane with its margins that a Fourier transform is fast on."""
+    from scipy import fft
+
+    rows, columns = (fft.next_fast_len(side + 2 * margin, real=True) or 0 for side in shape)
+    return int(rows), int(columns)
+
+
+def _mean(prior: NDArray[np.float32], own: tuple[int, int], grid: tuple[int, int]) -> float:
+    """The prior's mean over the half-plane of a grid, from what it is on its own.
+
+    It counts the first column as much as the others, of which each stands for two, and so is the
+    larger the smaller the grid. Networks have learned with it, and a window takes its image's.
+    """
+    if own == grid:
+        return float(prior.mean())
+    half = prior.sum(axis=0, dtype=np.float64)
+    of_all = (2.0 * half.sum() - half[0] - (own[1] % 2 == 0) * half[-1]) / (own[0] * own[1])
+    rows, columns = grid
+    edges = [_column(rows, 0.0), *([_column(rows, 0.5)] if columns % 2 == 0 else [])]
+    return (of_all * columns + sum(edges)) / 2.0 / (columns // 2 + 1)
+
+
+def _column(rows: int, along: float) -> float:
+    """The prior's mean where the other frequency is ``along``."""
+    frequency = np.fft.fftfreq(rows)
+    return float(np.mean((1.0 + (frequency**2 + along**2) / KNEE**2) ** -1.5))
 
 
 def _transforms(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pellucid.data.channels import noise_grains, pixel_weights
 from pellucid.optics import blur_of
 from pellucid.optics.resampling import on_scale
-from pellucid.restoration.bandwise import WHOLE, BandwiseRestorer, Seen
+from pellucid.restoration.bandwise import BandwiseRestorer, Seen
 from pellucid.restoration.field_sky import FieldSky, flattened
 from pellucid.restoration.grid import Plan, on_grid, plan_elsewhere
 from pellucid.restoration.holes import finer, with_restored
@@ -26,8 +26,9 @@ from pellucid.sky.image import per_pixel
 from pellucid.sky.inpaint import whole
 from pellucid.sky.nearest import nearest
 
-#: Side in pixels of the work of what the network takes at once: what memory holds grows with it.
-SIDE = WHOLE
+#: Sides in pixels of the work: of what the network takes at once, with which what memory holds
+#: grows, and of the least that is kept of it.
+SIDE, LEAST = 1216, 512
 #: What the steps after the network see beside what it sees, in pixels of the work, and in radii of
 #: the blur's stamp.
 BESIDE, RADII = 64, 2
@@ -111,7 +112,7 @@ def bandwise_pieces(
 
     The ``plan`` is that of the middle; ``elsewhere`` another PSF than its own counts.
     """
-    multiple, card = restorer.card.multiple, restorer.card
+    multiple = restorer.card.multiple
     place = middle_of(field)
     window = flattened(field.window(*place), sky, *place)[0]
     plans = [plan]
@@ -119,8 +120,8 @@ def bandwise_pieces(
         there = corners(field.frame.shape)
         plans += [_plan_at(plan, elsewhere, window, y, x) for y, x in there]
     radius = max(max(each.blur.stamps.shape[1:]) // 2 for each in plans)
-    halo = _up(card.reach, multiple) + _up(max(BESIDE, RADII * radius), multiple)
-    core = max((SIDE - 2 * halo) // multiple, 1) * multiple
+    halo = _up(restorer.sight, multiple) + _up(max(BESIDE, RADII * radius), multiple)
+    core = max((SIDE - 2 * halo) // multiple * multiple, LEAST)
     if elsewhere is not None:
         core = min(core, _up(round(CONSTANT / plan.ratio), multiple))
     _, complete, work = _ready(window, plan)
@@ -138,7 +139,8 @@ def bandwise_pieces(
     own = np.nanvar(given, axis=(1, 2), dtype=np.float64)
     new = np.var((work.flux / area - level) / sigma, axis=(1, 2))
     signal = (sky.signal + 1.0) / np.square(factor.ravel()) - 1.0
-    seen = Seen(signal + new - own, grains)
+    height, width = (max(1, round(length / plan.ratio)) for length in field.frame.shape[1:])
+    seen = Seen(signal + new - own, grains, (height, width))
     said = variation(elsewhere, field.frame.shape)
     units = level, sigma
     return BandwisePieces(restorer, plan, units, seen, side, around, work.unit, elsewhere, said)
