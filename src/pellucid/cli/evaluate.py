@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 #: Objects whose pictures stand in a report.
 SHOWN = 6
 #: After what the metrics of pictures are taken, by the stretch's name.
+#: Fluxes that differ by more are hardly of one unit.
+APART = 2.0
 STRETCHES = {
     "galaxygan": "after GalaxyGAN's stretch, psnr_linear on flux",
     "noise": "after an asinh stretch in units of the truth's noise, psnr_linear on flux",
@@ -151,6 +154,10 @@ def _evaluate_images(wanted: SkyImage, found: SkyImage, restored: Path, as_json:
         numbers = measure(found, wanted)
     if np.array_equal(found.flux, wanted.flux, equal_nan=True):
         sharpness = ["both images have the same pixels: was one of them restored?", *sharpness]
+    ratio = numbers.get("flux_ratio", math.nan)
+    if ratio < 1.0 / APART or ratio > APART:
+        fluxes = f"fluxes are {ratio:.3g} times the truth's"
+        sharpness = [f"{fluxes}: another unit, zero point or band?", *sharpness]
     if left:
         said = f"by the cards of {restored.name} (PLCTYPE, PLCBANDS) {left} were left unrestored"
         sharpness = [f"{said}; the numbers are of all bands, --bands chooses some", *sharpness]

@@ -25,11 +25,12 @@ from pellucid.restoration.explained import explained
 from pellucid.restoration.field_sky import FieldSky
 from pellucid.restoration.grid import Plan, joined_back, on_grid, plan_of
 from pellucid.restoration.holes import finer, with_restored
-from pellucid.restoration.neural import NeuralRestorer, Planes, keep_totals
+from pellucid.restoration.neural import NeuralRestorer, Planes
 from pellucid.restoration.noise import skies_of
 from pellucid.restoration.pieces import Pieces, is_large, restored_in_pieces
 from pellucid.restoration.result import Restoration
 from pellucid.restoration.suited import ABOVE, BELOW
+from pellucid.restoration.totals import keep_totals
 from pellucid.restoration.unlike import UNUSUAL, UNUSUAL_FORM, unlikeness
 from pellucid.restoration.varying import varying
 from pellucid.sky import PSF, Background, SkyImage

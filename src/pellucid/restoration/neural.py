@@ -20,6 +20,7 @@ from pellucid.restoration.holes import finer, with_restored
 from pellucid.restoration.order import in_order
 from pellucid.restoration.result import Restoration
 from pellucid.restoration.suited import blur_notes, channels_of, psf_notes, scale_fits, scale_notes
+from pellucid.restoration.totals import with_light_kept
 from pellucid.sky import PSF, Background, background_of
 from pellucid.sky.blocks import blocks
 from pellucid.sky.image import SkyImage, per_pixel
@@ -107,7 +108,7 @@ class NeuralRestorer:
             kernel = resampled_psf(kernel, self.card.pixel_scale)
         sky = _background(given, complete)
         bands, _ = self._in_order(order, sky)._restore(given.flux, sky, kernel, notes)
-        keep_totals(given.flux, bands)
+        notes += with_light_kept(given.flux, bands, sky)
         provenance = {
             "model": self.card.name,
             "sha256": self.sha256,
@@ -220,12 +221,6 @@ class NeuralRestorer:
             return self.network
         notes.append(f"bf16 changed the flux by {change:.1%}, so single precision was used")
         return self.reference
-
-
-def keep_totals(flux: NDArray[np.float32], restored: NDArray[np.float32]) -> None:
-    """Seeing moves light but makes none: each band of ``restored`` is given its total again."""
-    before, after = (each.mean(axis=(1, 2), dtype=np.float64) for each in (flux, restored))
-    restored += (before - after)[:, None, None].astype(np.float32)
 
 
 def _brightest_tile(channels: Planes, bands: int, size: int) -> NDArray[np.float32]:

@@ -119,6 +119,9 @@ async function drawStar(canvas, view, psf) {
   context.drawImage(stamp, 0, 0);
 }
 
+// How a note begins that is a warning.
+const AMISS = "warning: ";
+
 function showWords(view) {
   const { subject } = view;
   $("facts").replaceChildren(
@@ -129,7 +132,12 @@ function showWords(view) {
       return [made("dt", term), detail];
     }),
   );
-  $("notes").replaceChildren(...subject.notes.map((note) => made("li", note, { dir: "auto" })));
+  // What is amiss stands with the image; the rest is read by who asks.
+  const warnings = subject.notes.filter((note) => note.startsWith(AMISS));
+  const others = subject.notes.filter((note) => !note.startsWith(AMISS));
+  $("warning").textContent = warnings.map((note) => note.slice(AMISS.length)).join(" ");
+  $("warning").hidden = !warnings.length;
+  $("notes").replaceChildren(...others.map((note) => made("li", note, { dir: "auto" })));
 }
 
 // Buttons of which one is chosen, by keyboard as radio buttons are.

@@ -3,6 +3,7 @@
 const MODES = [["slider", "Slider", "S"], ["blink", "Blink", "B"], ["panels", "Panels", "A"]];
 const KINDS = [["asinh", "asinh"], ["linear", "linear"], ["log", "log"]];
 const BLINK = 800; // milliseconds
+const NEAR = 0.08; // of the side: how far off the middle what an image is of may lie
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
 let view = null;
@@ -74,13 +75,18 @@ function angle(arcsec) {
   return arcsec >= 120 ? `${(arcsec / 60).toFixed(1)}′` : `${arcsec.toFixed(1)}″`;
 }
 
-// The brightest pixel of the middle, about which a profile is taken.
-function brightest(layer, { shape: [height, width], bands, order }) {
-  const values = layer.planes[bands.length > 1 ? order[order.length >> 1] : 0].values;
+// The brightest pixel near the middle, about which a profile is taken: a star beside what a cutout
+// is of counts the less the further off it is.
+function brightest(layer, { shape: [height, width], bands, order, sky }) {
+  const band = bands.length > 1 ? order[order.length >> 1] : 0;
+  const values = layer.planes[band].values;
+  const [down, along, near] = [(height - 1) / 2, (width - 1) / 2, NEAR * Math.min(height, width)];
   let best = [-Infinity, Math.floor(width / 2), Math.floor(height / 2)];
   for (let y = Math.floor(0.3 * height); y < 0.7 * height; y++) {
     for (let x = Math.floor(0.3 * width); x < 0.7 * width; x++) {
-      if (values[y * width + x] > best[0]) best = [values[y * width + x], x, y];
+      const far = ((y - down) ** 2 + (x - along) ** 2) / near ** 2;
+      const light = (values[y * width + x] - sky[band]) * Math.exp(-0.5 * far);
+      if (light > best[0]) best = [light, x, y];
     }
   }
   return [best[1], best[2]];

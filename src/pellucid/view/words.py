@@ -33,7 +33,7 @@ def facts_of(image: SkyImage) -> list[tuple[str, str]]:
         found = ", ".join(f"{band} {value:.3g}" for band, value in chi2)
         facts.append(("χ², blurred again", found))
     if (unlike := number_of(image, "PLCUNLIK")) is not None:
-        facts.append(("Form", f"{100 * unlike:.0f} % of galaxies have a more usual one"))
+        facts.append(("Form", f"more unusual than that of {100 * unlike:.0f} % of galaxies"))
     return facts
 
 
