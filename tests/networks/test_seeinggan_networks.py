@@ -134,6 +134,11 @@ def test_an_untrained_generator_draws_no_checkerboard():
     assert checkerboard(generator) > 1e-2  # what a plain initialisation would do
 
 
+def test_a_smooth_generator_draws_none_whatever_it_has_learned():
+    generator = awaken(seeded(Generator, width=4, smooth=True))
+    assert checkerboard(generator) < 1e-12
+
+
 def test_a_bundle_restores_as_the_generator_does(card, tmp_path):
     generator = awaken(seeded(Generator, bands=3, width=4)).eval()
     network = load_network(open_bundle(write_bundle(generator, card, tmp_path / "a.onnx")))

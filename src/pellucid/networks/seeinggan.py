@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, pad
 
 from pellucid.errors import InputError
 
@@ -39,6 +40,10 @@ class SeeingGANConfig:
         built. The generator takes any side that is a multiple of ``multiple``.
     residual
         The generator draws what is to be added to its input. The paper's draws the whole image.
+    smooth
+        After each upsampling 1:2:1 of neighbours is taken along both axes, which leaves nothing of
+        what alternates from pixel to pixel: the four sub-pixels of one, each drawn by kernels of
+        its own, print a mesh (Sugawara et al. 2018, arXiv:1806.02658, who average two).
     """
 
     bands: int = 1
@@ -49,6 +54,7 @@ class SeeingGANConfig:
     critic_width: int = 64
     size: int = 256
     residual: bool = False
+    smooth: bool = False
 
     @property
     def multiple(self) -> int:
@@ -81,7 +87,7 @@ class Generator(nn.Module):
             *(_Residual(filters[-1]) for _ in range(config.residual_blocks))
         )
         # What comes from below is as wide as the skip that joins it.
-        self.decoder = nn.ModuleList(_Up(2 * inputs, outputs) for inputs, outputs in outward)
+        self.decoder = nn.ModuleList(_Up(2 * i, o, config.smooth) for i, o in outward)
         self.last = nn.Conv2d(config.width, config.bands, 3, padding=1)
         self.residual = config.residual
         self.apply(_initialise)
@@ -161,13 +167,18 @@ class _Residual(nn.Module):
 class _Up(nn.Module):
     """Twice the side: every pixel's four channels become its four sub-pixels."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, smooth: bool) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(inputs, 4 * outputs, 3, padding=1)
         self.shuffle = nn.PixelShuffle(2)
+        self.smooth = smooth
 
     def forward(self, features: Tensor) -> Tensor:
-        return torch.relu(self.shuffle(self.convolution(features)))
+        drawn = torch.relu(self.shuffle(self.convolution(features)))
+        if self.smooth:
+            drawn = avg_pool2d(pad(drawn, (1, 1, 1, 1), mode="replicate"), 2, stride=1)
+            drawn = avg_pool2d(drawn, 2, stride=1)
+        return drawn
 
 
 def _judge(inputs: int, outputs: int, stride: int, dropout: float) -> nn.Sequential:
