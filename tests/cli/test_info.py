@@ -59,7 +59,7 @@ def test_all_that_is_read_is_told(told, survey_file, galaxy):
     planes = {
         plane["name"]: (plane["role"], plane["use"], plane["why"]) for plane in report["planes"]
     }
-    assert planes["G_SCI"] == ("image", "restored", "EXTNAME = G_SCI")
+    assert planes["G_SCI"] == ("image", "selected", "EXTNAME = G_SCI")
     assert planes["R_ERR"] == ("error", "read", "EXTNAME = R_ERR")
     assert planes["R_PSF"][:2] == ("psf", "copied")
     assert planes["CATALOG"][0] == "table"
@@ -83,7 +83,7 @@ def test_it_can_be_read_by_a_person(pellucid, survey_file):
     assert "  no data   14 %" in lines
     assert any(line.startswith("  psf       FWHM G 1.2") for line in lines)
     assert "G_SCI" in printed
-    assert "image, restored  (EXTNAME = G_SCI)" in printed
+    assert "image, selected  (EXTNAME = G_SCI)" in printed
     assert max(map(len, lines)) < 300
 
 
@@ -154,7 +154,7 @@ def test_of_bands_that_are_not_chosen_nothing_is_used(told, survey_file):
     assert report["bands"] == ["R"]
     assert list(report["psf"]["fwhm"].values()) == [pytest.approx(1.0, rel=0.03)]
     uses = {plane["name"]: plane["use"] for plane in report["planes"]}
-    assert uses["R_SCI"] == "restored"
+    assert uses["R_SCI"] == "selected"
     assert uses["R_ERR"] == "read"
     assert uses["G_SCI"] == uses["G_ERR"] == "copied"
 
@@ -206,7 +206,7 @@ def test_what_is_read_together_is_told_as_one(told, pellucid, bands_of, galaxy, 
         plane["file"]: (plane["role"], plane["use"], plane["hdu"]) for plane in report["planes"]
     }
     assert rows == {
-        **dict.fromkeys(("g.fits", "r.fits", "i.fits"), ("image", "restored", 0)),
+        **dict.fromkeys(("g.fits", "r.fits", "i.fits"), ("image", "selected", 0)),
         "r.sigma.fits": ("error", "read", 0),
         "r.mask.fits": ("mask", "read", 0),
     }
@@ -215,7 +215,7 @@ def test_what_is_read_together_is_told_as_one(told, pellucid, bands_of, galaxy, 
     assert json.loads(words)["model"] == report["model"]
     some = told("--together", *bands_of, "--bands", "r,i")
     uses = {plane["file"]: plane["use"] for plane in some["planes"]}
-    assert uses == {"g.fits": "copied", "r.fits": "restored", "i.fits": "restored"}
+    assert uses == {"g.fits": "copied", "r.fits": "selected", "i.fits": "selected"}
     printed = pellucid("info", "--together", bands_of[1], error, mask)
     assert "r.sigma.fits[0]" in printed
     assert printed.count("  image ") == 1

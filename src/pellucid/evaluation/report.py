@@ -16,18 +16,28 @@ from pellucid.errors import UsageError
 from pellucid.evaluation.scores import Scored, Summaries
 from pellucid.evaluation.tables import COLUMNS, markdown_table, summary_rows
 from pellucid.files import write_content
+from pellucid.sky import SkyImage
 from pellucid.version import __version__
 
 _STYLE = """
+:root { color-scheme: light dark; --ink: #1c2330; --faint: #5a6474; --line: #d9dee7; --paper: #fff }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e9eaec; --faint: #9aa1ab; --line: #2d3035; --paper: #131416 }
+}
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 74rem; margin: 2rem auto; padding: 0 1rem;
-       color: #1c2330; background: #fff }
+       color: var(--ink); background: var(--paper) }
+h1 { font-size: 1.4rem; overflow-wrap: anywhere }
 table { border-collapse: collapse; margin: 1.5rem 0 }
-th, td { padding: .35rem .8rem; text-align: right; border-bottom: 1px solid #d9dee7 }
+th, td { padding: .35rem .8rem; text-align: right; border-bottom: 1px solid var(--line);
+         white-space: nowrap }
 th:first-child, td:first-child { text-align: left }
 .wide { overflow-x: auto }
-.galaxies td { border: 0; padding: .15rem; text-align: center; font-size: .8rem; color: #5a6474 }
+.galaxies td { border: 0; padding: .15rem .15rem .6rem; text-align: left; vertical-align: top;
+               font-size: .8rem; color: var(--faint); white-space: normal; max-width: 11rem;
+               overflow-wrap: anywhere }
+.galaxies b { display: block; color: var(--ink); font-weight: 500 }
 img { width: 11rem; image-rendering: pixelated; display: block }
-footer { color: #5a6474; font-size: .85rem }
+footer { color: var(--faint); font-size: .85rem }
 """
 
 
@@ -76,13 +86,16 @@ def _row(tag: str, texts: Sequence[str]) -> str:
 
 def _gallery_row(scored: Scored) -> str:
     """An object as it is, then as each restorer made it."""
-    cells = [f"<td>{_picture(to_rgb(scored.pair.sharp))}{html.escape(scored.id)}</td>"]
+    cells = [_cell(scored.pair.sharp, "the truth", scored.id)]
     cells += [
-        f"<td>{_picture(to_rgb(restoration.image))}{html.escape(name)} "
-        f"{scored.metrics[name]['psnr']:.1f} dB</td>"
+        _cell(restoration.image, name, f"{scored.metrics[name]['psnr']:.1f} dB")
         for name, restoration in scored.restored.items()
     ]
     return f"<tr>{''.join(cells)}</tr>\n"
+
+
+def _cell(image: SkyImage, name: str, told: str) -> str:
+    return f"<td>{_picture(to_rgb(image))}<b>{html.escape(name)}</b>{html.escape(told)}</td>"
 
 
 def _picture(rgb: NDArray[np.uint8]) -> str:

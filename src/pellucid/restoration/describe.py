@@ -85,7 +85,7 @@ def describe_planes(image: SkyImage, planes: Sequence[Plane]) -> list[dict[str, 
     planes
         From `pellucid.fits.file_roles` for the same file.
     """
-    uses = {"band": "restored", "read": "read", "copied": "copied"}
+    uses = {"band": "selected", "read": "read", "copied": "copied"}
     taken = image.layout.parts
     return [
         {
