@@ -304,6 +304,26 @@ def test_nothing_is_wider_than_the_window(browser, seen, width, theme):
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
+def test_what_was_seen_whole_is_so_in_a_smaller_window(browser, seen):
+    def resized(height: int) -> float:
+        size = {"width": 1000, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        told = "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))"
+        browser.execute_async_script(told)
+        return opened.run("return view.zoom / fitting(view, ...stageSize())")
+
+    opened = Page(browser, seen)
+    try:
+        assert resized(900) == pytest.approx(1.0)
+        assert resized(500) == pytest.approx(1.0)
+        opened.run("view.zoom *= 3")
+        closer = opened.run("return view.zoom")
+        resized(700)
+        assert opened.run("return view.zoom") == closer
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_300_galaxies_open_scroll_and_lead_to_one(browser, restored_pair, tmp_path):
     one = told(subject_of_file(restored_pair[1]), COARSE)
     names = [f"galaxy <b>{k:03d}</b>" for k in range(299)]

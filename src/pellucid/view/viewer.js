@@ -40,6 +40,7 @@ async function show(subject) {
     x: (width - 1) / 2,
     y: (height - 1) / 2,
     zoom: 0,
+    fitted: 0,
     cursor: null,
     centre: brightest(layers.restored, subject),
     line: null,
@@ -100,7 +101,7 @@ function stageSize() {
 function fit() {
   const [height, width] = view.subject.shape;
   [view.x, view.y] = [(width - 1) / 2, (height - 1) / 2];
-  view.zoom = fitting(view, ...stageSize());
+  view.zoom = view.fitted = fitting(view, ...stageSize());
 }
 
 // Draw again, once before the next frame: the "sky", what the "look" changes too, or "all".
@@ -208,9 +209,8 @@ function startViewer() {
   }, BLINK);
   new ResizeObserver(() => {
     if (!view) return;
-    const [width, height] = stageSize();
-    const whole = fitting(view, width, height);
-    if (view.zoom < whole * 1.02) fit();
+    // All of it was seen, and is to be.
+    if (view.zoom === view.fitted || view.zoom < 1.02 * fitting(view, ...stageSize())) fit();
     changed("all");
   }).observe($("sky"));
 }
