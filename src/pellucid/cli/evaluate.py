@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 #: Objects whose pictures stand in a report.
 SHOWN = 6
-#: After what the metrics of pictures are taken, by the stretch's name.
 #: Fluxes that differ by more are hardly of one unit.
 APART = 2.0
+#: After what the metrics of pictures are taken, by the stretch's name.
 STRETCHES = {
     "galaxygan": "after GalaxyGAN's stretch, psnr_linear on flux",
     "noise": "after an asinh stretch in units of the truth's noise, psnr_linear on flux",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +29,7 @@ from pellucid.restoration.neural import NeuralRestorer, Planes
 from pellucid.restoration.noise import skies_of
 from pellucid.restoration.pieces import Pieces, is_large, restored_in_pieces
 from pellucid.restoration.result import Restoration
+from pellucid.restoration.seen import Seen
 from pellucid.restoration.suited import ABOVE, BELOW
 from pellucid.restoration.totals import keep_totals
 from pellucid.restoration.unlike import UNUSUAL, UNUSUAL_FORM, unlikeness
@@ -49,26 +50,6 @@ CORE = 1024
 WHOLE = 1664
 #: Of the network's reach: what lies further away changes a pixel by 0.004 of the noise at most.
 SIGHT = 0.5
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """What was seen of a whole image of which a window is at hand.
-
-    Parameters
-    ----------
-    signal, grains
-        As `pellucid.data.channels.Known` has them.
-    shape
-        (height, width) of it, in pixels of the work.
-    core
-        Rows and columns of the window, in pixels of the work, whose sums count.
-    """
-
-    signal: NDArray[np.floating]
-    grains: NDArray[np.floating]
-    shape: tuple[int, int]
-    core: tuple[slice, slice] | None = None
 
 
 class Made(NamedTuple):

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from pellucid.data.channels import noise_grains, pixel_weights
 from pellucid.optics import blur_of
 from pellucid.optics.resampling import on_scale
-from pellucid.restoration.bandwise import BandwiseRestorer, Seen
+from pellucid.restoration.bandwise import BandwiseRestorer
 from pellucid.restoration.field_sky import FieldSky, flattened
 from pellucid.restoration.grid import Plan, on_grid, plan_elsewhere
 from pellucid.restoration.holes import finer, with_restored
 from pellucid.restoration.noise import of_many_pixels
 from pellucid.restoration.pieces import Restored
 from pellucid.restoration.places import Place
+from pellucid.restoration.seen import Seen
 from pellucid.restoration.varying import CONSTANT, Elsewhere, corners, middle_of_core, variation
 from pellucid.sky import SkyImage
 from pellucid.sky.field import Field, middle_of
