@@ -87,7 +87,7 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         self.bands, self.constants = bands, channel_count(CONSTANT, bands)
-        self.first = nn.Conv2d(FOLD**2 * channels, filters[0], 3, padding=1)
+        self.first = nn.Conv2d(channels, filters[0], 3 * FOLD, stride=FOLD, padding=FOLD)
         self.told = nn.Sequential(nn.Linear(self.constants, 64), nn.SiLU())
         self.inward = nn.ModuleList(_Level(width, blocks) for width in filters)
         self.down = nn.ModuleList(
@@ -103,10 +103,11 @@ class UNet(nn.Module):
 
     def drawn(self, channels: Tensor) -> Tensor:
         """Shape (image, channel, y, x) to (image, plane, y, x)."""
-        constant = channels[:, -self.constants :, 0, 0]
+        # Of one pixel first: who runs the exported graph copies what is sliced.
+        constant = channels.select(2, 0).select(2, 0)[:, -self.constants :]
         grain, fwhm = constant[:, : -self.bands], constant[:, -self.bands :]
         told = self.told(torch.cat([grain, fwhm - MIDDLE], dim=1))
-        features = self.first(nn.functional.pixel_unshuffle(channels, FOLD))
+        features = self.first(channels)
         skips = []
         for level, down in zip(self.inward, self.down, strict=False):
             features = level(features, told)
@@ -133,11 +134,16 @@ class Generator(UNet):
 
     def forward(self, channels: Tensor) -> Tensor:
         drawn = self.drawn(channels)
-        restored = channels[:, self.start] + drawn[:, : self.bands]
+        restored = self.started(channels) + drawn[:, : self.bands]
         if drawn.shape[1] == self.bands:
             return restored
         spread = torch.exp(drawn[:, self.bands :].clamp(-8.0, 8.0) + LOG_SPREAD)
         return torch.cat([restored, spread], dim=1)
+
+    def started(self, channels: Tensor) -> Tensor:
+        """The planes to which it adds; sliced, they would all be copied in the exported graph."""
+        planes = range(channels.shape[1])[self.start]
+        return torch.cat([channels.narrow(1, plane, 1) for plane in planes], dim=1)
 
 
 class _Level(nn.Module):

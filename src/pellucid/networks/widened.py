@@ -26,7 +26,7 @@ def widened(
     """
     known, wanted = _planes(one.inputs, 1), _planes(several.inputs, several.bands)
     share = 1.0 / several.bands
-    first = weights["first.weight"].unflatten(1, (len(known), FOLD**2))
+    first = weights["first.weight"]
     of_band = {plane: first[:, k] for k, plane in enumerate(known)}
     if "guide" in one.inputs:  # it was the mean of what Wiener's filter makes of the bands
         of_band["wiener", 1] = of_band["wiener", 1] + of_band["guide", 0]
@@ -38,7 +38,7 @@ def widened(
     }
     return {
         **weights,
-        "first.weight": share * torch.stack([of_band[plane] for plane in wanted], 1).flatten(1, 2),
+        "first.weight": share * torch.stack([of_band[plane] for plane in wanted], 1),
         "told.0.weight": share * torch.stack([told[:, constant.index(p)] for p in found], 1),
         **{name: value.flatten(0, 1) for name, value in last.items()},
     }

@@ -41,14 +41,14 @@ def to_pixels(stamp: NDArray[np.floating], ratio: float, sampled: bool = False) 
     InputError
         When no stamp has so many pixels.
     """
-    from scipy.ndimage import map_coordinates
-
     middle = centre(stamp)
     nearest = np.rint(middle)
     if abs(ratio - 1.0) < 1e-3 and np.abs(middle - nearest).max() <= CENTRED:
         half = np.minimum(nearest, np.array(stamp.shape) - 1 - nearest).astype(int)
         low = nearest.astype(int) - half
         return stamp[low[0] : low[0] + 2 * half[0] + 1, low[1] : low[1] + 2 * half[1] + 1]
+    from scipy.ndimage import map_coordinates
+
     half = np.maximum(np.ceil((np.array(stamp.shape) / ratio - 1.0) / 2.0).astype(int), 1)
     # A pixel's response is in the values already: what is missing of a larger one's has the
     # difference of both variances.

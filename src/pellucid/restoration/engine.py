@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pellucid.data.channels import channel_count, network_inputs
 from pellucid.errors import InputError, UsageError, one_line
+from pellucid.memory import give_back
 from pellucid.networks.bundle import Bundle
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ Precision = Literal["fp32", "bf16"]
 
 #: What onnxruntime computes with, the best that its installation has: a GPU's with onnxruntime-gpu.
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+#: Bytes of tiles, with which a network's layers take several times as much.
+MUCH = 2**25
 
 
 def load_network(bundle: Bundle, engine: Engine = "onnx", precision: Precision = "fp32") -> Network:
@@ -39,6 +42,8 @@ class _Loaded:
         self._run = _ENGINES[engine](bundle, precision)
 
     def __call__(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        if tiles.nbytes > MUCH:
+            give_back()  # the network is about to take more than anything else does
         return self._run(tiles)
 
     def __reduce__(self) -> tuple[type[_Loaded], tuple[Bundle, Engine, Precision]]:
