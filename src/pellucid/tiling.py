@@ -147,22 +147,30 @@ def map_windows(
     halo = -(-reach // multiple) * multiple
     result: NDArray[np.float32] | None = None
     for first in counted(list(product(*(range(0, len(along), core) for along in places)))):
-        taken, kept, inner = [], [], []
+        taken, kept, inner, sides = [], [], [], []
         for start, along, side in zip(first, places, (height, width), strict=True):
             low, high = max(start - halo, 0), min(start + core + halo, len(along))
             stop = min(start + core, side)
-            taken.append(along[low:high])
+            taken.append(_followed(along[low:high]))
             kept.append(slice(start, stop))
             inner.append(slice(start - low, stop - low))
-        window = np.empty((1, len(planes), *map(len, taken)), dtype=np.float32)
+            sides.append(high - low)
+        rows, columns = taken
+        window = np.empty((1, len(planes), *sides), dtype=np.float32)
         for plane, part in zip(planes, window[0], strict=True):
-            part[:] = plane[np.ix_(*taken)]
+            part[:] = plane[rows][:, columns]
         drawn = function(window)[0]
         if result is None:
             result = np.empty((len(drawn), height, width), dtype=np.float32)
         result[(slice(None), *kept)] = drawn[(slice(None), *inner)]
     assert result is not None
     return result
+
+
+def _followed(places: NDArray[np.intp]) -> NDArray[np.intp] | slice:
+    """Places one after the other as a slice, which copies nothing."""
+    first, last = int(places[0]), int(places[-1])
+    return slice(first, last + 1) if last - first + 1 == len(places) else places
 
 
 _LISTENER: ContextVar[Callable[[int, int], None] | None] = ContextVar("listener", default=None)
