@@ -18,7 +18,7 @@ function short(value) {
 }
 
 const SPREAD = { uncertainty: "± 1 σ", range95: "± 95 %" };
-const minus = (text) => text.replace("-", "−");
+const minus = (text) => text.replaceAll("-", "−");
 
 // The band of which plots and limits are, where colour shows several: the middle one.
 function plotted(view) {

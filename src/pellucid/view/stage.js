@@ -85,7 +85,7 @@ function drawStage(context, view, width, height, ratio) {
 
 function scaleText(view, layer) {
   const [low, high] = endsOf(layer, view.subject, view.look);
-  const text = (value) => (layer.key === "doubt" ? String(value) : `${+value.toPrecision(2)} σ`);
+  const text = (value) => (layer.key === "doubt" ? String(value) : `${minus(String(+value.toPrecision(2)))} σ`);
   return [text(low), text(high)];
 }
 
