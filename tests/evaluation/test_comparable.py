@@ -243,7 +243,7 @@ def test_like_sharpness_and_unknown_psfs_are_not_complained_of(with_psf, saved, 
         assert "nothing states" not in said
 
 
-def test_bands_that_were_not_restored_are_told(tmp_path, sky_header, capsys):
+def test_bands_that_were_not_restored_are_told_and_left_out(tmp_path, sky_header, capsys):
     truth, restored = str(tmp_path / "t.fits"), str(tmp_path / "r.fits")
     fits.writeto(
         truth, np.stack([noisy(k)[0] for k in range(3)]), sky_header(BANDS="gri", BUNIT="nJy")
@@ -253,10 +253,16 @@ def test_bands_that_were_not_restored_are_told(tmp_path, sky_header, capsys):
     words = ["evaluate", "--truth", truth, "--restored", restored]
     capsys.readouterr()
     assert main(words) == 0
-    said = " ".join(capsys.readouterr().err.split())
+    alone = capsys.readouterr()
+    said = " ".join(alone.err.split())
     assert "by the cards of r.fits (PLCTYPE, PLCBANDS) g, i were left unrestored" in said
+    assert "the numbers are of r, --bands chooses others" in said
     assert "psnr and ssim are taken after an asinh stretch in units of the truth's noise" in said
     assert main([*words, "--bands", "r"]) == 0
-    assert "left unrestored" not in capsys.readouterr().err
+    chosen = capsys.readouterr()
+    assert "left unrestored" not in chosen.err
+    assert alone.out == chosen.out
+    assert main([*words, "--bands", "g,r,i"]) == 0
+    assert "the numbers are of all bands" in " ".join(capsys.readouterr().err.split())
     assert main(["evaluate", "--truth", truth, "--restored", truth]) == 0
     assert "left unrestored" not in capsys.readouterr().err

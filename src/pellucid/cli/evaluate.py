@@ -74,7 +74,8 @@ def evaluate(
             options.read([path], own_hdu, bands, pixel_scale, bits)
             for (path, own_hdu), bits in zip(files, _with_bits(files, bad_bits), strict=True)
         ]
-        _evaluate_images(pair[0], pair[1], restored, as_json)
+        wanted, found, notes = _of_restored(*pair, restored, bands is None)
+        _evaluate_images(wanted, found, restored, notes, as_json)
         return
     assert data is not None
     from pellucid.data.pairs import open_pairs
@@ -139,15 +140,35 @@ def _with_bits(files: Sequence[tuple[Path, str | None]], bad_bits: str | None) -
     return [bad_bits if there else None for there in masked]
 
 
-def _evaluate_images(wanted: SkyImage, found: SkyImage, restored: Path, as_json: bool) -> None:
+def _of_restored(
+    wanted: SkyImage, found: SkyImage, restored: Path, alone: bool
+) -> tuple[SkyImage, SkyImage, list[str]]:
+    """Both images, where ``alone`` in the bands that were restored, and what to know of these."""
+    from pellucid.fits import unrestored_bands
+
+    left = unrestored_bands(found)
+    done = [k for k, band in enumerate(found.bands) if band not in left]
+    if not left:
+        return wanted, found, []
+    said = f"by the cards of {restored.name} (PLCTYPE, PLCBANDS) {', '.join(left)} were left"
+    said += " unrestored; the numbers are of "
+    if not alone or not done:
+        return wanted, found, [f"{said}all bands, --bands chooses some"]
+    found = found.of_bands(done)
+    if set(found.bands) <= set(wanted.bands):
+        wanted = wanted.of_bands([wanted.bands.index(band) for band in found.bands])
+    return wanted, found, [f"{said}{', '.join(found.bands)}, --bands chooses others"]
+
+
+def _evaluate_images(
+    wanted: SkyImage, found: SkyImage, restored: Path, notes: list[str], as_json: bool
+) -> None:
     import numpy as np
 
     from pellucid.evaluation.comparable import made_comparable, sharpness_notes
     from pellucid.evaluation.tables import finite, unit_of
-    from pellucid.fits import unrestored_bands
     from pellucid.metrics import measure, usual_stretch
 
-    left = ", ".join(unrestored_bands(found))
     with naming(restored):
         sharpness = sharpness_notes(found, wanted)
         found = made_comparable(found, wanted)
@@ -158,10 +179,7 @@ def _evaluate_images(wanted: SkyImage, found: SkyImage, restored: Path, as_json:
     if ratio < 1.0 / APART or ratio > APART:
         fluxes = f"fluxes are {ratio:.3g} times the truth's"
         sharpness = [f"{fluxes}: another unit, zero point or band?", *sharpness]
-    if left:
-        said = f"by the cards of {restored.name} (PLCTYPE, PLCBANDS) {left} were left unrestored"
-        sharpness = [f"{said}; the numbers are of all bands, --bands chooses some", *sharpness]
-    options.say_notes([*wanted.notes, *found.notes, *sharpness])
+    options.say_notes([*wanted.notes, *found.notes, *notes, *sharpness])
     if as_json:
         options.print_json(finite(numbers))
         return
