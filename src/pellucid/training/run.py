@@ -171,6 +171,8 @@ def train(
                 set_rate(trainer, recipe.rate_at(step))
                 losses = trainer.advance(batch, step)
                 step += 1
+                if step == begun_at + 1:  # the first waits for what makes batches
+                    entered = time.monotonic()
                 # Each look makes a GPU wait; what was not finite once does not become so again.
                 if device.type == "cpu" or step % LOG_EVERY == 0 or _kept_at(recipe, step):
                     _refuse_divergence(losses, step, checkpoint)
@@ -180,7 +182,7 @@ def train(
                 if step % LOG_EVERY == 0 or step == recipe.steps:
                     log.write(step, losses)
                 if step == begun_at + LOG_EVERY and progress and not bar.console.is_terminal:
-                    tell(bar, f"{recipe.name}: {_left(recipe, step, begun_at, entered)}")
+                    tell(bar, f"{recipe.name}: {_left(recipe, step, begun_at + 1, entered)}")
                 if step % recipe.validate_every == 0 or step == recipe.steps:
                     score = validate(restorer(), store, seen)
                     draw_panel(restorer(), store, seen, run / f"sample-{step:07d}.png")
@@ -262,9 +264,9 @@ def set_rate(trainer: Trainer, rate: float) -> None:
                     group["lr"] = rate
 
 
-def _left(recipe: Recipe, step: int, begun_at: int, entered: float) -> str:
-    """How long the rest takes, where the steps after ``begun_at`` are like it."""
-    seconds = (time.monotonic() - entered) / (step - begun_at) * (recipe.steps - step)
+def _left(recipe: Recipe, step: int, first: int, entered: float) -> str:
+    """How long the rest takes, where it is like the steps since the one that ended then."""
+    seconds = (time.monotonic() - entered) / (step - first) * (recipe.steps - step)
     told = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
     return f"{recipe.steps - step} steps are left, about {told}; each validation is a line"
 
