@@ -59,6 +59,26 @@ def plan_tiles(shape: tuple[int, int], size: int, overlap: int) -> Tiling:
     )
 
 
+def tiles_over(
+    shape: tuple[int, int], part: tuple[slice, slice], size: int, overlap: int
+) -> Tiling:
+    """The tiles of a window that its ``part`` is made of, lying alike about it in any window.
+
+    Where parts follow each other at multiples of what tiles do not share, the tiles of two
+    neighbours are the same squares of the sky.
+    """
+    stride = size - overlap
+    before, padded, starts = [], [], []
+    for side, some in zip(shape, part, strict=True):
+        first = some.start - overlap
+        before.append(max(0, -first))
+        starts.append(tuple(k + before[-1] for k in range(first, some.stop, stride)))
+        padded.append(max(before[-1] + side, starts[-1][-1] + size))
+    return Tiling(
+        shape, (before[0], before[1]), (padded[0], padded[1]), (starts[0], starts[1]), size, overlap
+    )
+
+
 def map_tiles(
     function: Callable[[NDArray[np.float32]], NDArray[np.float32]],
     image: NDArray[np.float32],

@@ -185,6 +185,7 @@ def _restorer(
     if isinstance(restorer, FittingRestorer):
         restorer, taken = restorer.fitting(middle_image(field, LOOKED_AT), *stated)
         said = [taken]
-    if not getattr(restorer, "by_pieces", False):
+    can = getattr(restorer, "by_pieces", None)
+    if can is None or not can(field.frame):
         raise Whole(f"{restorer.name} works on the whole of an image")
     return restorer, said  # type: ignore[return-value]

@@ -149,7 +149,9 @@ class BandwiseRestorer(NeuralRestorer):
             provenance["target_fwhm"] = round(plan.target.fwhm, 4)
         return provenance
 
-    by_pieces = True
+    def by_pieces(self, image: SkyImage) -> bool:
+        """Whether it works on a large image piece by piece: on any."""
+        return True
 
     @property
     def together(self) -> int:
@@ -244,7 +246,7 @@ class BandwiseRestorer(NeuralRestorer):
     ) -> tuple[NDArray[np.float32], tuple[NDArray[np.float32], NDArray[np.float32]], Doubt]:
         """Some bands in units of their noise, restored; how sure that is, and their doubt."""
         unit = Background(np.zeros(len(given), dtype=np.float32), 1.0)
-        restored, spread = self._restore(given, unit, blur, notes, told)
+        restored, spread = self.restored_planes(given, unit, blur, notes, told)
         stamps, share = blur.for_bands(len(given)), told["weight"]
         restored = explained(restored, given, stamps, share)
         if seen is None:  # what crosses a window's edge is in the next

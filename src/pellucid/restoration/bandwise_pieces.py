@@ -94,6 +94,9 @@ class BandwisePieces:
             image = on_scale(replace(image, pixel_scale=own, psf=None), scale)
         return replace(image, psf=self.plan.target)
 
+    def keeps_totals(self, sums: Mapping[str, Any]) -> bool:
+        return True
+
     def provenance(self, sums: Mapping[str, Any], bands: Sequence[str]) -> dict[str, Any]:
         """What is known of the result."""
         notes = [*self.plan.blur.notes, *self.said, *self.restorer.range_notes(self.plan.blur)]

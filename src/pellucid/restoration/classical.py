@@ -55,7 +55,7 @@ class ClassicalRestorer:
         target: PSF | float | None = None,
     ) -> Restoration:
         """Restore ``image``, undoing its blur; see `Restorer`."""
-        if self.by_pieces and is_large(image, blur, psf):
+        if is_large(image, blur, psf) and self.by_pieces(image):
             return restored_in_pieces(self, image, blur, psf, target)
         kernel = _known_kernel(image, blur, psf, target)
         complete = whole(image)
@@ -80,8 +80,7 @@ class ClassicalRestorer:
         result = Restoration(restored, provenance=provenance)
         return with_change(image, result, widths_of(kernel))
 
-    @property
-    def by_pieces(self) -> bool:
+    def by_pieces(self, image: SkyImage) -> bool:
         """Whether it works on a large image piece by piece; the others take it whole."""
         return self.method in SETTLED and self.constant is None
 

@@ -61,6 +61,9 @@ class ClassicalPieces:
         """The result without its pixels."""
         return image
 
+    def keeps_totals(self, sums: Mapping[str, Any]) -> bool:
+        return True
+
     def provenance(self, sums: Mapping[str, Any], bands: Sequence[str]) -> dict[str, Any]:
         """What is known of the result."""
         notes = [*self.kernel.notes, *self.said]

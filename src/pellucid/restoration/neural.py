@@ -12,21 +12,30 @@ from numpy.typing import NDArray
 from pellucid.data.channels import Known, input_channels, network_inputs, reordered
 from pellucid.errors import InputError
 from pellucid.networks.bundle import Card
-from pellucid.optics import blur_of, regrid, resample, resampled_psf, scaling
+from pellucid.optics import blur_of, resampled_psf
 from pellucid.restoration.change import with_change
 from pellucid.restoration.each_band import each_band
 from pellucid.restoration.engine import Network
-from pellucid.restoration.holes import finer, with_restored
+from pellucid.restoration.field_sky import FieldSky
+from pellucid.restoration.holes import with_restored
+from pellucid.restoration.models_grid import (
+    background_on,
+    brought_back,
+    on_the_models_grid,
+    pixels_along,
+)
 from pellucid.restoration.order import in_order
+from pellucid.restoration.pieces import Pieces, has_many_pixels, restored_in_pieces
 from pellucid.restoration.result import Restoration
-from pellucid.restoration.suited import blur_notes, channels_of, psf_notes, scale_fits, scale_notes
+from pellucid.restoration.suited import blur_notes, channels_of, psf_notes, scale_notes
 from pellucid.restoration.totals import with_light_kept
-from pellucid.sky import PSF, Background, background_of
+from pellucid.sky import PSF, Background
 from pellucid.sky.blocks import blocks
-from pellucid.sky.image import SkyImage, per_pixel
-from pellucid.sky.inpaint import filled, whole
+from pellucid.sky.field import Field, middle_image
+from pellucid.sky.image import SkyImage
+from pellucid.sky.inpaint import whole
 from pellucid.stretch import Stretch, from_network, stretch_from_dict, to_network
-from pellucid.tiling import map_tiles, plan_tiles
+from pellucid.tiling import Tiling, map_tiles, plan_tiles
 
 #: What a network is told, planes of shape (y, x).
 Planes = Sequence[NDArray[np.float32]] | NDArray[np.float32]
@@ -62,6 +71,8 @@ class NeuralRestorer:
         Of what a sampler draws.
     force
         Whether it takes what is far from what it was trained on.
+    tiles
+        Where its tiles lie; without it the fewest that cover an image.
     """
 
     card: Card
@@ -71,6 +82,7 @@ class NeuralRestorer:
     reference: Network | None = None
     seed: int = 0
     force: bool = False
+    tiles: Tiling | None = None
 
     @property
     def name(self) -> str:
@@ -84,8 +96,38 @@ class NeuralRestorer:
         target: PSF | float | None = None,
     ) -> Restoration:
         """Restore ``image``; what is known of its blur, as `Restorer` has it, is checked."""
+        if has_many_pixels(image) and self.by_pieces(image):
+            return restored_in_pieces(self, image, blur, psf, target)
         if len(self.card.bands) == 1 < len(image.bands):
             return each_band(self, image, blur, psf, target)
+        kernel, order, notes = self.suited(image, blur, psf, target)
+        complete = whole(image)
+        given = on_the_models_grid(complete, self.card)
+        if kernel is not None and given is not complete:
+            kernel = resampled_psf(kernel, self.card.pixel_scale)
+        sky = background_on(given, complete)
+        bands, _ = self._in_order(order, sky).restored_planes(given.flux, sky, kernel, notes)
+        notes += with_light_kept(given.flux, bands, sky)
+        if given is complete:
+            result = with_restored(image, bands, complete)
+        else:
+            result = brought_back(bands, image, complete, self.card, notes)
+        return with_change(image, Restoration(result, provenance=self.made_by(notes)))
+
+    def suited(
+        self,
+        image: SkyImage,
+        blur: PSF | float | None = None,
+        psf: PSF | float | None = None,
+        target: PSF | float | None = None,
+    ) -> tuple[PSF | None, list[int], list[str]]:
+        """The blur of an image, which of its bands goes to each channel, and what to know of it.
+
+        Raises
+        ------
+        InputError
+            When it is far from what the network was trained for, and not by ``force``.
+        """
         order = channels_of(image.bands, self.card)
         scaled = replace(image, pixel_scale=image.pixel_scale or self.card.pixel_scale)
         kernel = blur_of(scaled, blur, psf, target)
@@ -102,28 +144,40 @@ class NeuralRestorer:
             notes.append("the model has a target of its own; the one that is stated has no say")
         if len(image.flux) == 1 < len(order):
             notes.append(f"one band stood for all {len(order)} of the model's")
-        complete = whole(image)
-        given = _on_the_models_grid(complete, self.card)
-        if kernel is not None and given is not complete:
-            kernel = resampled_psf(kernel, self.card.pixel_scale)
-        sky = _background(given, complete)
-        bands, _ = self._in_order(order, sky)._restore(given.flux, sky, kernel, notes)
-        notes += with_light_kept(given.flux, bands, sky)
-        provenance = {
-            "model": self.card.name,
-            "sha256": self.sha256,
-            "engine": self.engine,
-            "notes": notes,
-        }
+        return kernel, order, notes
+
+    def made_by(self, notes: list[str]) -> dict[str, Any]:
+        """The provenance of what it restored."""
+        provenance: dict[str, Any] = {"model": self.card.name, "sha256": self.sha256}
+        provenance |= {"engine": self.engine, "notes": notes}
         if self.card.fwhm[1] > 0:
             provenance["psf_fwhm"] = self.card.fwhm[1]
-        if given is complete:
-            result = with_restored(image, bands, complete)
-        else:
-            result = _brought_back(bands, image, complete, self.card, notes)
-        return with_change(image, Restoration(result, provenance=provenance))
+        return provenance
 
-    def _restore(
+    def by_pieces(self, image: SkyImage) -> bool:
+        """Whether it works on a large image piece by piece: of one band, in pixels that fit."""
+        one = len(self.card.bands) == 1 == len(image.bands)
+        return one and pixels_along(image, self.card) is not None
+
+    def pieces(
+        self,
+        field: Field,
+        sky: FieldSky,
+        blur: PSF | float | None = None,
+        psf: PSF | float | None = None,
+        target: PSF | float | None = None,
+    ) -> Pieces:
+        """How it works on a large image; see `Pieces`."""
+        from pellucid.restoration.neural_pieces import NeuralPieces
+
+        kernel, _, notes = self.suited(middle_image(field), blur, psf, target)
+        finer = pixels_along(field.frame, self.card)
+        assert finer is not None
+        if kernel is not None and finer > 1:
+            kernel = resampled_psf(kernel, self.card.pixel_scale)
+        return NeuralPieces(self, kernel, sky.units, finer, field.frame.unit, notes)
+
+    def restored_planes(
         self,
         flux: NDArray[np.float32],
         sky: Background,
@@ -198,8 +252,8 @@ class NeuralRestorer:
     def _mapped(self, network: Network, channels: Planes) -> NDArray[np.float32]:
         """What the network makes of channels of any sides."""
         size = self.card.tile
-        tiling = plan_tiles(channels[0].shape, size, int(OVERLAP * size))
-        return map_tiles(network, np.asarray(channels), tiling)
+        tiles = self.tiles or plan_tiles(channels[0].shape, size, int(OVERLAP * size))
+        return map_tiles(network, np.asarray(channels), tiles)
 
     def _checked(
         self, channels: Planes, stretch: Stretch, sky: Background, notes: list[str]
@@ -233,51 +287,3 @@ def _brightest_tile(channels: Planes, bands: int, size: int) -> NDArray[np.float
         start = int(np.clip(centre - size // 2, 0, len(whole) - size))
         places.append(whole[start : start + size])
     return np.stack([plane[np.ix_(*places)] for plane in channels])
-
-
-def _on_the_models_grid(image: SkyImage, card: Card) -> SkyImage:
-    """The image in the pixels that the model was trained on, where it takes others, too."""
-    if card.scale_rule != "resampled" or scale_fits(image, card):
-        return image
-    assert image.pixel_scale is not None
-    # Brought back to its own pixels, an image keeps its WCS, which may be one that does not scale.
-    wcs = image.wcs if image.pixel_scale > card.pixel_scale else None
-    given = regrid(replace(image, wcs=wcs, variance=None, mask=None, psf=None), card.pixel_scale)
-    # A last row or column that hangs over the image's edge has no data of its own.
-    return given.with_flux(filled(given.flux))
-
-
-def _brought_back(
-    restored: NDArray[np.float32], image: SkyImage, whole: SkyImage, card: Card, notes: list[str]
-) -> SkyImage:
-    """What was restored in the model's pixels, in the image's own where these are the finer.
-
-    Coarser ones could not hold it: there the image itself is brought to the model's pixels, its
-    bad pixels with it. ``whole`` is the image with these filled.
-    """
-    assert image.pixel_scale is not None
-    ratio = card.pixel_scale / image.pixel_scale
-    moved = f'from {image.pixel_scale:.4g}" to the model\'s {card.pixel_scale:.4g}" pixels'
-    if ratio < 1.0:
-        notes.append(f"the image was brought {moved}")
-        area = ratio**2 if per_pixel(image.unit) else 1.0
-        return with_restored(finer(image, regrid(whole, card.pixel_scale), area), restored)
-    notes.append(f"the image was brought {moved} and back")
-    grid = scaling(1.0 / ratio)
-    flux = np.stack([resample(plane, grid, image.shape[1:]) for plane in restored])
-    # Rounding may leave the outermost pixels without a partner; the total is kept all the same.
-    flux = np.where(np.isfinite(flux), flux, whole.flux)
-    change = (whole.flux - flux).mean(axis=(1, 2), keepdims=True, dtype=np.float64)
-    return with_restored(image, np.add(flux, change, dtype=np.float32), whole)
-
-
-def _background(given: SkyImage, whole: SkyImage) -> Background:
-    """The sky of the image that is ``given``, from the ``whole`` image in its own pixels.
-
-    Their noise is white; in finer pixels it is correlated and looks smaller than it is.
-    """
-    own = background_of(whole)
-    area = 1.0
-    if given.pixel_scale and whole.pixel_scale:
-        area = (given.pixel_scale / whole.pixel_scale) ** 2
-    return Background(np.float32(area) * own.sky, area * own.sigma)

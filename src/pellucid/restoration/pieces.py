@@ -99,16 +99,19 @@ class Pieces(Protocol):
         """The result without its pixels, from the image without them."""
         ...
 
+    def keeps_totals(self, sums: Mapping[str, Any]) -> bool:
+        """Whether each band is to have the image's total, from the sums over all pieces."""
+        ...
+
     def provenance(self, sums: Mapping[str, Any], bands: Sequence[str]) -> dict[str, Any]:
-        """What is known of the result, from the sums over all pieces."""
+        """What is known of the result, from the same."""
         ...
 
 
 class PieceRestorer(Protocol):
-    """A restorer that can, where ``by_pieces`` says so."""
+    """A restorer that can, where ``by_pieces`` says so of an image or its frame."""
 
-    @property
-    def by_pieces(self) -> bool: ...
+    def by_pieces(self, image: SkyImage) -> bool: ...
 
     def pieces(
         self,
@@ -122,9 +125,13 @@ class PieceRestorer(Protocol):
 
 def is_large(image: SkyImage, blur: PSF | float | None, psf: PSF | float | None) -> bool:
     """Whether an image is to be restored piece by piece: many pixels, or a PSF that varies."""
-    height, width = image.shape[1:]
-    varies = max(height, width) > CONSTANT and varying(image, blur, psf) is not None
-    return varies or height * width > LARGE
+    varies = max(image.shape[1:]) > CONSTANT and varying(image, blur, psf) is not None
+    return varies or has_many_pixels(image)
+
+
+def has_many_pixels(image: SkyImage) -> bool:
+    """Whether an image has too many pixels to be restored at once."""
+    return image.shape[1] * image.shape[2] > LARGE
 
 
 def fill(
@@ -167,7 +174,8 @@ def fill(
         notes.update(dict.fromkeys(told[1]))
     if "totals" not in done:
         done["totals begun"] = {}, ()
-        _keep_totals(pieces, field, planes, sums["before"], sums["after"])
+        if pieces.keeps_totals(sums):
+            _keep_totals(pieces, field, planes, sums["before"], sums["after"])
         done["totals"] = {}, ()
     facts = pieces.provenance(sums, field.frame.bands)
     facts["notes"] = [*facts["notes"], *notes]

@@ -25,23 +25,28 @@ def with_light_kept(
 
     Then the difference would be spread over the sky.
     """
-    share = _share(flux, restored, sky)
-    if share is None or 1.0 / OTHER < share < OTHER:
+    said = of_another_band(*bright_light(flux, restored, sky))
+    if not said:
         keep_totals(flux, restored)
+    return said
+
+
+def bright_light(
+    flux: NDArray[np.float32], restored: NDArray[np.float32], sky: Background
+) -> tuple[int, float, float]:
+    """How many pixels of an image are bright, their light, and that of the restoration there."""
+    level = sky.sky[:, None, None]
+    bright = flux > level + np.float32(BRIGHT * sky.sigma)
+    before, after = (((each - level)[bright]).sum(dtype=np.float64) for each in (flux, restored))
+    return int(np.count_nonzero(bright)), float(before), float(after)
+
+
+def of_another_band(count: float, before: float, after: float) -> list[str]:
+    """What is to be said where the light of so many bright pixels became another band's."""
+    share = after / before if count >= FEW else 1.0
+    if 1.0 / OTHER < share < OTHER:
         return []
     return [
         f"it has {share:.2g} times the light of the image: the model draws the flux of the band, "
         "or in the unit, that it learned from"
     ]
-
-
-def _share(
-    flux: NDArray[np.float32], restored: NDArray[np.float32], sky: Background
-) -> float | None:
-    """The light of a restoration over that of its image, where the image shows any."""
-    level = sky.sky[:, None, None]
-    bright = flux > level + np.float32(BRIGHT * sky.sigma)
-    if np.count_nonzero(bright) < FEW:
-        return None
-    before, after = (((each - level)[bright]).sum(dtype=np.float64) for each in (flux, restored))
-    return float(after / before)
