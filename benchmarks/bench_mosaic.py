@@ -1,12 +1,12 @@
 """One large image restored from file to file: its time beside that of its pieces, and its memory.
 
-    python benchmarks/bench_mosaic.py [SIDE …] [--data FOLDER] [--psf FWHM]
-                                       [--model NAME | --method NAME]
+    python benchmarks/bench_mosaic.py [SIDE …] [--data FOLDER] [--psf FWHM] [--scale ARCSEC]
+                                       [--model NAME | --method NAME] [--at-once]
 
 A field of SIDE × SIDE pixels is written a strip at a time: noise, and galaxies out of the FITS
 files of a folder, or round ones. `pellucid restore` runs on it in a process of its own, and piece
-by piece whatever the size. The time of its pieces is that of some of them, restored one after the
-other in another process, times their number.
+by piece whatever the size, or with --at-once never. The time of its pieces is that of some of them,
+restored one after the other in another process, times their number.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-#: Arcsec; pieces that are timed; side of a stamp; one galaxy so many pixels.
-SCALE, TIMED, STAMP, SPACING = 0.4, 3, 61, 120**2
+#: Pieces that are timed; side of a stamp; one galaxy so many pixels.
+TIMED, STAMP, SPACING = 3, 61, 120**2
 
 PIECES = """
 import json, sys, time
@@ -51,8 +51,8 @@ RESTORE = """
 import sys
 from pellucid.cli import main
 from pellucid.restoration import pieces
-pieces.LARGE = 1
-sys.exit(main(sys.argv[1:]))
+pieces.LARGE = int(sys.argv[1])
+sys.exit(main(sys.argv[2:]))
 """
 
 
@@ -73,13 +73,13 @@ def stamps(folder: Path | None, rng: np.random.Generator) -> list[np.ndarray]:
     return found or [np.exp(-(y**2 + x**2) / (2 * w**2)).astype("f4") for w in widths]
 
 
-def write_field(path: Path, side: int, folder: Path | None) -> None:
+def write_field(path: Path, side: int, folder: Path | None, scale: float) -> None:
     """A plain FITS file, a strip of the height of a stamp at a time."""
     rng = np.random.default_rng(0)
     galaxies = stamps(folder, rng)
     header = fits.PrimaryHDU(np.zeros((1, 1), ">f4")).header
     header["NAXIS1"] = header["NAXIS2"] = side
-    header["PIXSCALE"], header["BUNIT"], header["FILTER"] = SCALE, "adu", "r"
+    header["PIXSCALE"], header["BUNIT"], header["FILTER"] = scale, "adu", "i"
     with path.open("wb") as stream:
         stream.write(header.tostring().encode())
         for first in range(0, side, STAMP):
@@ -113,17 +113,21 @@ def main() -> None:
     way.add_argument("--model", default="pellucid")
     way.add_argument("--method", help="a classical method instead, such as wiener")
     parser.add_argument("--psf", type=float, default=2.4)
+    parser.add_argument("--scale", type=float, default=0.4)
+    parser.add_argument("--at-once", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         for side in options.sides:
             source, target = Path(place, "field.fits"), Path(place, "out.fits")
-            write_field(source, side, options.data)
+            write_field(source, side, options.data, options.scale)
             model, method = ("", options.method) if options.method else (options.model, "")
             a_piece, count = pieces_of(source, model, method, options.psf)
             words = ["--method", method] if method else ["--model", model]
             words += ["--psf", options.psf, "--output", target]
             started = time.perf_counter()
-            command = [sys.executable, "-c", RESTORE, "restore", source, *words, "--overwrite"]
+            large = 2**62 if options.at_once else 1
+            command = [sys.executable, "-c", RESTORE, large, "restore", source, *words]
+            command.append("--overwrite")
             subprocess.run(list(map(str, command)), check=True)
             clock = time.perf_counter() - started
             peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024

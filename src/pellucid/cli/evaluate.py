@@ -74,7 +74,7 @@ def evaluate(
             options.read([path], own_hdu, bands, pixel_scale, bits)
             for (path, own_hdu), bits in zip(files, _with_bits(files, bad_bits), strict=True)
         ]
-        wanted, found, notes = _of_restored(*pair, restored, bands is None)
+        wanted, found, notes = _of_restored(pair[0], pair[1], restored, bands is None)
         _evaluate_images(wanted, found, restored, notes, as_json)
         return
     assert data is not None

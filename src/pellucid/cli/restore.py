@@ -165,7 +165,7 @@ def restore(
 
         for option, file in (("--png", png), ("--regions", regions)):
             if file is not None:
-                told = "is of one image; a folder gets FITS files and a table"
+                told = "is of one image; a folder gets FITS files and a table, --page one of all"
                 raise UsageError(f"{option} {file}: {told}")
         if resume and overwrite:
             raise UsageError("--resume and --overwrite: name one of them")
