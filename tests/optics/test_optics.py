@@ -21,7 +21,7 @@ from pellucid.sky import (
     moffat_psf,
     robust_background,
 )
-from pellucid.sky.psf import FINER, FWHM_PER_SIGMA, _finer, stamp_fwhm
+from pellucid.sky.psf import FWHM_PER_SIGMA, stamp_fwhm
 
 BOUNDARIES = ["reflect", "nearest", "wrap", "zero"]
 IN_SCIPY = {"reflect": "reflect", "nearest": "nearest", "wrap": "wrap", "zero": "constant"}
@@ -81,13 +81,6 @@ def test_the_width_of_an_elongated_stamp_is_its_geometric_mean():
     y, x = np.mgrid[-20:21, -20:21]
     stamp = np.exp(-0.5 * ((x / 5.0) ** 2 + (y / 2.0) ** 2))
     assert stamp_fwhm(stamp) == pytest.approx(FWHM_PER_SIGMA * np.sqrt(10.0), rel=0.005)
-
-
-@pytest.mark.parametrize("side", [3, 8, 41])
-def test_the_finer_stamp_is_scipys(side):
-    one = np.random.default_rng(side).random(side)
-    theirs = ndimage.zoom(one, FINER, order=3, grid_mode=True, mode="grid-constant")
-    assert_allclose(_finer(side) @ one, theirs, atol=1e-12)
 
 
 def test_a_psf_is_normalised_band_by_band_and_serves_any_number_of_bands():

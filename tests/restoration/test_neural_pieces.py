@@ -14,6 +14,7 @@ from patches import galaxies
 from pellucid import SkyImage, load_restorer, read_image
 from pellucid.cli import main
 from pellucid.restoration import neural_pieces, pieces
+from pellucid.sky import gaussian_psf
 from pellucid.tiling import map_tiles, tiles_over
 
 MODEL = "seeinggan-hsc-hst"
@@ -34,17 +35,18 @@ def image() -> SkyImage:
     noise = np.random.default_rng(3).normal(0.0, 0.02 * light.max(), light.shape)
     flux = (light + noise + 3.0).astype(np.float32)
     flux[100:104, 40:44] = np.nan
-    return SkyImage(flux[None], ("i",), "nJy", pixel_scale=SCALE)
+    psf = gaussian_psf(0.6, SCALE)
+    return SkyImage(flux[None], ("i",), "nJy", psf=psf, pixel_scale=SCALE)
 
 
 def test_pieces_of_any_size_make_the_same_pixels(image, restorer, monkeypatch):
     """With the shape, the holes and the light of what is made at once."""
-    once = restorer(image, psf=0.6)
+    once = restorer(image)
     monkeypatch.setattr(pieces, "LARGE", 1)
     found = []
     for along in (4, 16):  # two pieces, one piece
         monkeypatch.setattr(neural_pieces, "ALONG", along)
-        found.append(restorer(image, psf=0.6))
+        found.append(restorer(image))
     two, one = found
     # The light of all pieces is added up in another order.
     assert_allclose(two.image.flux, one.image.flux, atol=1e-5)
@@ -54,6 +56,7 @@ def test_pieces_of_any_size_make_the_same_pixels(image, restorer, monkeypatch):
     assert_array_equal(np.isnan(two.image.flux), np.isnan(once.image.flux))
     assert np.nansum(two.image.flux) == pytest.approx(np.nansum(once.image.flux), rel=1e-5)
     assert two.provenance.keys() == once.provenance.keys()
+    assert sorted(two.provenance["notes"]) == sorted(once.provenance["notes"])
 
 
 def test_from_file_to_file_it_has_the_bits_of_the_image_in_memory(

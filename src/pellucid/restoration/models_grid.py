@@ -41,18 +41,23 @@ def brought_back(
     """
     assert image.pixel_scale is not None
     ratio = card.pixel_scale / image.pixel_scale
-    moved = f'from {image.pixel_scale:.4g}" to the model\'s {card.pixel_scale:.4g}" pixels'
     if ratio < 1.0:
-        notes.append(f"the image was brought {moved}")
+        notes.append(moved(image, card))
         area = ratio**2 if per_pixel(image.unit) else 1.0
         return with_restored(finer(image, regrid(whole, card.pixel_scale), area), restored)
-    notes.append(f"the image was brought {moved} and back")
+    notes.append(f"{moved(image, card)} and back")
     grid = scaling(1.0 / ratio)
     flux = np.stack([resample(plane, grid, image.shape[1:]) for plane in restored])
     # Rounding may leave the outermost pixels without a partner; the total is kept all the same.
     flux = np.where(np.isfinite(flux), flux, whole.flux)
     change = (whole.flux - flux).mean(axis=(1, 2), keepdims=True, dtype=np.float64)
     return with_restored(image, np.add(flux, change, dtype=np.float32), whole)
+
+
+def moved(image: SkyImage, card: Card) -> str:
+    """What is said of an image that was brought to a model's pixels."""
+    own = f"the model's {card.pixel_scale:.4g}\" pixels"
+    return f'the image was brought from {image.pixel_scale:.4g}" to {own}'
 
 
 def background_on(given: SkyImage, whole: SkyImage) -> Background:

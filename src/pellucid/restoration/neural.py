@@ -21,6 +21,7 @@ from pellucid.restoration.holes import with_restored
 from pellucid.restoration.models_grid import (
     background_on,
     brought_back,
+    moved,
     on_the_models_grid,
     pixels_along,
 )
@@ -173,8 +174,9 @@ class NeuralRestorer:
         kernel, _, notes = self.suited(middle_image(field), blur, psf, target)
         finer = pixels_along(field.frame, self.card)
         assert finer is not None
-        if kernel is not None and finer > 1:
-            kernel = resampled_psf(kernel, self.card.pixel_scale)
+        if finer > 1:
+            notes = [*notes, moved(field.frame, self.card)]
+            kernel = kernel and resampled_psf(kernel, self.card.pixel_scale)
         return NeuralPieces(self, kernel, sky.units, finer, field.frame.unit, notes)
 
     def restored_planes(

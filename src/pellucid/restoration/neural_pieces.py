@@ -74,8 +74,8 @@ class NeuralPieces:
         complete = whole(window)
         given = complete
         if self.finer > 1:
-            plain = replace(complete, variance=None, mask=None, pixel_scale=float(self.finer))
-            given = regrid(plain, 1.0)
+            plain = replace(complete, variance=None, mask=None, psf=None)
+            given = regrid(replace(plain, pixel_scale=float(self.finer)), 1.0)
         area = np.float32(self.area)
         level, sigma = self.units
         sky = Background(area * level.ravel(), float(area * sigma.item()))
@@ -104,10 +104,7 @@ class NeuralPieces:
 
     def provenance(self, sums: Mapping[str, Any], bands: Sequence[str]) -> dict[str, Any]:
         """What is known of the result."""
-        notes = [*self.said, *self._other(sums)]
-        if self.finer > 1:
-            notes.append(f"each pixel became {self.finer} × {self.finer}, as the model takes them")
-        return self.restorer.made_by(notes)
+        return self.restorer.made_by([*self.said, *self._other(sums)])
 
     def _other(self, sums: Mapping[str, Any]) -> list[str]:
         return of_another_band(*(float(sums[name]) for name in LIGHT))

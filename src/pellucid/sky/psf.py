@@ -221,23 +221,14 @@ def widths_of(psf: PSF) -> list[float]:
 
 @lru_cache(maxsize=64)
 def _finer(side: int) -> NDArray[np.float64]:
-    """The cubic spline between so many samples as a matrix: a narrow core is not a polygon.
+    """The cubic spline between so many samples as a matrix: a narrow core is not a polygon."""
+    from scipy.ndimage import zoom
 
-    Beyond the samples it is zero. As `scipy.ndimage.zoom` has it, whose import takes longer than
-    all else that a small PSF is asked for.
-    """
-    margin = 12  # what lies beyond is a ten-millionth of it
-    inside = np.arange(side + 2.0 * margin)
-    at = (np.arange(FINER * side) + 0.5) / FINER - 0.5 + margin
-    samples = cubic(inside[:, None] - inside)
-    return (cubic(at[:, None] - inside) @ np.linalg.inv(samples))[:, margin:-margin]
-
-
-def cubic(at: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The cubic B-spline about 0, whose knots are whole numbers."""
-    away = np.abs(at)
-    near = 2.0 / 3.0 - away**2 + away**3 / 2.0
-    return np.where(away < 1.0, near, np.maximum(2.0 - away, 0.0) ** 3 / 6.0)
+    fine = [
+        np.asarray(zoom(one, FINER, order=3, grid_mode=True, mode="grid-constant"))
+        for one in np.eye(side)
+    ]
+    return np.stack(fine, axis=1)
 
 
 def _check_stamp(stamp: NDArray[np.float64]) -> None:
