@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -141,6 +143,9 @@ def test_a_smooth_generator_draws_none_whatever_it_has_learned():
 
 def test_a_bundle_restores_as_the_generator_does(card, tmp_path):
     generator = awaken(seeded(Generator, bands=3, width=4)).eval()
+    with pytest.raises(InputError, match=r"a\.onnx: .* card"):
+        write_bundle(generator, card, tmp_path / "a.onnx")  # the card of another
+    card = replace(card, model="seeinggan", network={"bands": 3, "width": 4})
     network = load_network(open_bundle(write_bundle(generator, card, tmp_path / "a.onnx")))
     tiles = noise(3, 3, card.tile, card.tile).clamp(-1, 1)
     for each in generator.parameters():

@@ -18,7 +18,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from pellucid.data.batches import PairSampler
-from pellucid.data.channels import network_inputs
+from pellucid.data.channels import IMAGE, network_inputs
 from pellucid.data.pairs import Pairs, open_pairs
 from pellucid.data.splits import Split, split_objects
 from pellucid.errors import InputError, PellucidError, UsageError
@@ -45,7 +45,7 @@ CHECKPOINT = "checkpoint.safetensors"
 START = "start.onnx"
 #: What has been learned so far, a bundle that can be used, at each validation.
 INTERIM = "interim.onnx"
-#: Images in which the brightest pixel of training is looked for.
+#: Training images, at most, in which the brightest pixel is looked for.
 CEILING_IMAGES = 512
 #: Seconds for which the workers of a run that was just killed may still be there.
 PATIENCE = 10.0
@@ -153,9 +153,9 @@ def train(
         @functools.cache
         def restorer() -> NeuralRestorer:
             """What ships, as far as it has learned; its ceiling takes a while to find."""
-            count = -(-CEILING_IMAGES // recipe.batch)
-            batches = (sampler[k].blurred[:, : len(store.bands)] for k in range(count))
-            ceiling = max(float(images.max()) for images in batches)
+            count = min(-(-CEILING_IMAGES // recipe.batch), recipe.steps)
+            images = replace(sampler, inputs=IMAGE)
+            ceiling = max(float(images[k].blurred.max()) for k in range(count))
             card = make_card(recipe, trainer.config, stretch, store, split, ceiling, start)
             network = torch_network(trainer.average.eval())
             # What it learns from is its own business, however wide the stars in it are.
