@@ -99,10 +99,23 @@ def test_rows_are_joined_by_id(mosaics, catalogue, tmp_path):
         np.testing.assert_array_equal(flux, store[name].image.flux)
     assert store.stack(names, "mask").dtype == bool
     assert ("a1" in store, "far" in store, len(store)) == (True, False, 7)
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match=r"far: failed .*off the mosaic"):
         store["far"]
+    with pytest.raises(KeyError, match="'nobody'"):
+        store["nobody"]
     with pytest.raises(InputError, match="holds no doubt"):
         store.stack(names, "doubt")
+
+
+def test_an_id_may_be_a_number(mosaics, catalogue, tmp_path):
+    table = Table.read(catalogue)
+    table["id"] = np.arange(len(table)) + 10**18
+    table.write(catalogue, overwrite=True)
+    stored(catalogue, mosaics, tmp_path / "s.h5")
+    store = package.open_restored(tmp_path / "s.h5")
+    there = [number for number in table["id"] if number in store]
+    assert len(there) == len(store) > 0
+    np.testing.assert_array_equal(store.stack(there), store.stack(list(map(str, there))))
 
 
 def test_workers_and_members_of_an_array_make_one_store(mosaics, catalogue, tmp_path):

@@ -10,7 +10,8 @@ import sys
 import numpy as np
 import pytest
 
-from pellucid.cli import main, options
+from pellucid.cli import main
+from pellucid.cli.progress import watched
 from pellucid.tiling import listening, map_tiles, map_windows, passes, plan_tiles
 
 
@@ -26,11 +27,11 @@ def test_notes_of_what_was_read_come_before_the_work(frame, wiener, capsys, monk
 
     restore, heard = ClassicalRestorer.__call__, []
 
-    def watched(*given):
+    def heard_first(*given):
         heard.append(capsys.readouterr().err)
         return restore(*given)
 
-    monkeypatch.setattr(ClassicalRestorer, "__call__", watched)
+    monkeypatch.setattr(ClassicalRestorer, "__call__", heard_first)
     assert main(["restore", str(frame), *map(str, wiener)]) == 0
     after = capsys.readouterr().err
     assert "are not used and stay as they are" in heard[0]
@@ -72,11 +73,11 @@ def test_the_model_that_was_taken_is_told_before_the_work(save, tmp_path, capsys
 
     restore, heard = BandwiseRestorer.__call__, []
 
-    def watched(*given):
+    def heard_first(*given):
         heard.append(capsys.readouterr().err)
         return restore(*given)
 
-    monkeypatch.setattr(BandwiseRestorer, "__call__", watched)
+    monkeypatch.setattr(BandwiseRestorer, "__call__", heard_first)
     frame = save("in.fits", SEEING=1.2)
     assert main(["restore", str(frame), "-o", str(tmp_path / "out.fits")]) == 0
     assert heard[0].count("model pellucid was taken") == 1
@@ -94,7 +95,7 @@ def test_a_bar_fills_once_for_all_bands():
 
 def test_without_a_terminal_rich_is_not_there(monkeypatch):
     monkeypatch.setitem(sys.modules, "rich.progress", None)
-    with options.watched("restoring"):
+    with watched("restoring"):
         pass
 
 
@@ -131,6 +132,33 @@ def test_many_images_are_counted_with_rate_and_time_left(capsys, monkeypatch):
         "10.0 min",
         "2.5 h",
         "2.3 days",
+    ]
+
+
+def test_of_many_that_fail_the_first_are_named(capsys):
+    from pellucid.batch.schedule import Failure
+    from pellucid.cli import progress
+    from pellucid.errors import InputError
+
+    ended = [Failure(str(k), InputError(f"{k}: off the mosaic")) for k in range(5000)]
+    assert list(progress.followed(ended, len(ended))) == ended
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "pellucid: failed: 0: off the mosaic"
+    assert said[progress.NAMED :] == ["pellucid: further ones that fail stand in the table"]
+
+
+def test_without_a_terminal_a_long_work_tells_how_far_it_is(capsys, monkeypatch):
+    from pellucid.cli import progress
+    from pellucid.tiling import counted
+
+    clock = iter(range(0, 1000, 7))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with progress.watched("restoring"):
+        list(counted(range(20)))
+    assert capsys.readouterr().err.splitlines() == [
+        "pellucid: restoring: 1 of 20 parts, 7 s each, 2.2 min left",
+        "pellucid: restoring: 10 of 20 parts, 7 s each, 70 s left",
+        "pellucid: restoring: 19 of 20 parts, 7 s each, 7 s left",
     ]
 
 

@@ -102,7 +102,7 @@ def test_restore_an_extension_of_a_cube_by_name(pellucid, galaxy, tmp_path, sky_
 def test_one_band_alone(pellucid, bands_of, tiny_bundle, tmp_path):
     target = tmp_path / "out.fits"
     report = pellucid("restore", bands_of[1], "--model", tiny_bundle, "--output", target, "--json")
-    assert strict(report)["notes"] == ["one band stood for all 3 of the model's"]
+    assert "one band stood for all 3 of the model's" in strict(report)["notes"]
     assert read_image(target).shape == (1, 56, 44)
 
 

@@ -285,6 +285,8 @@ def test_a_second_run_at_the_same_time_is_refused(cutouts, many, tmp_path):
         (("cutouts", "--method", "wiener", "--psf", "-1", "-o", "out/"), USAGE, "--psf -1"),
         (("cutouts", "--method", "wiener", "--psf", "p.fits", "-o", "out/"), INPUT, "p.fits"),
         (("cutouts", *WIENER, "--group", "all", "-o", "out/"), USAGE, "--group all"),
+        (("cutouts", *WIENER, "--group", "{id}_{band}", "-o", "out/"), INPUT, "fits neither"),
+        (("cutouts", *WIENER, "-o", "out.h5"), USAGE, "objects of a --catalogue"),
         (("cutouts", *WIENER, "--shard", "3/2", "-o", "out/"), USAGE, "--shard 3/2"),
         (("cutouts", *WIENER, "--png", "a.png", "-o", "out/"), USAGE, "is of one image"),
         (("cutouts", *WIENER, "--regions", "a.reg", "-o", "out/"), USAGE, "is of one image"),

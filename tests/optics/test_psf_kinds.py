@@ -296,3 +296,12 @@ def test_a_grid_of_psfs_is_taken_in_its_middle_where_the_place_is_unknown(tmp_pa
     psf = read_psf(path, image("r"))
     assert psf.elsewhere is None
     assert "x = 1000, y = 500, the middle of its frame" in " ".join(psf.notes)
+
+
+def test_a_grid_that_does_not_say_how_fine_it_is_has_the_images_pixels(tmp_path):
+    path, stamps, _ = grid_file(tmp_path / "a.fits", "STPSF")
+    with fits.open(path, "update") as file:
+        del file[1].header["OVERSAMP"]
+    psf = read_psf(path, image("r", shape=(1000, 2000))).elsewhere(0.0, 0.0)
+    assert "in the image's pixels (it has no OVERSAMP)" in " ".join(psf.notes)
+    np.testing.assert_allclose(psf.stamps[0], stamps[0] / stamps[0].sum(), atol=1e-6)

@@ -111,3 +111,13 @@ def test_smooth_noise_is_worth_what_white_noise_has_on_squares(white, unit):
     whole_rows[:40] = np.nan
     assert of_many_pixels(SkyImage(whole_rows), smooth.std()) == pytest.approx(wanted, rel=0.15)
     assert of_many_pixels(SkyImage(holes), smooth.std()) == 1.0, "without neighbours none is told"
+
+
+@pytest.mark.parametrize("sigma", [2.0, 3.0, 5.4])
+@pytest.mark.parametrize("level", [100.0, 100.3, 100.5])
+@pytest.mark.parametrize("step", [1.0, 0.01])
+def test_sky_and_noise_of_counts_lie_between_their_steps(sigma, level, step):
+    light = np.random.default_rng(3).normal(level, sigma, (1, 300, 300))
+    found = robust_background((step * np.rint(light)).astype("f4"))
+    assert found.sky[0] / step == pytest.approx(level, abs=0.02 * sigma)
+    assert found.sigma / step == pytest.approx(np.hypot(sigma, np.sqrt(1 / 12)), rel=0.02)

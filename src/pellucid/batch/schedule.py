@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
@@ -18,6 +19,8 @@ from pellucid.workers import available_cores, processes
 
 #: Jobs a worker that are submitted at a time: one that it does, and one that waits for it.
 IN_FLIGHT = 2
+#: Seconds after which it is looked whether workers are there.
+LOOK_EVERY = 5.0
 
 
 class Job(Protocol):
@@ -87,11 +90,12 @@ def run_parts(
     parts: Sequence[Part[SomeJob]],
     workers: int | None = None,
     scheduler: str | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Failure | None]:
     """Do ``task(part)`` for each part, yielding the outcomes of its jobs; else as `run_jobs`."""
     workers = min(workers or available_cores(), len(parts))
     if scheduler is not None:
-        yield from _on_dask(task, parts, scheduler)
+        yield from _on_dask(task, parts, scheduler, say)
     elif workers > 1:
         advice, most = "--resume goes on, --workers 1 needs less", IN_FLIGHT * workers
         with processes(workers, advice, _use_one_thread) as pool:
@@ -111,34 +115,59 @@ def each(task: Callable[[SomeJob], None], part: Part[SomeJob]) -> list[Failure |
     return [_attempt(task, job) for job in part.jobs]
 
 
-def _on_dask(
-    task: Callable[[Part[SomeJob]], list[Failure | None]],
-    parts: Sequence[Part[SomeJob]],
-    address: str,
-) -> Iterator[Failure | None]:
+def check_scheduler(address: str) -> None:
+    """Refuse an address where no Dask scheduler is.
+
+    Raises
+    ------
+    UsageError
+        When dask is not installed.
+    TemporaryError
+        When no scheduler answers there.
+    """
+    with _client(address):
+        pass
+
+
+def _client(address: str) -> Any:
     try:
         from distributed import Client
     except ImportError:
         raise UsageError(
             "--scheduler needs dask, which is not installed: pip install 'pellucid[cluster]'"
         ) from None
+    # That a scheduler went away is said in a line, and not by each of its connections.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
-        client = Client(address, timeout=10)
+        return Client(address, timeout=10)
     except (OSError, TimeoutError, ValueError) as error:
         raise TemporaryError(f"{address}: no Dask scheduler answers there ({error})") from error
+
+
+def _on_dask(
+    task: Callable[[Part[SomeJob]], list[Failure | None]],
+    parts: Sequence[Part[SomeJob]],
+    address: str,
+    say: Callable[[str], None],
+) -> Iterator[Failure | None]:
     gone = TemporaryError(f"{address}: the Dask scheduler went away; --resume goes on")
-    with client:
+    with _client(address) as client:
         executor: Executor = client.get_executor()
+        missing = False
 
         def submit(part: Part[SomeJob]) -> Future[list[Failure | None]]:
             return executor.submit(task, part, key=f"{part.name}-{time.time_ns()}")
 
         def room() -> int:
+            nonlocal missing
             try:
                 threads: Any = client.nthreads()
-                return IN_FLIGHT * max(1, sum(threads.values()))
             except (OSError, TimeoutError):
                 raise gone from None
+            if not threads and not missing:
+                say(f"{address}: no worker is there; waits for one")
+            missing = not threads
+            return IN_FLIGHT * max(1, sum(threads.values()))
 
         try:
             yield from _flow(submit, parts, room)
@@ -159,7 +188,7 @@ def _flow(
             pending[submit(part)] = part
         if not pending:
             return
-        for future in wait(pending, return_when=FIRST_COMPLETED).done:
+        for future in wait(pending, LOOK_EVERY, return_when=FIRST_COMPLETED).done:
             part = pending.pop(future)
             error = future.exception()
             if error is None:

@@ -43,7 +43,7 @@ class RestoredStore:
     """
 
     path: Path
-    places: dict[str, _Place]
+    places: dict[str, _Place] = field(repr=False)
     _opened: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -56,9 +56,9 @@ class RestoredStore:
         return iter(self.places)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.places
+        return str(name) in self.places
 
-    def __getitem__(self, name: str) -> Restoration:
+    def __getitem__(self, name: str | int) -> Restoration:
         group, row = self._row(name)
         flux, mask = self._planes(name, "restored"), self._planes(name, "mask")
         scale = float(group["pixel_scale"][row])
@@ -74,13 +74,13 @@ class RestoredStore:
         history = bytes(group["history"][row]).decode()
         return Restoration(image, provenance={"history": history.splitlines()}, **layers)
 
-    def stack(self, names: Sequence[str], plane: str = "restored") -> NDArray[Any]:
+    def stack(self, names: Sequence[str | int], plane: str = "restored") -> NDArray[Any]:
         """A plane of several cutouts of one shape, in the order of ``names``: rows joined by id.
 
         Parameters
         ----------
         names
-            Ids, such as a column of a catalogue.
+            Ids, such as a column of a catalogue, of text or of integers.
         plane
             ``restored``, ``mask`` (what is not restored), and, of models that tell,
             ``uncertainty``, ``range_95``, ``doubt``, ``chi2`` or ``samples``.
@@ -89,6 +89,11 @@ class RestoredStore:
         -------
         NDArray
             Shape (id, band, y, x); samples (id, sample, band, y, x).
+
+        Raises
+        ------
+        KeyError
+            When one is not there, and why where the run's journal tells it.
         """
         planes = [self._planes(name, plane) for name in names]
         shapes = {values.shape for values in planes}
@@ -96,22 +101,23 @@ class RestoredStore:
             raise InputError(f"{self.path}: {plane} has several shapes among these ids")
         return np.stack(planes) if planes else np.zeros((0, 0, 0, 0), dtype=np.float32)
 
-    def _planes(self, name: str, plane: str) -> NDArray[Any]:
+    def _planes(self, name: str | int, plane: str) -> NDArray[Any]:
         group, row = self._row(name)
         if plane not in group:
             raise InputError(f"{self.path}: holds no {plane}; it holds {', '.join(group)}")
         try:
             return group[plane][row]
         except OSError as error:  # a chunk does not fit its checksum
-            file = self.path / self.places[name].file
+            file = self.path / self.places[str(name)].file
             raise InputError(f"{file}: {name} is damaged ({error})") from error
 
-    def _row(self, name: str) -> tuple[Any, int]:
+    def _row(self, name: str | int) -> tuple[Any, int]:
         import h5py
 
-        if name not in self.places:
-            raise KeyError(name)
-        place = self.places[name]
+        place = self.places.get(str(name))
+        if place is None:
+            reason = rows_of(self.path).get(str(name), {}).get("reason")
+            raise KeyError(f"{name}: failed ({reason})" if reason else str(name))
         if place.file not in self._opened:
             while len(self._opened) >= _OPEN:
                 self._opened.pop(next(iter(self._opened))).close()

@@ -19,7 +19,7 @@ from pellucid.batch.journal import Row
 from pellucid.batch.notes import counted
 from pellucid.batch.one import restore_item
 from pellucid.batch.request import Request
-from pellucid.batch.schedule import Failure, Part, alone, each, run_parts, share
+from pellucid.batch.schedule import Failure, Part, alone, check_scheduler, each, run_parts, share
 from pellucid.batch.shards import any_shard, parts_of, sweep_shards, write_shard
 from pellucid.batch.table import ECSV, write_tables
 from pellucid.batch.taken import take_files, take_objects
@@ -149,6 +149,8 @@ def restore_all(
     busy = "another run is at work there; wait for it, or name another --output"
     joining = spread.shard is not None
     _check_run(folder, options, mine, existing, joining, taken.shard > 0)
+    if spread.scheduler is not None:
+        check_scheduler(spread.scheduler)  # before the folder holds a run
     with journal.locked(make_folder(folder), shard, busy):
         if existing == "overwrite" and spread.shard is None:
             journal.forget(folder)
@@ -178,7 +180,7 @@ def restore_all(
             else:
                 work = partial(each, partial(restore_item, folder.absolute(), request))
                 parts = _parts(todo, spread.scheduler)
-            ended = run_parts(work, parts, workers, spread.scheduler)
+            ended = run_parts(work, parts, workers, spread.scheduler, say)
             for failure in progress(ended, len(todo)):
                 if failure is not None:
                     failures[failure.job] = str(failure.error)

@@ -13,6 +13,7 @@ from pellucid.batch.inputs import in_words as passed_in_words
 from pellucid.batch.item import Item
 from pellucid.batch.objects import in_words, make_items
 from pellucid.batch.request import Request
+from pellucid.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,9 @@ def take_files(
     stray = len(found.files) - sum(len(item.files) for item in items)
     if stray:
         found.passed[f"that --group {group} does not fit"] += stray
+    if not items:
+        one = next(iter(found.files))
+        raise InputError(f"{one}: --group {group} fits neither it nor any other file")
     said = [in_words(items, group)]
     if found.passed:
         said.append(f"not taken: {passed_in_words(found.passed)}")

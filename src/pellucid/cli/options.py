@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -131,24 +130,6 @@ def with_progress(items: Any, total: int, what: str) -> Any:
     from rich.progress import track
 
     return track(items, description=what, total=total, console=Console(stderr=True))
-
-
-@contextmanager
-def watched(what: str) -> Iterator[None]:
-    """A bar for the tiles of the work inside on stderr, where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    from pellucid.tiling import listening
-
-    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        with listening(lambda done, total: bar.update(task, completed=done, total=total)):
-            yield
 
 
 def command_line(context: typer.Context) -> str:

@@ -187,9 +187,10 @@ def restore(
         raise UsageError(f"{asked[0]} is for many images: --output {output} is a file, no folder")
     folders = [path for path in inputs if path.is_dir()]
     if folders:
-        raise UsageError(
-            f"{folders[0]}: is a folder; --output names a folder, too, for what it holds"
-        )
+        way = "--output names a folder, too, for what it holds"
+        if _is_store(output):
+            way = "a store is for the objects of a --catalogue; --output names a folder for it"
+        raise UsageError(f"{folders[0]}: is a folder; {way}")
     command = options.command_line(context)
     outputs = [Path(output), png, page, regions]
     _restore_one(inputs, outputs, request, command, overwrite, as_json, resume)
@@ -216,6 +217,7 @@ def _restore_one(
     from pellucid.api import write_image
     from pellucid.batch.large import is_large_file, restore_large
     from pellucid.batch.request import load, opened
+    from pellucid.cli.progress import watched
     from pellucid.display import write_png
     from pellucid.fits import Whole
     from pellucid.restoration.regions import check_region_name, write_regions
@@ -238,7 +240,7 @@ def _restore_one(
         try:
             if png is not None or regions is not None:
                 raise Whole("--png and --regions show all of it")
-            with options.watched("restoring"):
+            with watched("restoring"):
                 large, frame = restore_large(
                     inputs, output, request, overwrite, [command], tell, resume
                 )
@@ -257,7 +259,7 @@ def _restore_one(
     if isinstance(restorer, FittingRestorer):
         restorer = replace(restorer, tell=tell)
     options.say_notes(image.notes)
-    with naming(inputs[0]), options.watched("restoring"):
+    with naming(inputs[0]), watched("restoring"):
         result = restorer(image, *stated)
     write_image(result, output, overwrite, history=[command])
     if png is not None:

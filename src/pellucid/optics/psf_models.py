@@ -174,10 +174,13 @@ def on_grid(header: Any, stamps: NDArray[np.floating], place: Place) -> Model:
         for column, along in _between(x, columns):
             here = np.flatnonzero((places[:, 0] == row) & (places[:, 1] == column))
             total += down * along * stamps[int(here[0])].astype(np.float64)
-    step = 1.0 / (_number(header, "OVERSAMP", 0.0) or _STDPSF_SAMPLES)
-    return Model(total, step, None, f"the grid of PSFs was taken at x = {x:.0f}, y = {y:.0f}" + (
-        "" if known else ", the middle of its frame"
-    ), known)  # fmt: skip
+    samples = _number(header, "OVERSAMP", 0.0)
+    told = f"the grid of PSFs was taken at x = {x:.0f}, y = {y:.0f}"
+    told += "" if known else ", the middle of its frame"
+    if not samples and "DET_YX0" in header:
+        told += ", in the image's pixels (it has no OVERSAMP)"
+        samples = 1.0
+    return Model(total, 1.0 / (samples or _STDPSF_SAMPLES), None, told, known)
 
 
 def grid_places(header: Any) -> NDArray[np.float64] | None:

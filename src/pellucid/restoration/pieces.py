@@ -163,11 +163,12 @@ def fill(
     done = {} if done is None else done
     if "totals begun" in done and "totals" not in done:
         done.clear()  # which of the pixels have their total, nobody knows
-    for number, place in enumerate(counted(places((height, width), pieces.core, pieces.halo))):
-        if str(number) not in done:
-            with listening(lambda done, total: None):
-                found = _restore_piece(pieces, field, sky, planes, place, others)
-            done[str(number)] = found.sums, [_of_any_piece(note) for note in found.notes]
+    there = list(enumerate(places((height, width), pieces.core, pieces.halo)))
+    for number, place in counted([each for each in there if str(each[0]) not in done]):
+        with listening(lambda done, total: None):
+            found = _restore_piece(pieces, field, sky, planes, place, others)
+        done[str(number)] = found.sums, [_of_any_piece(note) for note in found.notes]
+    for number, _ in there:
         told = done[str(number)]
         for name, value in told[0].items():
             sums[name] = sums.get(name, 0.0) + np.asarray(value, np.float64)

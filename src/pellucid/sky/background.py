@@ -17,6 +17,8 @@ QUARTILES = 1.3489795003921634
 #: shares after a resampling, less than what a halo bends in. And the least part of the scatter that
 #: is noise where no halo is taken for the cause.
 STEPS, HALO = (8, 16), 0.5
+#: The part of the pixels that has one value where they are counts.
+EQUAL = 0.005
 #: Pixels that they are measured on, at most.
 _ENOUGH = 2**17
 
@@ -42,7 +44,8 @@ def robust_background(flux: NDArray[np.floating]) -> Background:
 
     Pixels further than 3 standard deviations from the median are dropped until none is, at most
     six times; the spread is the interquartile range over 1.349, or the standard deviation where
-    half of the pixels are equal. NaN pixels take no part. A constant band has noise 0.
+    half of the pixels are equal. Quantiles of counts lie between their steps. NaN pixels take no
+    part. A constant band has noise 0.
 
     Parameters
     ----------
@@ -131,12 +134,27 @@ def _clipped(plane: NDArray[np.floating]) -> tuple[float, float]:
     first, last = 0, pixels.size
     for _ in range(6):
         count = last - first
-        lower, level, upper = (float(pixels[first + count * k // 4]) for k in (1, 2, 3))
+        middle = pixels[first:last]
+        lower, level, upper = (float(middle[count * k // 4]) for k in (1, 2, 3))
+        if lower == upper:  # as in a dark composite, cut to its lowest value
+            return level, float(middle.std(dtype=np.float64))
+        lower, level, upper = (_between_steps(middle, count * k // 4) for k in (1, 2, 3))
         sigma = (upper - lower) / QUARTILES
-        if sigma == 0.0:  # as in a dark composite, cut to its lowest value
-            return level, float(pixels[first:last].std(dtype=np.float64))
         bounds = np.searchsorted(pixels, [level - 3.0 * sigma, level + 3.0 * sigma])
         if tuple(bounds) == (first, last):
             break
         first, last = int(bounds[0]), int(bounds[1])
     return level, sigma
+
+
+def _between_steps(pixels: NDArray[np.floating], place: int) -> float:
+    """The value at a place of sorted pixels; of counts, of which many are equal, between the steps.
+
+    Equal ones are taken as spread evenly up to half of the way to the next on either side.
+    """
+    value = pixels[place]
+    first, last = np.searchsorted(pixels, value, "left"), np.searchsorted(pixels, value, "right")
+    if last - first <= EQUAL * pixels.size or first == 0 or last == pixels.size:
+        return float(value)
+    low, high = (0.5 * (float(value) + float(pixels[k])) for k in (first - 1, last))
+    return low + (high - low) * (place + 0.5 - first) / (last - first)

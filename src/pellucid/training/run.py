@@ -153,8 +153,9 @@ def train(
         @functools.cache
         def restorer() -> NeuralRestorer:
             """What ships, as far as it has learned; its ceiling takes a while to find."""
-            count = min(-(-CEILING_IMAGES // recipe.batch), recipe.steps)
+            seen = recipe.steps * recipe.batch
             images = replace(sampler, inputs=IMAGE)
+            count = -(-min(seen, CEILING_IMAGES) // recipe.batch)
             ceiling = max(float(images[k].blurred.max()) for k in range(count))
             card = make_card(recipe, trainer.config, stretch, store, split, ceiling, start)
             network = torch_network(trainer.average.eval())
