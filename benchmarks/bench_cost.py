@@ -19,8 +19,8 @@ from bench_mosaic import pieces_of, write_field
 from bench_survey import WAYS, make_cutouts, spent
 
 SIDE = 112
-#: Side in pixels of the field whose pieces are timed, and its psf's FWHM in arcsec.
-FIELD, PSF = 2880, 2.4
+#: Side of the field whose pieces are timed, its psf's FWHM and its pixels in arcsec.
+FIELD, PSF, SCALE = 2880, 2.4, 0.4
 
 
 def seconds_an_image(folder: Path, way: tuple[str, ...], count: int) -> tuple[float, float]:
@@ -65,7 +65,7 @@ def main() -> None:
                 row += [f"{beside:.0%}", *(hours(number * each / n) for n in given.cores)]
                 print(f"| {' | '.join(row)} |", flush=True)
         source = Path(place, "field.fits")
-        write_field(source, FIELD, None)
+        write_field(source, FIELD, None, SCALE)
         for model, method in (("pellucid", ""), ("", "wiener")):
             seconds, pieces = pieces_of(source, model, method, PSF, OMP_NUM_THREADS="1")
             total = seconds * pieces * (given.tract / FIELD) ** 2

@@ -51,6 +51,13 @@ def shards_of(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("*.h5"))
 
 
+def made_by(path: Path) -> tuple[str, str]:
+    """What a file says of how its pixels were made."""
+    with fits.open(path) as file:
+        (header, *_) = (hdu.header for hdu in file if "PLCMODEL" in hdu.header)
+        return header["PLCMODEL"], "".join(map(str, header["HISTORY"]))
+
+
 def test_a_store_holds_what_files_would(mosaics, catalogue, tmp_path):
     outcome = stored(catalogue, mosaics, tmp_path / "s.h5")
     assert (outcome.images, outcome.done, outcome.failed) == (9, 7, 2)
@@ -69,6 +76,11 @@ def test_a_store_holds_what_files_would(mosaics, catalogue, tmp_path):
             found.wcs.wcs_pix2world(corners, 0), file.wcs.wcs_pix2world(corners, 0), atol=1e-9
         )
         assert any("cut from field-g.fits[" in line for line in store[name].provenance["history"])
+        # Written again, it says of itself what the file says.
+        again = package.write_image(store[name], tmp_path / "again.fits", overwrite=True)
+        made, first = map(made_by, (again, tmp_path / "files" / f"{name}.fits"))
+        assert made[0] == first[0] == "wiener"
+        assert f"--size {SIDE}" in made[1]
     rows = {row["id"]: row for row in Table.read(tmp_path / "s.h5" / "restored.ecsv")}
     assert rows["m0"]["output"] == shards_of(tmp_path / "s.h5")[1]
     assert rows["far"]["state"] == "failed"

@@ -200,7 +200,7 @@ def test_history_cards_and_layers(tmp_path):
         assert header.comments["PELLUCID"] == "pixels are a restoration, not a measurement"
         history = [str(line) for line in header["HISTORY"]]
         assert history[0] == "old"
-        assert history[1] == "restored by ?-model second line"
+        assert history[1] == "restored by sigma-model second line"
         assert "".join(history[2:5]) == "x" * 150
         assert hdus["UNCERT"].header["BUNIT"] == "adu"
         assert hdus["UNCERT"].header["CRVAL1"] == 150.0

@@ -104,7 +104,7 @@ def cutout_items(asked: Cutouts, hdu: int | str | None = None) -> tuple[list[Ite
         else:
             shown = printable_id(name, row)
             name, fault = f"(row {row + 1})", f"{fault} ({shown})"
-        cut = Cut(catalogue, float(ra[row]), float(dec[row]), asked.size)
+        cut = Cut(catalogue, float(ra[row]), float(dec[row]), asked.size, asked.id_column)
         items.append(Item(name, mosaics, fault=fault, cut=cut))
     return items, read
 

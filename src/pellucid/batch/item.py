@@ -13,6 +13,7 @@ class Cut:
     ra: float
     dec: float
     size: int
+    id_column: str = "id"
 
 
 @dataclass(frozen=True)

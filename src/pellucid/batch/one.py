@@ -144,6 +144,8 @@ def _command(item: Item, request: Request) -> str:
     if item.cut is not None:
         images = [word for name in names for word in ("--image", name)]
         names = ["--catalogue", item.cut.catalogue, *images, "--size", str(item.cut.size)]
+        if item.cut.id_column != "id":
+            names += ["--id-column", item.cut.id_column]
         output = os.curdir
     return shlex.join(["pellucid", "restore", *names, *options, "--output", output])
 

@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
@@ -152,7 +152,7 @@ def _on_dask(
 ) -> Iterator[Failure | None]:
     gone = TemporaryError(f"{address}: the Dask scheduler went away; --resume goes on")
     with _client(address) as client:
-        executor: Executor = client.get_executor()
+        executor: Any = client.get_executor()
         missing = False
 
         def submit(part: Part[SomeJob]) -> Future[list[Failure | None]]:

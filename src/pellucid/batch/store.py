@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,7 +73,8 @@ class RestoredStore:
         )
         layers = {layer: self._planes(name, layer) for layer in LAYERS if layer in group}
         history = bytes(group["history"][row]).decode()
-        return Restoration(image, provenance={"history": history.splitlines()}, **layers)
+        told = dict(_MADE_BY.findall(history)[:1])
+        return Restoration(image, provenance={**told, "history": history.splitlines()}, **layers)
 
     def stack(self, names: Sequence[str | int], plane: str = "restored") -> NDArray[Any]:
         """A plane of several cutouts of one shape, in the order of ``names``: rows joined by id.
@@ -129,6 +131,8 @@ class RestoredStore:
         return self._opened[place.file][place.group], place.row
 
 
+#: The line of a history that tells by what pixels were restored.
+_MADE_BY = re.compile(r"^(model|method) ([^,\n]+)", re.MULTILINE)
 #: Files that are open at a time.
 _OPEN = 32
 

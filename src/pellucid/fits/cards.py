@@ -144,8 +144,13 @@ def with_inherited(header: Header, primary: Header) -> Header:
     return merged
 
 
+#: What pellucid's own lines hold, as ASCII has it.
+_SPELLED = str.maketrans({"×": "x", "″": '"', "−": "-", "σ": "sigma", "χ": "chi", "²": "2"})
+
+
 def ascii_text(value: Any) -> Any:
     """FITS headers hold printable ASCII only."""
     if not isinstance(value, str):
         return value
+    value = value.translate(_SPELLED)
     return "".join(c if " " <= c <= "~" else "?" for c in value.replace("\n", " "))

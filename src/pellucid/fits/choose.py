@@ -139,7 +139,9 @@ def _bands(file: FitsFile, told: list[Plane]) -> list[Plane]:
         tables = sum(plane.role == "table" for plane in told)
         if all(plane.role in ("table", "header") for plane in told) and tables:
             what = f"holds no image but {tables} table{'s' * (tables > 1)}"
-            raise file.refuse(what, "a mask is given beside its image, a PSF with --psf")
+            raise file.refuse(
+                what, "a mask is given beside its image, not beside mosaics; a PSF with --psf"
+            )
         roles = ", ".join(f"{plane.hdu}: {plane.role} ({plane.why})" for plane in told)
         raise file.refuse("holds no image", f"its HDUs are {roles}; choose with --hdu")
     if len(found[0].hdu.shape) == 3:

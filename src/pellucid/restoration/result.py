@@ -151,6 +151,8 @@ def _in_the_file(image: SkyImage) -> list[int]:
 def restoration_history(restoration: Restoration) -> list[str]:
     """What happened to the pixels, line by line."""
     facts = restoration.provenance
+    if "history" in facts:  # of one that was read again
+        return list(facts["history"])
     lines = [f"pellucid {__version__}: these pixels are a restoration, not a measurement"]
     if "model" in facts:
         lines.append(f"model {facts['model']}, sha256 {facts['sha256']}")
