@@ -235,3 +235,7 @@ def test_another_image_is_not_gone_on_with(mosaic, tmp_path, monkeypatch, capsys
     assert main([*words, "1.3"]) == USAGE
     assert f"{part}: was begun with other files" in capsys.readouterr().err
     assert part.read_bytes() == before
+    words.remove("--resume")
+    assert main([*words, "1.3"]) == 0
+    assert f"{part} is what an earlier run left of it; --resume" in capsys.readouterr().err
+    assert part.read_bytes() == before

@@ -85,6 +85,12 @@ def kept(target: Path, work: Mapping[str, str]) -> Iterator[tuple[Path, Kept]]:
     lock.unlink(missing_ok=True)
 
 
+def left_of(target: Path) -> Path | None:
+    """The file that an earlier run left of a result, where there is one."""
+    part = target.with_name(target.name + PART)
+    return part if part.exists() else None
+
+
 def _read(journal: Path) -> tuple[Mapping[str, str] | None, dict[str, Told]]:
     """What the work was, and its steps; a line that a kill cut off is none."""
     work, done, good = None, dict[str, Told](), 0

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.batch.kept import Kept, kept, seen_of
+from pellucid.batch.kept import Kept, kept, left_of, seen_of
 from pellucid.batch.request import Request, Stated, load, stated_of
 from pellucid.errors import naming
 from pellucid.fits import (
@@ -144,6 +144,8 @@ def restore_large(
 
         psf = psf_of_file(frame, frame.psf) if frame.psf is not None else None
         if not resume:
+            if left := left_of(Path(output)):
+                tell(f"{left} is what an earlier run left of it; --resume goes on with that")
             write_field(frame, output, names, put, overwrite, psf)
         else:
             with kept(Path(output), _work(files, request, pieces, names)) as (part, steps):
