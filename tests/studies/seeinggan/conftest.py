@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from two_skies import FIELDS, TINY, Light, render, words, write_euclid, write_field
-
-from pellucid.cli import main
+from two_skies import FIELDS, TINY, Light, render, write_euclid, write_field
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -58,24 +53,6 @@ def tiny(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("preset") / "tiny.yaml"
     path.write_text(TINY)
     return path
-
-
-@pytest.fixture(scope="session")
-def smoke(data, tmp_path_factory) -> tuple[Path, dict]:
-    """The smoke preset as a person runs it, and what it said of itself."""
-    output = tmp_path_factory.mktemp("smoke") / "out"
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        assert main(words(data, output, "smoke", "--json")) == 0
-    return output, json.loads(said.getvalue())
-
-
-@pytest.fixture(scope="session")
-def whole(data, tiny, tmp_path_factory) -> Path:
-    """The tiny study, never interrupted."""
-    output = tmp_path_factory.mktemp("whole") / "out"
-    assert main(words(data, output, tiny)) == 0
-    return output
 
 
 @pytest.fixture

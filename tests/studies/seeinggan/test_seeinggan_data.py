@@ -49,17 +49,25 @@ from pellucid.studies.seeinggan.scores import read_scores
 # --- other data ------------------------------------------------------------------------------
 
 
-def test_an_archive_is_as_good_as_its_folder(whole, data, tiny, tmp_path):
+@pytest.fixture(scope="module")
+def prepared(data, tiny, tmp_path_factory) -> Path:
+    """The pairs of a study that has not begun to train."""
+    output = tmp_path_factory.mktemp("prepared")
+    prepare_sample(read_preset(tiny), data, output)
+    return output
+
+
+def test_an_archive_is_as_good_as_its_folder(prepared, data, tiny, tmp_path):
     archive = tmp_path / "archive" / "hsc_hst_pairs.tar"
     archive.parent.mkdir()
     with tarfile.open(archive, "w") as file:
         file.add(data / "hsc_hst_pairs", "hsc_hst_pairs")
     sample = prepare_sample(read_preset(tiny), archive.parent, tmp_path)
-    folder = read_sample(whole)
+    folder = read_sample(prepared)
     assert sample.galaxies == folder.galaxies
     assert [each.id for each in sample.left_out] == [each.id for each in folder.left_out]
     for name in ("real.h5", "tuning.h5"):
-        stores = open_pairs(tmp_path / name), open_pairs(whole / name)
+        stores = open_pairs(tmp_path / name), open_pairs(prepared / name)
         assert stores[0].ids == stores[1].ids
         for place in range(len(stores[0])):
             pairs = [store.pair(place) for store in stores]
@@ -67,10 +75,10 @@ def test_an_archive_is_as_good_as_its_folder(whole, data, tiny, tmp_path):
             assert_array_equal(pairs[0].blurred.flux, pairs[1].blurred.flux)
 
 
-def test_without_a_simulation_the_margin_is_not_learned_from(whole):
+def test_without_a_simulation_the_margin_is_not_learned_from(prepared):
     """There the sharp image may have no pixels."""
-    real, tuning = open_pairs(whole / "real.h5"), open_pairs(whole / "tuning.h5")
-    sample = read_sample(whole)
+    real, tuning = open_pairs(prepared / "real.h5"), open_pairs(prepared / "tuning.h5")
+    sample = read_sample(prepared)
     assert tuning.ids == [sample.galaxies[place].id for place in sample.places("learned")]
     for place, name in enumerate(tuning.ids):
         wide = real.sharp(real.ids.index(name)).cutout(8, 8, 32, 32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from unittest.mock import Mock
 
 import numpy as np
@@ -17,7 +16,6 @@ from pellucid.restoration import NeuralRestorer, Restoration, load_restorer
 from pellucid.sky import PSF, gaussian_psf
 from pellucid.studies.seeinggan.euclid import AsLearned, euclid_galaxies, measure_euclid
 from pellucid.studies.seeinggan.order import interval, order_table
-from pellucid.studies.seeinggan.scores import read_second
 
 WIDTH, SHARP = 14.0, 2.6
 
@@ -81,19 +79,6 @@ def test_a_deconvolution_is_tuned_on_the_galaxies_of_other_fields(galaxies):
         best = max(other, key=lambda count: other[count]["richardson-lucy"]["cw_ssim"])
         assert row["constants"] == {"richardson-lucy": best}
         assert row["scores"]["richardson-lucy"] == own[best]["richardson-lucy"]
-
-
-def test_the_study_has_the_second_experiment_where_its_data_are(whole):
-    second = read_second(whole)
-    assert second is not None
-    assert len(second.scores) == len(second.signal) == 4
-    page = (whole / "results" / "tables.md").read_text()
-    assert "## Table 3: 4 galaxies of Euclid (4 NISP to VIS)" in page
-    content = json.loads((whole / "scores.json").read_text())
-    (whole / "older").mkdir()
-    del content["euclid"]  # a study that was finished before there was a second experiment
-    (whole / "older" / "scores.json").write_text(json.dumps(content))
-    assert read_second(whole / "older") is None
 
 
 def test_the_interval_of_a_mean_is_that_of_its_standard_error():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,47 +14,10 @@ pytest.importorskip("statmorph")
 
 from pellucid.evaluation.tables import csv_text, json_text
 from pellucid.sky import SkyImage
-from pellucid.studies.seeinggan import figures, study
 from pellucid.studies.seeinggan.pictures import picture
-from pellucid.studies.seeinggan.preset import read_preset
-from pellucid.studies.seeinggan.sample import Parts, read_sample, real_store
-from pellucid.studies.seeinggan.scores import Scores, read_scores
+from pellucid.studies.seeinggan.sample import Parts
+from pellucid.studies.seeinggan.scores import Scores
 from pellucid.studies.seeinggan.tables import gains, markdown, rows, summary
-
-
-def test_more_galaxies_than_figure_8_shows_go_into_the_appendix(
-    whole, data, tiny, tmp_path, monkeypatch
-):
-    copy = shutil.copytree(whole, tmp_path / "copy")
-    assert not (copy / "results" / "appendix.png").exists()
-    monkeypatch.setattr(figures, "EXAMPLES", 1)
-    drawn = {}
-    honest = figures.draw_comparison
-
-    def draw(rows, headings, names, path, overwrite=False):
-        drawn[path.name] = [[panel.note for panel in row] for row in rows]
-        return honest(rows, headings, names, path, overwrite=overwrite)
-
-    monkeypatch.setattr(figures, "draw_comparison", draw)
-    study.write_results(read_preset(tiny), copy, real_store(data, copy), read_sample(copy))
-    assert (copy / "results" / "appendix.png").exists()
-    shown = [
-        note
-        for name in ("figure-7.png", "figure-8.png", "appendix.png")
-        for row in drawn[name]
-        for note in row
-        if note and "CW-SSIM" not in note
-    ]
-    scores, _ = read_scores(copy)
-    assert sorted(shown) == sorted(scores)
-    gain = {
-        name: rows["seeinggan"]["cw_ssim"] - rows["subaru"]["cw_ssim"]
-        for name, rows in scores.items()
-    }
-    assert shown[0] == max(gain, key=lambda name: gain[name])
-    assert shown[1] == min(gain, key=lambda name: gain[name])
-    for row in drawn["methods.png"]:
-        assert len(row) == 5
 
 
 def made_scores(before: Sequence[float], after: Sequence[float]) -> Scores:

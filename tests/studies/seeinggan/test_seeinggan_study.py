@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -25,9 +26,10 @@ from pellucid.errors import InputError
 from pellucid.networks.bundle import open_bundle
 from pellucid.settings import shipped_files
 from pellucid.studies.folder import require_training
+from pellucid.studies.seeinggan import figures, study
 from pellucid.studies.seeinggan.preset import read_preset
-from pellucid.studies.seeinggan.sample import read_sample
-from pellucid.studies.seeinggan.scores import read_scores
+from pellucid.studies.seeinggan.sample import read_sample, real_store
+from pellucid.studies.seeinggan.scores import read_scores, read_second
 from pellucid.studies.seeinggan.tables import gains
 
 #: Kills itself when it would have put a file of that name into place for the so manieth time.
@@ -45,6 +47,24 @@ os.replace = replace
 from pellucid.cli import main
 sys.exit(main(words))
 """
+
+
+@pytest.fixture(scope="module")
+def smoke(data, tmp_path_factory) -> tuple[Path, dict]:
+    """The smoke preset as a person runs it, and what it said of itself."""
+    output = tmp_path_factory.mktemp("smoke") / "out"
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        assert main(words(data, output, "smoke", "--json")) == 0
+    return output, json.loads(said.getvalue())
+
+
+@pytest.fixture(scope="module")
+def whole(data, tiny, tmp_path_factory) -> Path:
+    """The tiny study, never interrupted."""
+    output = tmp_path_factory.mktemp("whole") / "out"
+    assert main(words(data, output, tiny)) == 0
+    return output
 
 
 def found(folder: Path) -> dict[str, object]:
@@ -198,6 +218,56 @@ def test_both_images_show_one_sky_in_one_unit(smoke):
         assert rows["subaru"]["rhalf_ratio"] > 1.05
         assert rows["richardson-lucy"]["flux_ratio"] == pytest.approx(1.0, abs=0.06)
         assert 0.97 < rows["richardson-lucy"]["rhalf_ratio"] < rows["subaru"]["rhalf_ratio"]
+
+
+# --- what it tells ---------------------------------------------------------------------------
+
+
+def test_the_study_has_the_second_experiment_where_its_data_are(whole, tmp_path):
+    second = read_second(whole)
+    assert second is not None
+    assert len(second.scores) == len(second.signal) == 4
+    page = (whole / "results" / "tables.md").read_text()
+    assert "## Table 3: 4 galaxies of Euclid (4 NISP to VIS)" in page
+    content = json.loads((whole / "scores.json").read_text())
+    del content["euclid"]  # a study that was finished before there was a second experiment
+    (tmp_path / "scores.json").write_text(json.dumps(content))
+    assert read_second(tmp_path) is None
+
+
+def test_more_galaxies_than_figure_8_shows_go_into_the_appendix(
+    whole, data, tiny, tmp_path, monkeypatch
+):
+    copy = shutil.copytree(whole, tmp_path / "copy")
+    assert not (copy / "results" / "appendix.png").exists()
+    monkeypatch.setattr(figures, "EXAMPLES", 1)
+    drawn = {}
+    honest = figures.draw_comparison
+
+    def draw(rows, headings, names, path, overwrite=False):
+        drawn[path.name] = [[panel.note for panel in row] for row in rows]
+        return honest(rows, headings, names, path, overwrite=overwrite)
+
+    monkeypatch.setattr(figures, "draw_comparison", draw)
+    study.write_results(read_preset(tiny), copy, real_store(data, copy), read_sample(copy))
+    assert (copy / "results" / "appendix.png").exists()
+    shown = [
+        note
+        for name in ("figure-7.png", "figure-8.png", "appendix.png")
+        for row in drawn[name]
+        for note in row
+        if note and "CW-SSIM" not in note
+    ]
+    scores, _ = read_scores(copy)
+    assert sorted(shown) == sorted(scores)
+    gain = {
+        name: rows["seeinggan"]["cw_ssim"] - rows["subaru"]["cw_ssim"]
+        for name, rows in scores.items()
+    }
+    assert shown[0] == max(gain, key=lambda name: gain[name])
+    assert shown[1] == min(gain, key=lambda name: gain[name])
+    for row in drawn["methods.png"]:
+        assert len(row) == 5
 
 
 # --- killed, resumed, begun again ------------------------------------------------------------
