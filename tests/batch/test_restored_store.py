@@ -259,12 +259,12 @@ def test_a_cluster_is_given_a_shard_at_a_time(mosaics, catalogue, tmp_path):
 
 
 def test_a_cluster_takes_several_images_as_one_task():
+    from pellucid.batch.cluster import MOST_TOGETHER, shares_of
     from pellucid.batch.item import Item
-    from pellucid.batch.survey import MOST_TOGETHER, _parts
 
     items = [Item(str(k), (f"{k}.fits",)) for k in range(1000)]
-    parts = _parts(items, "tcp://scheduler")
+    parts = shares_of(items)
     assert [item for part in parts for item in part.jobs] == items
     assert {len(part.jobs) for part in parts[:-1]} == {15}
-    assert _parts(items[:3], None) == [Part(item.name, (item,)) for item in items[:3]]
+    assert shares_of(items[:3]) == [Part(item.name, (item,)) for item in items[:3]]
     assert MOST_TOGETHER <= 4000

@@ -116,17 +116,27 @@ def each(task: Callable[[SomeJob], None], part: Part[SomeJob]) -> list[Failure |
 
 
 def check_scheduler(address: str) -> None:
-    """Refuse an address where no Dask scheduler is.
+    """Refuse an address where no Dask scheduler is, or one with workers of another version.
 
     Raises
     ------
     UsageError
-        When dask is not installed.
+        When dask is not installed, or a worker has another version of pellucid, or none.
     TemporaryError
         When no scheduler answers there.
     """
-    with _client(address):
-        pass
+    with _client(address) as client:
+        _check_versions(client)
+
+
+def _check_versions(client: Any) -> None:
+    told = client.get_versions(packages=["pellucid"])
+    ours = told["client"]["packages"]["pellucid"]
+    for worker, known in told["workers"].items():
+        theirs = known["packages"].get("pellucid")
+        if theirs != ours:
+            has = f"pellucid {theirs}" if theirs else "no pellucid"
+            raise UsageError(f"{worker}: this worker has {has}, here is {ours}; install the same")
 
 
 def _client(address: str) -> Any:
@@ -153,7 +163,7 @@ def _on_dask(
     gone = TemporaryError(f"{address}: the Dask scheduler went away; --resume goes on")
     with _client(address) as client:
         executor: Any = client.get_executor()
-        missing = False
+        missing, seen = False, set[str]()
 
         def submit(part: Part[SomeJob]) -> Future[list[Failure | None]]:
             return executor.submit(task, part, key=f"{part.name}-{time.time_ns()}")
@@ -162,6 +172,9 @@ def _on_dask(
             nonlocal missing
             try:
                 threads: Any = client.nthreads()
+                if not seen.issuperset(threads):
+                    _check_versions(client)
+                    seen.update(threads)
             except (OSError, TimeoutError):
                 raise gone from None
             if not threads and not missing:

@@ -7,19 +7,20 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from pellucid.batch import journal
 from pellucid.batch.catalogue import Cutouts
+from pellucid.batch.cluster import from_anywhere, shares_of, where_it_loads
 from pellucid.batch.item import Item
 from pellucid.batch.journal import Row
 from pellucid.batch.notes import counted
 from pellucid.batch.one import restore_item
 from pellucid.batch.request import Request
-from pellucid.batch.schedule import Failure, Part, alone, check_scheduler, each, run_parts, share
+from pellucid.batch.schedule import Failure, alone, check_scheduler, each, run_parts, share
 from pellucid.batch.shards import any_shard, parts_of, sweep_shards, write_shard
 from pellucid.batch.table import ECSV, write_tables
 from pellucid.batch.taken import take_files, take_objects
@@ -31,8 +32,6 @@ Existing = Literal["refuse", "resume", "overwrite"]
 Progress = Callable[[Iterable[Failure | None], int], Iterable[Failure | None]]
 #: Images that a further process is worth starting for.
 WORTH = 8
-#: A cluster's workers are given this share of all images at a time, and at most so many.
-SHARES, MOST_TOGETHER = 64, 500
 #: Seconds to wait for another member of a job array that is writing the tables.
 _PATIENCE = 600.0
 
@@ -172,14 +171,16 @@ def restore_all(
         try:
             workers = spread.workers or min(available_cores(), -(-len(todo) // WORTH))
             if spread.scheduler is not None:
-                todo, request = [_from_anywhere(item) for item in todo], request.from_anywhere()
+                todo, request = [from_anywhere(item) for item in todo], request.from_anywhere()
             work = partial(write_shard, folder.absolute(), request)
             if taken.shard:
                 size = min(taken.shard, -(-len(todo) // max(workers, 1)))
                 parts = parts_of(todo, size if todo else 1, spread.shard)
             else:
                 work = partial(each, partial(restore_item, folder.absolute(), request))
-                parts = _parts(todo, spread.scheduler)
+                parts = alone(todo) if spread.scheduler is None else shares_of(todo)
+            if spread.scheduler is not None:
+                work = partial(where_it_loads, request, work)
             ended = run_parts(work, parts, workers, spread.scheduler, say)
             for failure in progress(ended, len(todo)):
                 if failure is not None:
@@ -236,22 +237,6 @@ def _check_run(
     path = any_shard(folder) if stored else next((path for path in paths if path.exists()), None)
     if path is not None:
         raise UsageError(f"{path}: exists already; --overwrite replaces it")
-
-
-def _parts(items: Sequence[Item], scheduler: str | None) -> list[Part[Item]]:
-    """What a worker is given at a time: of a cluster, where that takes its time, several."""
-    if scheduler is None:
-        return alone(items)
-    size = max(1, min(MOST_TOGETHER, len(items) // SHARES))
-    return [
-        Part(items[start].name, tuple(items[start : start + size]))
-        for start in range(0, len(items), size)
-    ]
-
-
-def _from_anywhere(item: Item) -> Item:
-    """For processes that work in other folders."""
-    return replace(item, files=tuple(map(os.path.abspath, item.files)))
 
 
 def _stands(folder: Path, item: Item, rows: dict[str, Row]) -> bool:
