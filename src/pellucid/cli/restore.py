@@ -187,9 +187,8 @@ def restore(
         raise UsageError(f"{asked[0]} is for many images: --output {output} is a file, no folder")
     folders = [path for path in inputs if path.is_dir()]
     if folders:
-        way = "--output names a folder, too, for what it holds"
-        if _is_store(output):
-            way = "a store is for the objects of a --catalogue; --output names a folder for it"
+        store = "a store is for the objects of a --catalogue, " if _is_store(output) else ""
+        way = f"{store}--output names a folder, too, for what it holds"
         raise UsageError(f"{folders[0]}: is a folder; {way}")
     command = options.command_line(context)
     outputs = [Path(output), png, page, regions]

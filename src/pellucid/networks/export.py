@@ -60,7 +60,7 @@ def write_bundle(generator: torch.nn.Module, card: Card, path: str | Path) -> Pa
     any_side = card.multiple if card.scale_rule == "any" else None
     network = json.dumps(card.network, sort_keys=True)
     graph = onnx.load_from_string(_graph_of(card.model, network, channels, card.tile, any_side))
-    weights = generator.cpu().state_dict()
+    weights = {name: value.cpu() for name, value in generator.state_dict().items()}
     try:
         with torch.device("meta"):
             build_generator(card.model, card.network).load_state_dict(weights, assign=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import math
 import time
@@ -153,9 +152,8 @@ def train(
         @functools.cache
         def restorer() -> NeuralRestorer:
             """What ships, as far as it has learned; its ceiling takes a while to find."""
-            seen = recipe.steps * recipe.batch
+            count = min(-(-CEILING_IMAGES // recipe.batch), recipe.steps)
             images = replace(sampler, inputs=IMAGE)
-            count = -(-min(seen, CEILING_IMAGES) // recipe.batch)
             ceiling = max(float(images[k].blurred.max()) for k in range(count))
             card = make_card(recipe, trainer.config, stretch, store, split, ceiling, start)
             network = torch_network(trainer.average.eval())
@@ -240,7 +238,7 @@ def _measured(
 
 def _ship(trainer: Trainer, card: Card, measured: dict[str, Any], path: Path) -> None:
     card = replace(card, training={**card.training, **measured})
-    write_bundle(copy.deepcopy(trainer.average), card, path)
+    write_bundle(trainer.average, card, path)
 
 
 def _start_of(run: Path, given: Bundle | None, begun: bool) -> Bundle | None:
