@@ -1,12 +1,13 @@
 """One large image restored from file to file: its time beside that of its pieces, and its memory.
 
     python benchmarks/bench_mosaic.py [SIDE …] [--data FOLDER] [--psf FWHM] [--scale ARCSEC]
-                                       [--model NAME | --method NAME] [--at-once]
+                                       [--model NAME | --method NAME] [--at-once] [--keep FOLDER]
 
 A field of SIDE × SIDE pixels is written a strip at a time: noise, and galaxies out of the FITS
 files of a folder, or round ones. `pellucid restore` runs on it in a process of its own, and piece
 by piece whatever the size, or with --at-once never. The time of its pieces is that of some of them,
-restored one after the other in another process, times their number.
+restored one after the other in another process, times their number. --keep leaves the field and
+what became of it in a folder, for `seams.py`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from scipy.signal.windows import tukey
 
 #: Pieces that are timed; side of a stamp; one galaxy so many pixels.
 TIMED, STAMP, SPACING = 3, 61, 120**2
@@ -57,7 +59,8 @@ sys.exit(main(sys.argv[2:]))
 
 
 def stamps(folder: Path | None, rng: np.random.Generator) -> list[np.ndarray]:
-    """Galaxies whose brightest pixel is 1, from files or round ones."""
+    """Galaxies whose brightest pixel is 1, from files or round ones, that fade out at the edge."""
+    fade = np.outer(*2 * [tukey(STAMP, 0.5)]).astype("f4")
     found = []
     for path in sorted(folder.rglob("*.fits*"))[:200] if folder else ():
         with fits.open(path) as opened:
@@ -66,11 +69,11 @@ def stamps(folder: Path | None, rng: np.random.Generator) -> list[np.ndarray]:
             plane = np.nan_to_num(plane.reshape(-1, *plane.shape[-2:])[0].astype("f4"))
             if min(plane.shape) >= STAMP:
                 y, x = ((side - STAMP) // 2 for side in plane.shape)
-                plane = plane[y : y + STAMP, x : x + STAMP] - np.median(plane)
+                plane = fade * (plane - np.median(plane))[y : y + STAMP, x : x + STAMP]
                 found.append(plane / max(float(plane.max()), 1e-9))
     y, x = np.mgrid[:STAMP, :STAMP] - STAMP // 2
     widths = rng.uniform(2.0, 9.0, 0 if found else 50)
-    return found or [np.exp(-(y**2 + x**2) / (2 * w**2)).astype("f4") for w in widths]
+    return found or [fade * np.exp(-(y**2 + x**2) / (2 * w**2)).astype("f4") for w in widths]
 
 
 def write_field(path: Path, side: int, folder: Path | None, scale: float) -> None:
@@ -115,10 +118,13 @@ def main() -> None:
     parser.add_argument("--psf", type=float, default=2.4)
     parser.add_argument("--scale", type=float, default=0.4)
     parser.add_argument("--at-once", action="store_true")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as passing:
+        place = options.keep or Path(passing)
+        place.mkdir(parents=True, exist_ok=True)
         for side in options.sides:
-            source, target = Path(place, "field.fits"), Path(place, "out.fits")
+            source, target = place / f"field-{side}.fits", place / f"restored-{side}.fits"
             write_field(source, side, options.data, options.scale)
             model, method = ("", options.method) if options.method else (options.model, "")
             a_piece, count = pieces_of(source, model, method, options.psf)
