@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from pellucid.cli import options
-from pellucid.errors import UsageError, naming
-from pellucid.version import __version__
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pellucid.batch.request import Request
-    from pellucid.restoration import Restoration
-    from pellucid.sky import SkyImage
+from pellucid.errors import UsageError
 
 #: The end of a name that promises a kind of file; all else is a folder's.
 _SUFFIX = re.compile(r"\.[a-z]\w{0,7}", re.IGNORECASE)
@@ -190,9 +181,10 @@ def restore(
         store = "a store is for the objects of a --catalogue, " if _is_store(output) else ""
         way = f"{store}--output names a folder, too, for what it holds"
         raise UsageError(f"{folders[0]}: is a folder; {way}")
-    command = options.command_line(context)
-    outputs = [Path(output), png, page, regions]
-    _restore_one(inputs, outputs, request, command, overwrite, as_json, resume)
+    from pellucid.cli.one import Results, restore_one
+
+    results = Results(Path(output), png, page, regions, overwrite)
+    restore_one(inputs, results, request, options.command_line(context), as_json, resume)
 
 
 def _is_store(output: str) -> bool:
@@ -202,99 +194,3 @@ def _is_store(output: str) -> bool:
 def _is_folder(output: str) -> bool:
     path = Path(output)
     return path.is_dir() or output.endswith(("/", "\\")) or not _SUFFIX.fullmatch(path.suffix)
-
-
-def _restore_one(
-    inputs: list[Path],
-    outputs: list[Path | None],
-    request: Request,
-    command: str,
-    overwrite: bool,
-    as_json: bool,
-    resume: bool,
-) -> None:
-    from pellucid.api import write_image
-    from pellucid.batch.large import is_large_file, restore_large
-    from pellucid.batch.request import load, opened
-    from pellucid.cli.progress import watched
-    from pellucid.display import write_png
-    from pellucid.fits import Whole
-    from pellucid.restoration.regions import check_region_name, write_regions
-    from pellucid.restoration.restorer import FittingRestorer
-
-    started = time.perf_counter()
-    output, png, page, regions = outputs
-    assert output is not None
-    options.check_outputs(outputs, inputs, overwrite)
-    options.check_pictures(output, png)
-    if regions is not None:
-        check_region_name(regions)
-    said = list[str]()
-
-    def tell(note: str) -> None:
-        said.append(note)
-        options.say_notes([note])
-
-    if is_large_file(inputs, request):
-        try:
-            if png is not None or regions is not None:
-                raise Whole("--png and --regions show all of it")
-            with watched("restoring"):
-                large, frame = restore_large(
-                    inputs, output, request, overwrite, [command], tell, resume
-                )
-        except Whole as reason:
-            lost = "; --resume keeps nothing of it" * resume
-            tell(f"a large image is restored whole, in memory: {reason}{lost}")
-        else:
-            if page is not None:
-                from pellucid.cli.view import make_page
-
-                make_page([output], page, inputs, overwrite=overwrite)
-            _report(large, frame, said, output, started, as_json)
-            return
-    image, stated = opened(inputs, request)
-    restorer = load(request)
-    if isinstance(restorer, FittingRestorer):
-        restorer = replace(restorer, tell=tell)
-    options.say_notes(image.notes)
-    with naming(inputs[0]), watched("restoring"):
-        result = restorer(image, *stated)
-    write_image(result, output, overwrite, history=[command])
-    if png is not None:
-        write_png(result.image, png, overwrite, image)
-    if regions is not None:
-        write_regions(result, regions, overwrite)
-    if page is not None:
-        from pellucid.view import subject_of_result, told, with_given, write_page
-
-        subject = subject_of_result(result, output.name, [command])
-        blur, psf, _ = stated
-        subject = with_given(subject, image, blur, psf)
-        write_page([told(subject)], output.name, page, overwrite)
-    _report(result, image, [*image.notes, *said], output, started, as_json)
-
-
-def _report(
-    result: Restoration,
-    image: SkyImage,
-    said: Sequence[str],
-    output: Path,
-    started: float,
-    as_json: bool,
-) -> None:
-    """Tell what is known of an image's restoration, but for what was ``said`` already."""
-    found = result.provenance["notes"]
-    told = [result.provenance.get(key) for key in ("change", "trust")]
-    options.say_notes(note for note in [*found, *filter(None, told)] if note not in said)
-    report = {
-        "output": str(output),
-        **result.provenance,
-        "notes": list(dict.fromkeys([*image.notes, *found])),
-        "bands": list(image.bands),
-        "shape": list(result.image.shape),
-        "pellucid": __version__,
-        "seconds": round(time.perf_counter() - started, 3),
-    }
-    by = result.provenance.get("model") or result.provenance.get("method")
-    options.report_result(report, as_json, f"{output}: restored by {by}")
