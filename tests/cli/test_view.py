@@ -127,12 +127,22 @@ def restored_of(mosaic, rows, output):
     catalogue.write_text("\n".join(["id,ra,dec", *rows, ""]))
     words = ["--catalogue", str(catalogue), "--image", str(mosaic), "--size", "24"]
     words += ["--method", "wiener", "--psf", "1.2", "--output", str(output)]
-    assert main(["restore", *words]) == 0
+    return main(["restore", *words])
+
+
+def test_what_failed_of_a_store_is_on_its_page(save, tmp_path):
+    flux = np.random.default_rng(0).normal(3, 1, (120, 120)).astype("f4")
+    mosaic = save("mosaic.fits", flux)
+    store, page = tmp_path / "store.h5", tmp_path / "page.html"
+    assert restored_of(mosaic, ["off,151.0,2.0", "x1,150.0,2.0"], store) == 1
+    assert main(["view", str(store), "--output", str(page)]) == 1
+    index = json.loads(re.search(r'id="index">(.*)</script>', page.read_text())[1])
+    assert {each["name"]: "reason" in each for each in index} == {"x1": False, "off": True}
 
 
 def test_a_store_of_a_catalogue_is_a_page(pages, save, tmp_path):
     mosaic = save("mosaic.fits", np.random.default_rng(0).normal(3, 1, (120, 120)).astype("f4"))
-    restored_of(mosaic, ["x1,150.0,2.0", "x2,149.9985,2.002"], tmp_path / "store.h5")
+    assert not restored_of(mosaic, ["x1,150.0,2.0", "x2,149.9985,2.002"], tmp_path / "store.h5")
     _, subjects, _ = pages(tmp_path / "store.h5")
     assert [each["name"] for each in subjects] == ["x1", "x2"]
     assert subjects[0]["shape"] == [24, 24]
@@ -143,7 +153,7 @@ def test_an_object_of_a_mosaic_has_its_part_of_it_where_that_is_named(pages, sav
     light = 50 * np.exp(-((x - 54) ** 2 + (y - 58) ** 2) / 18)
     flux = (light + np.random.default_rng(0).normal(3, 1, light.shape)).astype("f4")
     mosaic = save("mosaic.fits", flux)
-    restored_of(mosaic, ["x1,149.996,2.004"], f"{tmp_path}/cut/")
+    assert not restored_of(mosaic, ["x1,149.996,2.004"], f"{tmp_path}/cut/")
     said, (subject,), _ = pages(tmp_path / "cut")
     assert keys(subject) == ["restored"]
     assert any("the input is not shown" in note for note in said["notes"])

@@ -53,11 +53,14 @@ def entries_of(named: Sequence[Path]) -> list[Entry]:
     """
     found: list[Entry] = []
     for path in named:
-        if path.is_dir() and (path / ECSV).is_file() and not any(path.glob("*.h5")):
-            found += _of_table(path / ECSV)
-        elif path.is_dir() and any(path.glob("*.h5")):
+        has_table, is_store = (path / ECSV).is_file(), any(path.glob("*.h5"))
+        if path.is_dir() and is_store:
             store = open_restored(path)
             found += [Entry(name, store=store) for name in store]
+            told_of = _of_table(path / ECSV) if has_table else []
+            found += [each for each in told_of if each.fault and each.name not in store]
+        elif path.is_dir() and has_table:
+            found += _of_table(path / ECSV)
         elif path.is_dir():
             files = sorted(each for each in path.rglob("*") if is_image_name(each))
             if not files:
