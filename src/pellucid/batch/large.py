@@ -25,6 +25,7 @@ from pellucid.fits import (
     pixels_of,
     write_field,
 )
+from pellucid.memory import give_back_at_once
 from pellucid.optics.own_psf import psf_of_file, with_own_psf
 from pellucid.restoration import pieces as in_pieces
 from pellucid.restoration.field_sky import measured_sky
@@ -107,6 +108,7 @@ def restore_large(
         When it has to be restored whole, in memory.
     """
     check_field_target(output, overwrite)
+    give_back_at_once()
     asked = request
     with open_field(
         *files,
