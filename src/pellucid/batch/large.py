@@ -108,7 +108,6 @@ def restore_large(
         When it has to be restored whole, in memory.
     """
     check_field_target(output, overwrite)
-    give_back_at_once()
     asked = request
     with open_field(
         *files,
@@ -125,6 +124,7 @@ def restore_large(
                 tell(note)
             sky = measured_sky(field)
             pieces = restorer.pieces(field, sky, *stated)
+        give_back_at_once()
         frame = pieces.frame(field.frame)
         # In other pixels a variance would say less than it does in its own.
         others = ("mask",) if pieces.finer > 1 else ("variance", "mask")

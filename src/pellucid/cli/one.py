@@ -28,6 +28,7 @@ class Results:
     overwrite: bool
 
     def check(self, inputs: list[Path]) -> None:
+        """Refuse what cannot be written before anything is read."""
         from pellucid.restoration.regions import check_region_name
 
         every = [self.output, self.png, self.page, self.regions]
