@@ -19,6 +19,7 @@ from pellucid.metrics.psnr import measure_psnr, psnr, stretched_psnr
 from pellucid.metrics.source import find_source, measure_source, source_errors
 from pellucid.metrics.ssim import measure_ssim, ssim
 from pellucid.metrics.texture import measure_texture
+from pellucid.metrics.veil import measure_veil
 from pellucid.sky.image import SkyImage
 from pellucid.stretch import Stretch
 
@@ -49,6 +50,7 @@ METRICS: dict[str, Metric] = {
     "sources": measure_sources,
     "morphology": measure_morphology,
     "texture": measure_texture,
+    "veil": measure_veil,
 }
 #: Those of any image in a fraction of a second.
 DEFAULT = ("psnr", "ssim", "cw_ssim", "source")

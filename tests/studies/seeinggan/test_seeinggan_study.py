@@ -29,7 +29,7 @@ from pellucid.studies.folder import require_training
 from pellucid.studies.seeinggan import figures, study
 from pellucid.studies.seeinggan.preset import read_preset
 from pellucid.studies.seeinggan.sample import read_sample, real_store
-from pellucid.studies.seeinggan.scores import read_scores, read_second
+from pellucid.studies.seeinggan.scores import read_layers, read_scores, read_second
 from pellucid.studies.seeinggan.tables import gains
 
 #: Kills itself when it would have put a file of that name into place for the so manieth time.
@@ -233,6 +233,25 @@ def test_the_study_has_the_second_experiment_where_its_data_are(whole, tmp_path)
     del content["euclid"]  # a study that was finished before there was a second experiment
     (tmp_path / "scores.json").write_text(json.dumps(content))
     assert read_second(tmp_path) is None
+
+
+def test_every_layer_is_measured_on_every_tested_galaxy(smoke, whole):
+    layers = read_layers(smoke[0])
+    scores, _ = read_scores(smoke[0])
+    assert list(layers) == list(scores)
+    assert all(list(rows) == ["subaru", "conv3_3", "seeinggan"] for rows in layers.values())
+    for name, rows in layers.items():
+        for who in ("subaru", "seeinggan"):
+            assert rows[who]["psnr"] == scores[name][who]["psnr"]
+        assert {"veil", "sources_ghosts", "power_ratio_fine"} <= set(rows["conv3_3"])
+    page = (smoke[0] / "results" / "tables.md").read_text()
+    ghosts = int(sum(rows["conv3_3"]["sources_ghosts"] for rows in layers.values()))
+    (row,) = [line for line in page.splitlines() if line.startswith("| conv3_3 |")]
+    assert row.endswith(f"| {ghosts} |")
+    assert "Table 4: the perceptual loss's layer, 5 galaxies" in page
+    # A study without figure 6 has no such table.
+    assert read_layers(whole) == {}
+    assert "Table 4" not in (whole / "results" / "tables.md").read_text()
 
 
 def test_more_galaxies_than_figure_8_shows_go_into_the_appendix(

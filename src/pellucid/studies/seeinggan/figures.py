@@ -12,13 +12,12 @@ import numpy as np
 from pellucid.data.pairs import Pairs
 from pellucid.evaluation.figures import Panel, draw_comparison
 from pellucid.evaluation.scores import Metrics, Scored, inner, score_pair
-from pellucid.restoration import Restorer, load_restorer
-from pellucid.studies.folder import model_file
-from pellucid.studies.seeinggan.jobs import SEEINGGAN, SUBARU, scoring
+from pellucid.restoration import Restorer
+from pellucid.studies.seeinggan.jobs import SEEINGGAN, SUBARU, layer_restorers, scoring
 from pellucid.studies.seeinggan.pictures import picture
 from pellucid.studies.seeinggan.preset import Preset
 from pellucid.studies.seeinggan.scores import Scores
-from pellucid.studies.seeinggan.tables import NAMES
+from pellucid.studies.seeinggan.tables import LAYER_NAMES, NAMES
 
 #: How many galaxies figures 4 and 5, 6, 8, the appendix and the comparison of methods show.
 SAMPLES, LAYERED, EXAMPLES, APPENDIX, COMPARED = 9, 2, 8, 6, 5
@@ -123,16 +122,14 @@ def _draw_grid(panels: list[Panel], headings: list[str], path: Path) -> Path:
 
 def _draw_layers(gallery: Gallery, path: Path) -> Path:
     """The same galaxies by networks whose perceptual loss was in other layers."""
-    restorers = {"Subaru": gallery.restorers[SUBARU]}
-    for layer in gallery.preset.layers:
-        restorers[layer] = load_restorer(model_file(gallery.folder, layer))
-    restorers["the model"] = gallery.restorers[SEEINGGAN]
+    restorers = layer_restorers(gallery.preset, gallery.folder)
     names = gallery.by_gain[:LAYERED]
     rows = []
     for name in names:
         scored = gallery.restored(name, restorers, "cw_ssim")
         rows.append(gallery.drawn(scored, scored.metrics, ("cw_ssim",)))
-    return draw_comparison(rows, ["HST", *restorers], names, path, overwrite=True)
+    headings = ["HST", *(LAYER_NAMES.get(who, who) for who in restorers)]
+    return draw_comparison(rows, headings, names, path, overwrite=True)
 
 
 def _note(scores: Mapping[str, float], metrics: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.evaluation.scores import Scoring, Untouched, score_pair
+from pellucid.evaluation.scores import Scoring, Untouched, score_pair, score_pairs
 from pellucid.evaluation.tables import finite
 from pellucid.evaluation.tuning import best_constant
 from pellucid.files import make_folder, write_content
@@ -41,6 +41,8 @@ MEASURED = (
     *("sources", "morphology"),
 )
 CONSTANTS = "scores/constants"
+#: What is measured of figure 6's networks.
+LAYERS, OF_LAYERS = "scores/layers", ("psnr", "cw_ssim", "sources", "texture", "veil")
 #: The second experiment, and the Richardson-Lucy iterations that it is tuned among: its noise is
 #: smooth over pixels.
 EUCLID, FEWER = "scores/euclid", (1, 2, 3, 5, 10, 20, 40)
@@ -48,25 +50,26 @@ EUCLID, FEWER = "scores/euclid", (1, 2, 3, 5, 10, 20, 40)
 
 @dataclass(frozen=True)
 class Job:
-    """A network, the deconvolutions' constants, or a galaxy, whose place in the store it has."""
+    """A network, something measured, or a galaxy, whose place in the store it has."""
 
     name: str
     galaxy: int | None = None
 
     def done(self, folder: Path) -> Path:
         """The file that it leaves."""
-        if self.galaxy is None and self.name not in (CONSTANTS, EUCLID):
+        if self.galaxy is None and self.name not in (CONSTANTS, EUCLID, LAYERS):
             return model_file(folder, self.name)
         return folder / "work" / f"{self.name}.json"
 
 
 def plan(preset: Preset, sample: Parts, data: Path) -> list[list[Job]]:
     """All jobs; each list needs what the ones before it left."""
-    second = [Job(EUCLID)] if has_euclid(data) else []
+    first = [Job(EUCLID)] if has_euclid(data) else []
+    first += [Job(LAYERS)] if preset.layers else []
     return [
         *([Job(name)] for name in preset.networks() if name not in preset.layers),
         [*map(Job, preset.layers), Job(CONSTANTS)],
-        [*second, *(Job(f"scores/galaxy-{place}", place) for place in sample.places("tested"))],
+        [*first, *(Job(f"scores/galaxy-{place}", place) for place in sample.places("tested"))],
     ]
 
 
@@ -78,6 +81,8 @@ def run_job(preset: Preset, data: Path, folder: Path, job: Job) -> None:
         do_once(folder, job.name, job.done(folder), lambda: _tuned(preset, data, folder))
     elif job.name == EUCLID:
         do_once(folder, job.name, job.done(folder), lambda: _euclid(preset, data, folder))
+    elif job.name == LAYERS:
+        do_once(folder, job.name, job.done(folder), lambda: _layers(preset, data, folder))
     else:
         stage, before = preset.networks()[job.name]
         store, split = training_pairs(preset, data, folder, stage.data)
@@ -95,9 +100,10 @@ def collect(folder: Path, sample: Parts) -> None:
         for place in sample.places("tested")
     }
     seconds = sum(job["seconds"] for job in (constants, *found.values()))
-    second = Job(EUCLID).done(folder)
+    second, layers = Job(EUCLID), Job(LAYERS)
     content = {
-        "euclid": _read(folder, Job(EUCLID))["galaxies"] if second.exists() else [],
+        "euclid": _read(folder, second)["galaxies"] if second.done(folder).exists() else [],
+        "layers": _read(folder, layers)["galaxies"] if layers.done(folder).exists() else {},
         "settings": {
             "chosen": constants["chosen"],
             "machine": constants["machine"],
@@ -117,6 +123,13 @@ def restorers(preset: Preset, folder: Path, chosen: Mapping[str, float]) -> dict
         **{method: ClassicalRestorer(method, constant) for method, constant in chosen.items()},
         SEEINGGAN: load_restorer(model_file(folder, preset.final_network())),
     }
+
+
+def layer_restorers(preset: Preset, folder: Path) -> dict[str, Restorer]:
+    """Figure 6's networks, between the Subaru image and the model."""
+    layers = {layer: load_restorer(model_file(folder, layer)) for layer in preset.layers}
+    model = load_restorer(model_file(folder, preset.final_network()))
+    return {SUBARU: Untouched(SUBARU), **layers, SEEINGGAN: model}
 
 
 def scoring(preset: Preset, *metrics: str) -> Scoring:
@@ -150,6 +163,15 @@ def _euclid(preset: Preset, data: Path, folder: Path) -> dict[str, Any]:
     rows = measure_euclid(galaxies, network, choices)
     draw_examples(galaxies, rows, network, make_folder(folder / "results") / "euclid.png")
     return {"galaxies": rows}
+
+
+def _layers(preset: Preset, data: Path, folder: Path) -> dict[str, Any]:
+    """What each layer's network makes of every tested galaxy."""
+    store, compared = real_store(data, folder), layer_restorers(preset, folder)
+    wanted = scoring(preset, *OF_LAYERS)
+    places = read_sample(folder).places("tested")
+    scored = score_pairs(store, places, compared, wanted, preset.seed)
+    return {"galaxies": {one.id: finite(one.metrics) for one in scored}}
 
 
 def _tuned(preset: Preset, data: Path, folder: Path) -> dict[str, Any]:

@@ -48,6 +48,13 @@ def read_second(folder: Path) -> Second | None:
     return Second(scores, signal, radius, kinds) if rows else None
 
 
+def read_layers(folder: Path) -> Scores:
+    """Figure 6's networks on each galaxy of a finished study; empty where none was measured."""
+    path = folder / FILE
+    with undamaged(path):
+        return _measured(json.loads(path.read_text()).get("layers", {}))
+
+
 def _measured(scores: Scores) -> Scores:
     """NaN for what could not be measured."""
     for rows in scores.values():

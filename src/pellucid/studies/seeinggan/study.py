@@ -26,7 +26,7 @@ from pellucid.studies.seeinggan.jobs import (
 from pellucid.studies.seeinggan.preset import Preset
 from pellucid.studies.seeinggan.readings import readings, readings_page
 from pellucid.studies.seeinggan.sample import FILES, Parts, prepare_sample, real_store
-from pellucid.studies.seeinggan.scores import FILE, read_scores, read_second
+from pellucid.studies.seeinggan.scores import FILE, read_layers, read_scores, read_second
 from pellucid.studies.seeinggan.tables import NAMES, markdown, rows, summary
 
 
@@ -86,7 +86,7 @@ def run_study(
 def write_results(preset: Preset, output: Path, store: Pairs, sample: Parts) -> Path:
     """Tables and figures of a study whose galaxies are scored, in ``<output>/results``."""
     scores, settings = read_scores(output)
-    page = markdown(sample, scores, read_second(output))
+    page = markdown(sample, scores, read_second(output), read_layers(output))
     compared = restorers(preset, output, settings["chosen"])
     gallery = Gallery(output, preset, store, scores, compared)
     both = {who: compared[who] for who in (SUBARU, SEEINGGAN)}

@@ -40,6 +40,14 @@ TABLE_3 = {
     "flux_ratio": ("flux, ratio", 3),
     "half_light_radius_ratio": ("radius, ratio", 3),
 }
+LAYER_NAMES = {SUBARU: "Subaru", SEEINGGAN: "the model"}
+TABLE_4 = {
+    "psnr": ("PSNR (dB)", 2),
+    "cw_ssim": ("CW-SSIM", 3),
+    "veil": ("veil", 3),
+    "power_ratio_middle": ("power, 4 to 10 pixels", 2),
+    "power_ratio_fine": ("2 to 4 pixels", 2),
+}
 ORDER = (
     "SeeingGAN's lead on the same galaxies: mean [95 %, galaxies drawn again], share that it wins"
 )
@@ -53,12 +61,16 @@ STRUCTURE = {
 }
 
 
-def markdown(sample: Parts, scores: Scores, second: Second | None = None) -> str:
+def markdown(
+    sample: Parts, scores: Scores, second: Second | None = None, layers: Scores | None = None
+) -> str:
     """All tables as a page."""
     parts = [part(scores) for part in (_table_1, _table_2, _sources, _structure)]
     parts.append(_order(sample, scores))
     if second is not None:
         parts.append(_second(second))
+    if layers:
+        parts.append(_layers(layers))
     return "\n".join([*parts, _galaxies(sample, scores)])
 
 
@@ -197,6 +209,24 @@ def _second(second: Second) -> str:
             ),
             _section(ORDER, *order),
         ]
+    )
+
+
+def _layers(scores: Scores) -> str:
+    """Table 4: what figure 6 shows of two galaxies, of all of them."""
+    table = []
+    for name in restorers(scores):
+        cells = [_spread_of_mean(_good(scores, name, key), n) for key, (_, n) in TABLE_4.items()]
+        missed, ghosts = (
+            int(np.nansum(values(scores, name, f"sources_{kind}"))) for kind in ("missed", "ghosts")
+        )
+        table.append([LAYER_NAMES.get(name, name), *cells, str(missed), str(ghosts)])
+    own = _spread_of_mean(_good(scores, SUBARU, "veil_truth"), TABLE_4["veil"][1])
+    return _section(
+        f"Table 4: the perceptual loss's layer, {len(scores)} galaxies, mean ± standard deviation "
+        f"(veil: smooth light over empty sky, in HST's noise of a pixel; HST's own is {own})",
+        ["", *(title for title, _ in TABLE_4.values()), "missed", "ghosts"],
+        table,
     )
 
 
