@@ -57,6 +57,13 @@ def test_tables_of_other_formats(tmp_path, name, form):
     assert select_ids(tmp_path / name, ["z > 0.15"], "objid") == ["bc"]
 
 
+def test_whole_numbers_that_came_as_floats_are_ids_without_a_point(tmp_path):
+    """A column of numbers of which one is missing is of floats in many programs."""
+    ids = np.array([1.0, 1237651735230087168.0, np.nan, 2.5])
+    Table({"id": ids}).write(tmp_path / "a.fits")
+    assert select_ids(tmp_path / "a.fits") == ["1", "1237651735230087168", "", "2.5"]
+
+
 def test_files_that_are_no_tables_are_refused(tmp_path):
     (tmp_path / "a.fits").write_text("not a table")
     with pytest.raises(InputError, match=r"a\.fits: cannot be read as a table"):

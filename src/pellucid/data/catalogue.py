@@ -180,4 +180,8 @@ def _without(path: str | Path, table: Table, names: Sequence[str], advice: str) 
 def _text(value: Any) -> str:
     if value is np.ma.masked:
         return ""
+    if isinstance(value, (float, np.floating)):  # such as whole ids beside one that is missing
+        if np.isnan(value):
+            return ""
+        return str(int(value)) if value == np.floor(value) and np.isfinite(value) else str(value)
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
