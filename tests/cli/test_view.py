@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 from astropy.io import fits
+from PIL import Image
 from typed import GOOD, INPUT, USAGE, strict
 
 from pellucid.cli import main
@@ -172,6 +173,48 @@ def test_a_fits_image_that_is_no_restoration_is_shown_and_said_so(pages, save):
     assert any("no restoration" in note for note in said["notes"])
 
 
+def test_a_restored_picture_says_that_it_is_one(pellucid, pages, tmp_path):
+    pixels = np.random.default_rng(0).integers(40, 60, (48, 48, 3), dtype=np.uint8)
+    pixels[20:28, 20:28] = 200
+    Image.fromarray(pixels).save(tmp_path / "a.jpg")
+    words = ["--psf", "0.7", "--pixel-scale", "0.2", "--method", "wiener"]
+    pellucid("restore", tmp_path / "a.jpg", *words, "--output", tmp_path / "b.png")
+    _, (subject,), _ = pages(tmp_path / "b.png")
+    assert subject["restored"]
+    assert subject["scale"] == 0.2
+    assert keys(subject) == ["input", "restored", "again"]
+    assert dict(subject["facts"])["Restored by"].startswith("wiener")
+    _, (plain,), _ = pages(tmp_path / "a.jpg")
+    assert not plain["restored"]
+
+
+def test_what_an_image_was_before_is_not_told_as_done_to_it(pellucid, pages, save, tmp_path):
+    image = save("a.fits")
+    with fits.open(image, "update") as file:
+        for line in ("flat-fielded by another program", "imagesize = 0.25"):
+            file[0].header.add_history(line)
+    words = ["--method", "wiener", "--psf", "1.2"]
+    pellucid("restore", image, *words, "--output", tmp_path / "b.fits")
+    assert "imagesize" in str(fits.getheader(tmp_path / "b.fits")["HISTORY"])
+    said, _, _ = pages(tmp_path / "b.fits")
+    assert said["notes"]
+    assert not any("imagesize" in note or "flat" in note for note in said["notes"])
+
+
+def test_one_of_a_run_is_shown_beside_its_input_wherever_that_lies(pellucid, pages, save, tmp_path):
+    cutouts = tmp_path / "cutouts"
+    cutouts.mkdir()
+    save("one.fits").rename(cutouts / "one.fits")
+    words = ["--method", "wiener", "--psf", "1.2", "--output", tmp_path / "done"]
+    pellucid("restore", cutouts, *words)
+    _, (subject,), _ = pages(tmp_path / "done" / "one.fits")
+    assert subject["name"] == "one.fits"
+    assert keys(subject) == ["input", "restored", "again"]
+    (tmp_path / "done" / "restored.ecsv").write_text("of another program")
+    _, (subject,), _ = pages(tmp_path / "done" / "one.fits")
+    assert keys(subject) == ["restored"]
+
+
 def test_what_cannot_be_is_refused_in_one_line(refused, save, tmp_path):
     image = save("a.fits")
     page = tmp_path / "page.html"
@@ -192,10 +235,10 @@ def test_what_cannot_be_is_refused_in_one_line(refused, save, tmp_path):
     refused(USAGE, "view", image, "--output", page, naming="page.html")
 
 
-def test_restore_makes_the_page_at_once_as_view_does(pellucid, pages, save, tmp_path):
+@pytest.mark.parametrize("by", [["--method", "wiener"], ["--model", "galaxygan-sdss", "--force"]])
+def test_restore_makes_the_page_at_once_as_view_does(pellucid, pages, save, tmp_path, by):
     image, output, page = save("a.fits"), tmp_path / "out.fits", tmp_path / "at-once.html"
-    words = ["--method", "wiener", "--psf", "1.2", "--output", output, "--page", page]
-    pellucid("restore", image, *words)
+    pellucid("restore", image, *by, "--psf", "1.2", "--output", output, "--page", page)
     (at_once,) = re.findall(r'class="subject">(.*)</script>', page.read_text())
     _, (later,), _ = pages(output)
     found = json.loads(at_once)

@@ -7,6 +7,7 @@ from pellucid.display.composite import (
     COMPOSITE_BANDS,
     COMPOSITE_SUFFIXES,
     is_composite,
+    picture_cards,
     read_composite,
 )
 from pellucid.display.picture import (
@@ -28,6 +29,7 @@ __all__ = [
     "check_picture_name",
     "is_composite",
     "lupton_of",
+    "picture_cards",
     "read_composite",
     "to_pixels",
     "to_rgb",

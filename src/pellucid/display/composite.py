@@ -17,6 +17,8 @@ from pellucid.stretch import GalaxyGANStretch
 
 COMPOSITE_SUFFIXES = (".png", ".jpg", ".jpeg")
 COMPOSITE_BANDS = ("g", "r", "i")
+#: The text of a PNG in which its FITS cards stand, a card a line.
+CARDS = "FITS cards"
 _EXIF_ORIENTATION = 0x0112
 #: How EXIF says that a camera was held: what viewers do before they show the picture.
 _TURNED = {
@@ -62,6 +64,14 @@ def read_composite(path: str | os.PathLike[str], pixel_scale: float | None = Non
     planes = value[None] if value.ndim == 2 else np.moveaxis(value, -1, 0)[::-1]
     flux = GalaxyGANStretch().inverse(planes)
     return SkyImage(flux, bands=bands, unit="nanomaggy", pixel_scale=pixel_scale)
+
+
+def picture_cards(path: str | os.PathLike[str]) -> str:
+    """What `pellucid.display.write_png` was told of the picture; "" of any other."""
+    from PIL import Image
+
+    with quiet(), Image.open(path, formats=("PNG", "JPEG")) as picture:
+        return str(picture.info.get(CARDS, ""))
 
 
 def _read_values(path: Path) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.display.composite import CARDS
 from pellucid.errors import UsageError
 from pellucid.files import write_atomically
 from pellucid.sky.bands import by_wavelength
@@ -205,11 +207,12 @@ def write_png(
     path: str | os.PathLike[str],
     overwrite: bool = False,
     made_of: SkyImage | None = None,
+    cards: str = "",
 ) -> Path:
     """Write the picture of an image, as `to_rgb` draws it; one band gives a grey PNG.
 
-    Its text "Comment" says how to draw it again, but for holes. What it was ``made_of`` counts in
-    its stretch.
+    Its text "Comment" says how to draw it again, but for holes; ``cards`` is what a FITS header
+    would tell of it, a card a line. What it was ``made_of`` counts in its stretch.
     """
     if is_nanomaggy(image.unit) and image.header is None:
         drawn, comment = to_rgb(image), "the GalaxyGAN stretch"
@@ -221,7 +224,7 @@ def write_png(
         names = ", ".join(f"{image.bands[k]}{units[k]}" for k in order)
         comment = f"astropy.visualization.{stretch} of {names} (red first)"
     pixels = drawn[..., 0] if len(image.flux) == 1 else drawn
-    return write_picture(pixels, path, overwrite, comment)
+    return write_picture(pixels, path, overwrite, {"Comment": comment, CARDS: cards})
 
 
 def check_picture_name(path: str | os.PathLike[str]) -> None:
@@ -234,16 +237,17 @@ def write_picture(
     pixels: NDArray[np.uint8],
     path: str | os.PathLike[str],
     overwrite: bool = False,
-    comment: str = "",
+    texts: Mapping[str, str] = {},
 ) -> Path:
-    """Write pixels, shape (y, x, 3) or (y, x), the top row first, as PNG with a comment."""
+    """Write pixels, shape (y, x, 3) or (y, x), the top row first, as PNG with texts by keys."""
     from PIL import Image, PngImagePlugin
 
     check_picture_name(path)
     picture = Image.fromarray(pixels)
     text = PngImagePlugin.PngInfo()
-    if comment:
-        text.add_text("Comment", comment)
+    for key, value in texts.items():
+        if value:
+            text.add_text(key, value)
 
     def write(stream: BinaryIO) -> None:
         picture.save(stream, format="PNG", pnginfo=text)

@@ -139,7 +139,9 @@ class BandwiseRestorer(NeuralRestorer):
             "doubted": round(doubted, 5),
         }
         if len(plan.blur.stamps) > 1:
-            provenance["blur_fwhms"] = [round(width, 4) for width in widths_of(plan.blur)]
+            widths = enumerate(widths_of(plan.blur))
+            left = (0.0 if band in plan.broadened else width for band, width in widths)
+            provenance["blur_fwhms"] = [round(width, 4) for width in left]
         provenance["trust"] = in_words(doubted, list(reduced), bands)
         if unlike is not None:
             provenance["unlike"] = round(unlike, 4)

@@ -14,7 +14,12 @@ from pellucid.errors import InputError, UsageError
 from pellucid.optics import INSTRUMENTS
 from pellucid.optics.degradation import DEGRADED
 from pellucid.optics.own_psf import psf_of_file, with_own_psf
-from pellucid.restoration.result import Restoration, restoration_cards, restoration_history
+from pellucid.restoration.result import (
+    Restoration,
+    restoration_cards,
+    restoration_header,
+    restoration_history,
+)
 from pellucid.sky import PSF
 from pellucid.sky.image import SkyImage
 
@@ -89,7 +94,12 @@ def write_image(
     if isinstance(image, Restoration) and not np.isfinite(sky.flux).any():
         raise InputError(f"{path}: is not written: no pixel of the restoration is a number")
     if display.is_composite(path):
-        return display.write_png(sky, path, overwrite=overwrite)
+        cards = ""
+        if isinstance(image, Restoration):
+            header = restoration_header(image, history)
+            header["PIXSCALE"] = (sky.pixel_scale, "arcsec")
+            cards = header.tostring(sep="\n", endcard=False, padding=False)
+        return display.write_png(sky, path, overwrite=overwrite, cards=cards)
     if isinstance(image, SkyImage):
         made = sky.psf if isinstance(sky.psf, PSF) and sky.psf.origin == DEGRADED else None
         psf = made and psf_of_file(sky, made)

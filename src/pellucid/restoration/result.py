@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,7 +16,11 @@ from pellucid.sky.image import SkyImage
 from pellucid.version import __version__
 
 if TYPE_CHECKING:
+    from astropy.io.fits import Header
     from matplotlib.figure import Figure
+
+#: What the width in a header is of: of a network that is told no psf it is what it learned from.
+UNDONE, LEARNED = "of the blur undone", "of the blur that it is made for"
 
 
 @dataclass(frozen=True)
@@ -121,8 +126,8 @@ def restoration_cards(restoration: Restoration) -> dict[str, tuple[str | float, 
         "PLCMODEL": (str(facts.get("model") or facts.get("method")), "what restored the pixels"),
     }
     for fact, keyword, comment in (
-        ("psf_fwhm", "PLCFWHM", "[arcsec] FWHM of the blur undone"),
-        ("blur_fwhm", "PLCBLUR", "[arcsec] FWHM of the blur undone"),
+        ("psf_fwhm", "PLCFWHM", f"[arcsec] FWHM {LEARNED if 'model' in facts else UNDONE}"),
+        ("blur_fwhm", "PLCBLUR", f"[arcsec] FWHM {UNDONE}"),
         ("target_fwhm", "PLCTARG", "[arcsec] FWHM of a star in the result"),
         ("doubted", "PLCDOUBT", "fraction of the pixels that are doubted"),
         ("unlike", "PLCUNLIK", "fraction of galaxies of more usual form"),
@@ -132,7 +137,7 @@ def restoration_cards(restoration: Restoration) -> dict[str, tuple[str | float, 
     names = restoration.image.bands
     for fact, keyword, comment in (
         ("chi2", "PLCCHI", "reduced chi2 of the result blurred again"),
-        ("blur_fwhms", "PLCBLU", "[arcsec] FWHM of the blur undone"),
+        ("blur_fwhms", "PLCBLU", f"[arcsec] FWHM {UNDONE}"),
     ):
         found = facts.get(fact, ())
         for number, band in enumerate(_in_the_file(restoration.image) if found else (), 1):
@@ -148,6 +153,18 @@ def _in_the_file(image: SkyImage) -> list[int]:
     return order if len(order) == count else list(range(count))
 
 
+def restoration_header(restoration: Restoration, history: Sequence[str] = ()) -> Header:
+    """What a FITS header tells of a restoration: cards, then ``history`` and its own lines."""
+    from astropy.io.fits import Header
+
+    header = Header()
+    for keyword, (value, comment) in restoration_cards(restoration).items():
+        header[keyword] = (value, comment)
+    for line in (*history, *restoration_history(restoration)):
+        header.add_history(line)
+    return header
+
+
 def restoration_history(restoration: Restoration) -> list[str]:
     """What happened to the pixels, line by line."""
     facts = restoration.provenance
@@ -161,7 +178,8 @@ def restoration_history(restoration: Restoration) -> list[str]:
     if "samples" in facts:
         lines.append(facts["samples"])
     if "psf_fwhm" in facts:
-        lines.append(f"undone: a blur of FWHM {facts['psf_fwhm']} arcsec")
+        said = "made for" if "model" in facts else "undone:"
+        lines.append(f"{said} a blur of FWHM {facts['psf_fwhm']} arcsec")
     if "blur_fwhm" in facts:
         widths = zip(restoration.image.bands, facts.get("blur_fwhms", ()), strict=False)
         each = ", ".join(f"{band} {width:.3g}" for band, width in widths)

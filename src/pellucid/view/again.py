@@ -69,7 +69,8 @@ def undone(
     except InputError as error:
         reason = str(error)
     else:
-        reason = "what a star looks like in the image is not known"
+        place = "image" if known is None else "result"
+        reason = f"what a star looks like in the {place} is not known"
     width = number_of(restored, "PLCBLUR") or number_of(restored, "PLCFWHM")
     if not width:
         return None, f"no residual: {reason}"

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _WIDTH = 72
 #: How the lines begin that a restoration writes: what begins so goes on with no other.
 _BEGINNINGS = (
-    *("pellucid ", "note: ", "model ", "method ", "samples drawn", "undone: ", "blur fwhm "),
-    *("target fwhm ", "INPUT_ ", "the noise of "),
+    *("pellucid ", "note: ", "model ", "method ", "samples drawn", "undone: ", "made for "),
+    *("blur fwhm ", "target fwhm ", "INPUT_ ", "the noise of "),
 )
 #: Options of `pellucid restore` that take no value, and those that say how an image is read.
 _FLAGS = ("--force", "--overwrite", "--json", "--resume")

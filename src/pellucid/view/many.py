@@ -69,7 +69,7 @@ def entries_of(named: Sequence[Path]) -> list[Entry]:
         elif path.suffix.lower() in TABLE_LISTS:
             found += _of_table(path)
         else:
-            found.append(Entry(path.name, path))
+            found.append(_of_its_run(path) or Entry(path.name, path))
     return found
 
 
@@ -181,6 +181,16 @@ def _of_table(path: Path) -> list[Entry]:
             entry = replace(entry, path=path.parent / output)
         entries.append(entry)
     return entries
+
+
+def _of_its_run(path: Path) -> Entry | None:
+    """What the table beside a file tells of it; None where there is none, or another's."""
+    table = path.parent / ECSV
+    try:
+        rows = _of_table(table) if table.is_file() else []
+    except InputError:
+        return None
+    return next((replace(each, name=path.name) for each in rows if each.path == path), None)
 
 
 def _worst(column: Any) -> np.ndarray:

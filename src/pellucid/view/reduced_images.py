@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from pellucid.batch.large import is_large_file
 from pellucid.batch.request import Request
-from pellucid.fits import Whole, open_field, planes_beside, windows_beside
+from pellucid.display import is_composite, picture_cards
+from pellucid.fits import Whole, card_value, open_field, planes_beside, windows_beside
 from pellucid.optics import scaled_wcs
 from pellucid.optics.own_psf import with_own_psf
 from pellucid.restoration.files import read_image
@@ -76,7 +77,20 @@ def read_shown(
         except Whole:  # a window does not tell what its values are
             pass
     image = read_image(*paths, **how)
-    return Shown(image, image, planes_beside(image, wanted) if wanted else {})
+    beside = planes_beside(image, wanted) if wanted else {}
+    if is_composite(paths[0]) and (cards := picture_cards(paths[0])):
+        image = _told(image, cards)
+    return Shown(image, image, beside)
+
+
+def _told(image: SkyImage, cards: str) -> SkyImage:
+    """A picture with what its text tells of it."""
+    from astropy.io.fits import Header
+
+    header = Header.fromstring(cards, sep="\n")
+    scale = card_value(header, "PIXSCALE")
+    known = float(scale) if isinstance(scale, int | float) else image.pixel_scale
+    return replace(image, header=header, pixel_scale=known)
 
 
 def _read_reduced(

@@ -17,7 +17,7 @@ from pellucid.fits import restored_bands, restored_header
 from pellucid.optics import known_psf
 from pellucid.restoration.result import (
     Restoration,
-    restoration_cards,
+    restoration_header,
     restoration_history,
 )
 from pellucid.sky import PSF, SkyImage, gaussian_psf
@@ -95,10 +95,9 @@ def subject_of_result(
     from astropy.io.fits import Header
 
     lines = result.provenance.get("history") or [*history, *restoration_history(result)]
-    cards = Header()
-    if "history" not in result.provenance:  # of a store only the lines are left
-        for keyword, (value, comment) in restoration_cards(result).items():
-            cards[keyword] = (value, comment)
+    # Of a store only the lines are left.
+    stored = "history" in result.provenance
+    cards = Header() if stored else restoration_header(result, history)
     image = replace(result.image, header=cards)
     beside = {"UNCERT": result.uncertainty, "RANGE95": result.range_95, "DOUBT": result.doubt}
     for number, sample in enumerate(() if result.samples is None else result.samples, 1):

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pellucid.fits import card_value, text_card
+from pellucid.restoration.result import LEARNED
 from pellucid.sky import SkyImage
 
 #: How lines of HISTORY begin that say again what the cards say, or nothing to who looks.
-_SAID = ("pellucid ", "model ", "method ", "blur fwhm ", "target fwhm ", "undone: ", "INPUT_ ")
+_SAID = (
+    *("pellucid ", "model ", "method ", "blur fwhm ", "target fwhm ", "undone: ", "made for "),
+    "INPUT_ ",
+)
+#: How the lines begin that a restoration begins with: the first where it was typed, the other else.
+_TYPED, _VERSION = "pellucid restore ", re.compile(r"pellucid \S+: ")
 
 
 def number_of(image: SkyImage, keyword: str) -> float | None:
@@ -22,9 +29,14 @@ def facts_of(image: SkyImage) -> list[tuple[str, str]]:
     facts = []
     if image.header is not None and (model := text_card(image.header, "PLCMODEL")):
         facts.append(("Restored by", f"{model} (version {text_card(image.header, 'PLCVERS')})"))
-    if undone := number_of(image, "PLCBLUR") or number_of(image, "PLCFWHM"):
-        each = ", ".join(f"{band} {width:.3g}″" for band, width in _by_band(image, "PLCBLU"))
+    if undone := number_of(image, "PLCBLUR"):
+        widths = _by_band(image, "PLCBLU")
+        each = ", ".join(f"{band} {f'{width:.3g}″' if width else 'none'}" for band, width in widths)
         facts.append(("Blur undone", f"{undone:.3g}″ FWHM{f' ({each})' if each else ''}"))
+    elif width := number_of(image, "PLCFWHM"):
+        assert image.header is not None
+        learned = LEARNED in image.header.comments["PLCFWHM"]
+        facts.append(("Made for a blur of" if learned else "Blur undone", f"{width:.3g}″ FWHM"))
     if target := number_of(image, "PLCTARG"):
         facts.append(("A star is now", f"{target:.3g}″ wide"))
     if (doubt := number_of(image, "PLCDOUBT")) is not None:
@@ -54,13 +66,22 @@ def numbers_of(image: SkyImage) -> dict[str, float]:
 
 
 def notes_of(lines: Sequence[str]) -> list[str]:
-    """What HISTORY tells beside that."""
-    return [line.removeprefix("note: ") for line in lines if not line.startswith(_SAID)]
+    """What HISTORY tells beside that of the last restoration, not of what came before it."""
+    told = lines[_beginning(lines) :]
+    return [line.removeprefix("note: ") for line in told if not line.startswith(_SAID)]
+
+
+def _beginning(lines: Sequence[str]) -> int:
+    """Where the last restoration's lines begin: at its command, or where it was none's."""
+    begun = [k for k, line in enumerate(lines) if _VERSION.match(line)]
+    typed = [k for k, line in enumerate(lines) if line.startswith(_TYPED)]
+    last, before = (begun[-1:] or [0])[0], (begun[-2:-1] or [-1])[0]
+    return next((k for k in reversed(typed) if before < k < last), last)
 
 
 def commands_of(lines: Sequence[str]) -> list[tuple[str, str]]:
     """The command that made it, where there is one."""
-    typed = [line for line in lines if line.startswith("pellucid restore ")]
+    typed = [line for line in lines if line.startswith(_TYPED)]
     return [("Command", typed[-1])] if typed else []
 
 
