@@ -42,15 +42,21 @@ class InputError(PellucidError):
     exit_code = 3
 
 
+class MissingHDU(InputError):
+    """A file lacks the HDU that is asked for; nothing else is wrong with it."""
+
+
 class TemporaryError(PellucidError):
     """The machine is in the way (full disk, read-only folder): try again once it is not."""
 
     exit_code = 75
 
 
-def refusal(path: str | os.PathLike[str], fault: str, advice: str) -> InputError:
+def refusal(
+    path: str | os.PathLike[str], fault: str, advice: str, kind: type[InputError] = InputError
+) -> InputError:
     """An error of one line: what file, what is wrong with it, what would work."""
-    return _of_file(InputError, path, f"{fault}; {advice}")
+    return _of_file(kind, path, f"{fault}; {advice}")
 
 
 def printable(text: str) -> str:

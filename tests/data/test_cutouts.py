@@ -320,6 +320,18 @@ def test_tiles_are_brought_to_one_zero_point(tmp_path):
     assert open_mosaic([first, third], zero_point=26.0).zero_point == 26.0
 
 
+def test_files_of_a_folder_without_the_extension_are_no_tiles(tmp_path):
+    folder, flat = tmp_path / "fields", np.ones((20, 20), dtype=np.float32)
+    folder.mkdir()
+    for name, extension in (("a", "GROUND"), ("b", "NISP"), ("c", "NISP")):
+        plane = fits.ImageHDU(flat, a_wcs(0.2, 20).to_header(), name=extension)
+        fits.HDUList([fits.PrimaryHDU(), plane]).writeto(folder / f"{name}.fits")
+    assert [tile.path.name for tile in open_mosaic([folder], "NISP").tiles] == ["b.fits", "c.fits"]
+    for paths, hdu in (([folder], "VIS"), ([folder, folder / "a.fits"], "NISP")):
+        with pytest.raises(InputError, match=rf"a\.fits: has no HDU {hdu}; there are .*GROUND"):
+            open_mosaic(paths, hdu)
+
+
 def test_what_is_no_mosaic_is_named(tmp_path):
     wcs, flat = a_wcs(0.2, 20), np.ones((20, 20), dtype=np.float32)
     fits.writeto(tmp_path / "bare.fits", flat)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -170,6 +171,17 @@ def test_the_critic_learns_so_many_times_a_step(train):
     }
     assert counts == {2.0}
     assert not same(state_of(folder, "discriminator/"), untrained().state_dict())
+
+
+def test_a_long_gradient_of_the_generator_is_shortened(train):
+    def length(**changes: Any) -> float:
+        folder, _ = train(changed(steps=1, beta1=0.5, **changes), f"{len(changes)}")
+        moments = state_of(folder, "generator_optimiser/").items()
+        squares = [float(v.square().sum()) for name, v in moments if name.endswith("exp_avg")]
+        return sum(squares) ** 0.5 / (1.0 - 0.5)
+
+    assert length(steepest=0.01) == pytest.approx(0.01, rel=1e-3)
+    assert length() > 0.1
 
 
 def test_without_an_adversarial_weight_the_critic_is_untouched(train):

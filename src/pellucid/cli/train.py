@@ -10,6 +10,9 @@ import typer
 from pellucid.cli.options import say
 from pellucid.errors import UsageError, naming
 
+#: Fewer objects than these tell little.
+FEW = 5
+
 
 def train(
     recipe: Annotated[
@@ -50,5 +53,12 @@ def train(
             f"note: the PSNR of what it restores, {restored:.2f} dB on held-back objects, "
             f"is below that of the blurred images, {blurred:.2f} dB: it is of no use yet; more "
             "steps may help, or pairs that agree better"
+        )
+    held_back = told.get("held_back_objects", FEW)
+    if held_back < FEW:
+        say(
+            f"note: PSNR and the choice of what ships rest on {held_back} held-back "
+            f"object{'s' * (held_back != 1)}, which is too few to go by: more pairs are better, "
+            "and `pellucid evaluate` on some that were kept out"
         )
     say(f"{bundle}: trained; `pellucid restore --model {bundle}` uses it")

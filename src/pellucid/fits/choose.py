@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pellucid.errors import InputError
+from pellucid.errors import InputError, MissingHDU, refusal
 from pellucid.fits.cards import text_card
 from pellucid.fits.file import FitsFile, open_fits
 from pellucid.fits.hdu import HDU
@@ -267,7 +267,7 @@ def _wanted(file: FitsFile, told: Sequence[Plane], wanted: int | str) -> Plane:
         ]
     listed = ", ".join(str(plane.hdu) for plane in told)
     if not found:
-        raise file.refuse(f"has no HDU {text}", f"there are {listed}")
+        raise refusal(file.path, f"has no HDU {text}", f"there are {listed}", MissingHDU)
     hdu = found[0].hdu
     if hdu.kind != "image":
         raise file.refuse(f"HDU {hdu} is no image", f"the HDUs are {listed}")

@@ -56,6 +56,7 @@ def tell(bar: Progress, text: str) -> None:
     bar.console.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
-def in_words(score: Mapping[str, float]) -> str:
-    """What a validation found."""
-    return f"PSNR {score['psnr']:.2f} dB, of the blurred images {score['psnr_blurred']:.2f} dB"
+def in_words(score: Mapping[str, float], count: int) -> str:
+    """What a validation found on so many objects that are held back."""
+    found = f"PSNR {score['psnr']:.2f} dB, of the blurred images {score['psnr_blurred']:.2f} dB"
+    return f"{found} ({count} object{'s' * (count != 1)} held back)"

@@ -191,9 +191,8 @@ def train(
                     log.write(step, {**score, "seconds": round(time.monotonic() - started, 1)})
                     bar.update(task, psnr=f"{score['psnr']:.2f} dB")
                     if progress and not bar.console.is_terminal:
-                        tell(
-                            bar, f"{recipe.name}: step {step} of {recipe.steps}, {in_words(score)}"
-                        )
+                        told = f"step {step} of {recipe.steps}, {in_words(score, len(seen))}"
+                        tell(bar, f"{recipe.name}: {told}")
                 if step % recipe.checkpoint_every == 0 or step == recipe.steps:
                     save_checkpoint(checkpoint, trainer.parts(), end._replace(step=step))
         bundle = run / "bundle.onnx"

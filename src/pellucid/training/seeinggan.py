@@ -43,6 +43,8 @@ class SeeingGANRecipe(Recipe, frozen=True):
     lipschitz: Literal["penalty", "clip"] = "penalty"
     penalty_weight: Annotated[float, Field(ge=0)] = 10.0
     clip_limit: Annotated[float, Field(gt=0)] = 0.01
+    #: A longer gradient of the generator is shortened to it: one odd batch undoes hours else.
+    steepest: Annotated[float | None, Field(gt=0)] = None
 
     def build_trainer(
         self, bands: int, device: torch.device, start: Bundle | None = None
@@ -84,7 +86,7 @@ class SeeingGANTrainer(Adversaries[SeeingGANRecipe]):
                 seen = self.perceptual(restored, sharp)
             report["perceptual"] = float(seen.detach())
             total = total + recipe.perceptual_weight * seen
-        self.teach_generator(total, recipe.decay_at(step))
+        self.teach_generator(total, recipe.decay_at(step), recipe.steepest)
         return report
 
     def _judge(self, blurred: Tensor, sharp: Tensor, restored: Tensor) -> dict[str, float]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pellucid.data.mosaics.geometry import square
 from pellucid.data.mosaics.tile import Tile, open_tile
 from pellucid.data.names import FITS_SUFFIXES
-from pellucid.errors import InputError, UsageError, refusal
+from pellucid.errors import InputError, MissingHDU, UsageError, refusal
 from pellucid.fits import role_of_file, roles_beside
 from pellucid.sky import PSF, gaussian_psf
 from pellucid.sky.image import pixel_scale_of
@@ -116,7 +116,8 @@ def open_mosaic(
     ----------
     paths
         FITS files, or folders of them, plain, tile-compressed or gzipped. A gzipped one is
-        unpacked once to a temporary file, which goes when the program ends.
+        unpacked once to a temporary file, which goes when the program ends. Files of a folder that
+        lack ``hdu`` are no tiles.
     hdu
         Name or number of the image in each file; needed where a file holds several.
     zero_point
@@ -140,7 +141,16 @@ def open_tiles(
     paths: Sequence[str | Path], hdu: str | int | None = None, bands: bool = False
 ) -> list[Tile]:
     """Read the headers of a mosaic's tiles, which may each hold ``bands``; see `open_mosaic`."""
-    tiles = [open_tile(path, hdu, bands) for path in _files(paths)]
+    named, tiles, lacking = set(map(Path, paths)), [], []
+    for path in _files(paths):
+        try:
+            tiles.append(open_tile(path, hdu, bands))
+        except MissingHDU as error:
+            if path in named:
+                raise
+            lacking.append(error)
+    if not tiles:
+        raise lacking[0]
     first = tiles[0]
     pixel_scale = pixel_scale_of(first.wcs)
     for tile in tiles:

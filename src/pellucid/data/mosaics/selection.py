@@ -23,7 +23,7 @@ from pellucid.settings import read_named, shipped_files
 #: Longer ids are no names, and file systems refuse names of more than 255 bytes.
 LONGEST_ID = 128
 _NO_LOGARITHM = 20.0
-_ADVICE = "; a --selection of your own does without it or names another"
+_ADVICE = "; --selection all does without it, one of your own may name another"
 
 #: What a column or a class may be called.
 Names = Annotated[
