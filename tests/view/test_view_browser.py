@@ -327,20 +327,20 @@ def test_what_was_seen_whole_is_so_in_a_smaller_window(browser, seen):
 def test_300_galaxies_open_scroll_and_lead_to_one(browser, restored_pair, tmp_path):
     one = told(subject_of_file(restored_pair[1]), COARSE)
     names = [f"galaxy <b>{k:03d}</b>" for k in range(299)]
-    subjects = [
-        {**one, "name": name, "numbers": {"doubt": k / 299}} for k, name in enumerate(names)
-    ]
+    subjects = [{**one, "name": n, "numbers": {"doubt": k / 299}} for k, n in enumerate(names)]
+    subjects[0] |= {"numbers": {"doubt": 0, "chi2": 151}, "notes": ["warning: it does not explain"]}
     failed = {"name": "broken", "numbers": {}, "reason": "broken.fits: is cut off"}
     opened = Page(browser, write_page([*subjects, failed], "many", tmp_path / "many.html"))
     cards = opened.driver.find_elements("css selector", ".card")
     assert len(cards) == 300
-    assert opened.run("return document.querySelector('.card .called').textContent") == names[-1]
+    first = opened.run("return $('objects').firstChild.textContent")
+    assert first == f"{names[0]}0.0 % doubted⚠ does not explain the image, χ² 151"
     opened.wait("return document.querySelectorAll('.thumb.drawn').length > 3")
     drawn = opened.run("return document.querySelectorAll('.thumb.drawn').length")
     assert drawn < 150, "what is far away is not drawn"
     opened.run("scrollTo(0, document.body.scrollHeight)")
     opened.wait("return [...document.querySelectorAll('.thumb')].some((t) => "
-                "t.dataset.object === '0' && t.classList.contains('drawn'))")  # fmt: skip
+                "t.dataset.object === '1' && t.classList.contains('drawn'))")  # fmt: skip
     assert "is cut off" in opened.run("return $('objects').lastChild.textContent")
     opened.run("document.querySelector('[data-object=\"5\"]').closest('button').click()")
     opened.wait("return view !== null && !$('viewer').hidden")

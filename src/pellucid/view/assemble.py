@@ -15,6 +15,8 @@ from typing import Any
 from pellucid.files import write_content
 from pellucid.version import __version__
 
+#: How a note begins that is a warning; the scripts know it, too.
+AMISS = "warning: "
 #: In the order in which the browser runs them, as one script.
 SCRIPTS = (
     *("planes.js", "sky.js", "stretch.js", "marks.js", "stage.js", "plots.js"),
@@ -41,6 +43,7 @@ def page(subjects: Iterable[dict[str, Any]], title: str) -> str:
         told = {"name": each["name"], "numbers": each.get("numbers", {})}
         if "layers" in each:
             told["at"] = len(data)
+            told["warnings"] = [note for note in each.get("notes", ()) if note.startswith(AMISS)]
             data.append(f'<script type="application/json" class="subject">{as_text(each)}</script>')
         else:
             told["reason"] = each.get("reason", "")

@@ -1,6 +1,7 @@
 // Many objects: cards or a table, sorted, and drawn when they scroll into view.
 
 const HEADS = { name: "Name", doubt: "Doubt", chi2: "χ²", unlike: "Unusual form", psf: "PSF ″" };
+const EXPLAINED = 2; // χ² above which a warning is of it
 const sorting = { by: null, down: true, words: "", table: false };
 const drawn = new Map(); // thumbnails by object and layer
 
@@ -63,7 +64,9 @@ function shownOrder() {
   if (!by) return order;
   if (by === "name") order.sort((one, other) => INDEX[one].name.localeCompare(INDEX[other].name, undefined, { numeric: true }));
   else {
-    const value = (k) => INDEX[k].numbers[by] ?? (down ? -Infinity : Infinity);
+    // No share of doubted pixels is as bad as a warning.
+    const warned = (k) => (by === "doubt" && INDEX[k].warnings?.length ? 1 : 0);
+    const value = (k) => (INDEX[k].numbers[by] ?? (down ? -Infinity : Infinity)) + warned(k);
     order.sort((one, other) => value(one) - value(other));
   }
   return down ? order.reverse() : order;
@@ -76,6 +79,16 @@ const head = (key) => HEADS[key] ?? key;
 function number(key, value) {
   if (value === undefined) return "—";
   return ["doubt", "unlike"].includes(key) ? `${(100 * value).toFixed(1)} %` : short(value);
+}
+
+// What is amiss with it, in a few words.
+function warning(k) {
+  const { warnings, numbers } = INDEX[k];
+  if (!warnings?.length) return [];
+  const misfit = numbers.chi2 > EXPLAINED && warnings.some((text) => text.includes("does not explain"));
+  const text = misfit ? `⚠ does not explain the image, χ² ${short(numbers.chi2)}` : "⚠ has a warning";
+  const title = warnings.map((note) => note.slice(AMISS.length)).join(" ");
+  return [made("span", text, { className: "reason", title })];
 }
 
 function thumbnail(k) {
@@ -103,6 +116,7 @@ function card(k) {
     const text = `${(100 * numbers.doubt).toFixed(1)} % doubted`;
     words.append(made("span", text, { className: "doubt number" }));
   }
+  words.append(...warning(k));
   button.append(thumbnail(k), words);
   return button;
 }
@@ -136,6 +150,7 @@ function tableOf(order) {
     look.append(open);
     const name = made("td", INDEX[k].name, { className: "called", dir: "auto" });
     if (INDEX[k].reason) name.append(made("span", INDEX[k].reason, { className: "reason" }));
+    name.append(...warning(k));
     row.append(look, name);
     for (const key of keys.slice(1)) row.append(made("td", number(key, INDEX[k].numbers[key]), { className: "number" }));
     body.append(row);

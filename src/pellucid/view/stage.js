@@ -164,7 +164,7 @@ function drawSplit(context, at, height) {
     context.moveTo(at, 0);
     context.lineTo(at, height);
   });
-  const y = height / 2;
+  const y = 0.84 * height; // not over what the image is of
   context.fillStyle = "#fff";
   context.strokeStyle = "rgba(0,0,0,.45)";
   context.lineWidth = 1;

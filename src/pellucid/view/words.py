@@ -43,9 +43,11 @@ def facts_of(image: SkyImage) -> list[tuple[str, str]]:
         facts.append(("Doubted", f"{100 * doubt:.1f} % of the pixels"))
     if chi2 := _by_band(image, "PLCCHI"):
         found = ", ".join(f"{band} {value:.3g}" for band, value in chi2)
-        facts.append(("χ², blurred again", found))
+        facts.append(("χ², blurred again", f"{found}; about 1 is expected"))
     if (unlike := number_of(image, "PLCUNLIK")) is not None:
-        facts.append(("Form", f"more unusual than that of {100 * unlike:.0f} % of galaxies"))
+        facts.append(
+            ("Form", f"less usual than that of {100 * unlike:.0f} % of the galaxies learned from")
+        )
     return facts
 
 
