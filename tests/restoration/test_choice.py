@@ -154,6 +154,15 @@ def test_what_a_shipped_model_did_not_meet_is_noted_and_refused_where_far(galaxy
     assert [note for note in forced if "nothing vouches for the result" in note]
 
 
+def test_a_model_of_one_blur_says_which_where_nobody_knows_the_image_s(galaxy):
+    restorer = pellucid.load_restorer("galaxygan-sdss")
+    said = (
+        'the psf is not known (--psf): model galaxygan-sdss is made for images with stars of 2.2"'
+    )
+    assert said in restorer(galaxy).provenance["notes"]
+    assert said not in restorer(galaxy, psf=2.3).provenance["notes"]
+
+
 def test_the_choice_is_told_with_the_result(galaxy):
     result = pellucid.load_restorer()(galaxy)
     assert result.provenance["notes"][0].startswith(

@@ -271,7 +271,8 @@ def test_another_pixel_scale_is_refused(same, scale):
 def test_an_unknown_pixel_scale_is_taken_and_noted(same):
     result = same(replace(noisy(40, 40), pixel_scale=None))
     assert "no pixel scale" in result.provenance["notes"][0]
-    assert same(replace(noisy(40, 40), pixel_scale=0.4)).provenance["notes"] == []
+    notes = same(replace(noisy(40, 40), pixel_scale=0.4)).provenance["notes"]
+    assert not any("pixel scale" in note for note in notes)
 
 
 @pytest.mark.parametrize(("blur", "noted"), [(1.5, False), (3.0, True), (0.8, True), (None, False)])
@@ -372,7 +373,7 @@ def test_a_fast_network_that_changes_the_flux_is_not_used(card):
     np.testing.assert_array_equal(refused.image.flux, expected)
     assert "single precision was used" in refused.provenance["notes"][-1]
     taken = NeuralRestorer(card, fine, "", "torch bf16", reference=identity)(image)
-    assert taken.provenance["notes"] == []
+    assert not any("precision" in note for note in taken.provenance["notes"])
     assert not np.array_equal(taken.image.flux, expected)
 
 

@@ -107,7 +107,7 @@ def evaluate(
             shown.append(scored)
     summaries = scores.summarise(metrics)
     held_back = ", held back" if part == "validation" else ""
-    title = f"{len(chosen)} objects of {data.name}{held_back}"
+    title = f"{len(chosen)} object{'s' * (len(chosen) != 1)} of {data.name}{held_back}"
     if report is not None:
         write_report(report, title, summaries, shown, overwrite)
     if as_json:

@@ -98,12 +98,14 @@ def psf_notes(psf: PSF | None, card: Card, force: bool = False) -> list[str]:
     Where nobody knows what one looked like in training, it was no narrower than that blur.
     """
     low, high = card.fwhm
-    if psf is None or high == 0:
+    if high == 0:
         return []
     trained = MODELS.get(card.name)
     stars, said = (low, FAR * high), f"blurred by {in_words(card.fwhm)}"
     if trained is not None:
         stars, said = trained.psf, f"with stars of {in_words(trained.psf)}"
+    if psf is None:
+        return [f"the psf is not known (--psf): model {card.name} is made for images {said}"]
     text = f'a psf of {psf.fwhm:.2f}" is unlike that of the images in training ({said})'
     return _notes(text, psf.fwhm, stars, force)
 
