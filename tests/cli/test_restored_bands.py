@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -211,6 +212,23 @@ def test_each_band_s_blur_stands_in_the_order_of_the_file(cube, restored, tmp_pa
     wide, narrow = found["g,z"]
     assert 0.7 < narrow < 1.0 < wide < 1.3
     assert header["PLCBLUR"] == pytest.approx(0.5 * (wide + narrow), abs=1e-3)
+
+
+def test_of_a_band_that_was_blurred_to_the_target_no_blur_is_undone(
+    cube, restored, tmp_path, pellucid
+):
+    stamps = stacked([moffat_psf(width, 0.4).stamps[0] for width in (1.6, 1.6, 0.9)])
+    psf = fits.PrimaryHDU(stamps.astype("f4"))
+    psf.header.update({"PIXSCALE": 0.4, "BAND1": "g", "BAND2": "r", "BAND3": "z"})
+    psf.writeto(tmp_path / "psf.fits")
+    words = ["--bands", "g,z", "--psf", str(tmp_path / "psf.fits"), "--target", "1.1"]
+    out = restored(cube, *words)
+    header = fits.getheader(out, "COADD")
+    assert header["PLCBLU1"] > 0.5
+    assert header["PLCBLU2"] == 0.0
+    pellucid("view", out, "--output", tmp_path / "page.html")
+    assert re.search(r'"Blur undone","[\d.]+″ FWHM \(g [\d.]+″, z none\)"',
+                     (tmp_path / "page.html").read_text())  # fmt: skip
 
 
 def test_bands_that_were_left_are_called_so(cube, restored, pellucid):
