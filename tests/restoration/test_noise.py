@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from pellucid.errors import InputError
 from pellucid.restoration import Restoration
 from pellucid.restoration.change import with_change
-from pellucid.restoration.noise import noise_notes, of_many_pixels, stated_noise
+from pellucid.restoration.noise import noise_notes, of_many_pixels, skies_of, stated_noise
 from pellucid.sky import (
     SkyImage,
     background_of,
@@ -121,3 +122,15 @@ def test_sky_and_noise_of_counts_lie_between_their_steps(sigma, level, step):
     found = robust_background((step * np.rint(light)).astype("f4"))
     assert found.sky[0] / step == pytest.approx(level, abs=0.02 * sigma)
     assert found.sigma / step == pytest.approx(np.hypot(sigma, np.sqrt(1 / 12)), rel=0.02)
+
+
+def test_a_simulation_without_noise_is_told_from_the_brightest_star(white):
+    """Numbers that a model makes of it would be no restoration of anything."""
+    bright = white.copy()
+    bright[60, 60] = 2e5
+    assert skies_of(image(bright, 1.0))[1].item() == pytest.approx(1.0, rel=0.05)
+    bright[60, 60] = 1e8
+    with pytest.raises(
+        InputError, match=r"^band g has no noise to speak of: a pixel is .*e\+07 times as"
+    ):
+        skies_of(image(bright, 1.0))

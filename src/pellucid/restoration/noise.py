@@ -19,6 +19,8 @@ from pellucid.restoration.change import SAMPLE, plain
 from pellucid.sky import SkyImage, noise_of, robust_background, sky_of
 from pellucid.sky.band_names import band_in_words
 
+#: So many times the noise no pixel has: a well of 80,000 electrons, in a sum of 200, has 200,000.
+NOISELESS = 5e5
 #: By this factor both may differ before it is said.
 UNLIKE = 1.3
 #: The noise of neighbours' differences, of what it is where the noise is white: shared noise.
@@ -71,7 +73,13 @@ def interpolated(image: SkyImage) -> bool:
 
 
 def skies_of(image: SkyImage) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Sky level and noise of each band, shape (band, 1, 1)."""
+    """Sky level and noise of each band, shape (band, 1, 1).
+
+    Raises
+    ------
+    InputError
+        When a band has no noise, or so little that no telescope took it.
+    """
     level, sigma = [], []
     for k, name in enumerate(image.bands):
         band = image.of_bands([k])
@@ -79,6 +87,13 @@ def skies_of(image: SkyImage) -> tuple[NDArray[np.float32], NDArray[np.float32]]
         if not sky.sigma > 0:
             raise InputError(
                 f"the sky of {band_in_words(name)} is constant: without noise no scale"
+            )
+        brightest = float(np.nanmax(np.where(band.holes, np.nan, band.flux)) - sky.sky[0])
+        if brightest > NOISELESS * sky.sigma:
+            raise InputError(
+                f"{band_in_words(name)} has no noise to speak of: a pixel is "
+                f"{brightest / sky.sigma:.1e} times as bright; add a camera's to a simulation, "
+                "or take --method richardson-lucy, which needs none"
             )
         level.append(sky.sky[0])
         sigma.append(sky.sigma * of_many_pixels(band, sky.sigma))
