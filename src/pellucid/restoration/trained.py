@@ -55,8 +55,8 @@ MODELS = {
         scales=(0.03, 0.21),
         camera=r"\b(HSC|HYPER SUPRIME.CAM)\b",
         whose="HSC",
-        blur=(0.55, 0.62),
-        psf=(0.55, 0.63),
+        blur=(0.56, 0.65),
+        psf=(0.56, 0.65),
     ),
 }
 
