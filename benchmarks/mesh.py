@@ -6,9 +6,10 @@
 STUDY is a SeeingGAN study whose pairs are made. With --first, its first stage (pixels alone) is
 trained from nothing; else the second one (critic and VGG-19) with the paper's rate of 0.0002, from
 the first stage's network or from --start on. Each is trained as published, and with one thing
-changed at a time. Of what each network makes of the simulated pairs that were held back, mesh.md
-has by how much the spectrum stands out where a grid of 2, 4, 8 and 16 pixels has its lines, and
-mesh.png shows a galaxy. Variants that are trained stay so.
+changed at a time; --only without a variant measures the start alone. Of what each network makes of
+the simulated pairs that were held back, mesh.md has by how much the spectrum stands out where a
+grid of 2, 4, 8 and 16 pixels has its lines, and mesh.png shows a galaxy. Variants that are trained
+stay so.
 """
 
 from __future__ import annotations
@@ -77,6 +78,9 @@ def main() -> None:
     start = options.start or model_file(options.study, first[0])
     output = make_folder(options.output)
     models = {} if options.first else {"the start": start}
+    places = split.validation[:GALAXIES]
+    if models and not options.only:
+        report(models, store, places, output)
     for name in options.only:
         base = (first if options.first else second)[1][0].recipe
         change = dict(VARIANTS[name])
@@ -90,7 +94,7 @@ def main() -> None:
         with shifting(name != "nothing shifted"):
             models[name] = train_network(output, _file(name), recipe, store, split, start)
         # After each, so that a run that is stopped has told what it found.
-        report(models, store, split.validation[:GALAXIES], output)
+        report(models, store, places, output)
 
 
 @contextmanager

@@ -42,7 +42,7 @@ MEASURED = (
 )
 CONSTANTS = "scores/constants"
 #: What is measured of figure 6's networks.
-LAYERS, OF_LAYERS = "scores/layers", ("psnr", "cw_ssim", "sources", "texture", "veil")
+LAYERS, OF_LAYERS = "scores/layers", ("psnr", "cw_ssim", "sources", "veil")
 #: The second experiment, and the Richardson-Lucy iterations that it is tuned among: its noise is
 #: smooth over pixels.
 EUCLID, FEWER = "scores/euclid", (1, 2, 3, 5, 10, 20, 40)

@@ -45,8 +45,6 @@ TABLE_4 = {
     "psnr": ("PSNR (dB)", 2),
     "cw_ssim": ("CW-SSIM", 3),
     "veil": ("veil", 3),
-    "power_ratio_middle": ("power, 4 to 10 pixels", 2),
-    "power_ratio_fine": ("2 to 4 pixels", 2),
 }
 ORDER = (
     "SeeingGAN's lead on the same galaxies: mean [95 %, galaxies drawn again], share that it wins"
