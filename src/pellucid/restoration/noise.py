@@ -19,8 +19,9 @@ from pellucid.restoration.change import SAMPLE, plain
 from pellucid.sky import SkyImage, noise_of, robust_background, sky_of
 from pellucid.sky.band_names import band_in_words
 
-#: So many times the noise no pixel has: a well of 80,000 electrons, in a sum of 200, has 200,000.
-NOISELESS = 5e5
+#: Of a camera's image no more pixels than this share are so many times as bright as the noise; one
+#: pixel may be, that is damaged or of a star.
+NOISELESS, SHARE = 1e5, 1e-3
 #: By this factor both may differ before it is said.
 UNLIKE = 1.3
 #: The noise of neighbours' differences, of what it is where the noise is white: shared noise.
@@ -88,12 +89,12 @@ def skies_of(image: SkyImage) -> tuple[NDArray[np.float32], NDArray[np.float32]]
             raise InputError(
                 f"the sky of {band_in_words(name)} is constant: without noise no scale"
             )
-        brightest = float(np.nanmax(np.where(band.holes, np.nan, band.flux)) - sky.sky[0])
-        if brightest > NOISELESS * sky.sigma:
+        bright = float(np.quantile(band.flux[~band.holes], 1.0 - SHARE) - sky.sky[0])
+        if bright > NOISELESS * sky.sigma:
             raise InputError(
-                f"{band_in_words(name)} has no noise to speak of: a pixel is "
-                f"{brightest / sky.sigma:.1e} times as bright; add a camera's to a simulation, "
-                "or take --method richardson-lucy, which needs none"
+                f"{band_in_words(name)} has no noise to speak of: its bright pixels are "
+                f"{bright / sky.sigma:.1e} times as much; add a camera's to a simulation, or take "
+                "--method richardson-lucy, which needs none"
             )
         level.append(sky.sky[0])
         sigma.append(sky.sigma * of_many_pixels(band, sky.sigma))
