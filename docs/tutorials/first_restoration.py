@@ -111,13 +111,14 @@ restorers = {
     "Richardson–Lucy": pellucid.load_restorer(method="richardson-lucy"),
 }
 scored = score_pair("106587", pair, restorers)
-shown = {"blurred": (pair.blurred, ""), "truth": (truth, "")}
+shown = {"blurred": pair.blurred}
 for name, made in scored.restored.items():
-    shown[name] = (made.image, f", {scored.metrics[name]['psnr']:.1f} dB")
-figure, panels = plt.subplots(1, len(shown), figsize=(9, 2.6), layout="constrained")
-for panel, (name, (sky, note)) in zip(panels, shown.items(), strict=True):
+    shown[f"{name}\n{scored.metrics[name]['psnr']:.1f} dB"] = made.image
+shown["truth"] = truth
+figure, panels = plt.subplots(1, len(shown), figsize=(9, 2.9), layout="constrained")
+for panel, (title, sky) in zip(panels, shown.items(), strict=True):
     panel.imshow(to_rgb(sky))
-    panel.set(title=name + note, xticks=[], yticks=[])
+    panel.set(title=title, xticks=[], yticks=[])
 
 # %%
 # One galaxy and one draw of the noise prove nothing; :doc:`/results/pellucid/README`

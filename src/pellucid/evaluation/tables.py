@@ -15,6 +15,8 @@ from rich.table import Table
 from pellucid.errors import printable
 from pellucid.evaluation.scores import Summaries, Summary
 
+#: Between the lines of a cell of Markdown.
+BREAK = "<br>"
 #: Metric, its heading, and how many decimals it deserves.
 COLUMNS: dict[str, tuple[str, int]] = {
     "psnr": ("PSNR [dB]", 2),

@@ -103,7 +103,7 @@ def test_the_order_is_told_of_all_and_of_the_halves():
     assert [line[:2] for line in lines] == [
         *(["all", "8"], ["the bright half", "4"], ["the faint half", "4"]),
     ]
-    assert lines[0][2].startswith("+0.00 [")
+    assert lines[0][2].startswith("+0.00<br>[")
     assert lines[0][2].endswith("50% won")
-    assert lines[1][2] == "+1.00 [+1.00, +1.00], 100% won"
+    assert lines[1][2] == "+1.00<br>[+1.00, +1.00]<br>100% won"
     assert {line[3] for line in lines} == {""}

@@ -95,5 +95,5 @@ def test_the_page_has_every_reading_beside_the_paper(found):
     lines = [line for line in page.splitlines() if line.startswith("| the blurred image |")]
     assert len(lines) == len(LIMITS)
     value = np.mean(found["in the zscale stretch"]["the blurred image"]["SSIM"])
-    assert f"{value:.3f} (" in lines[list(LIMITS).index("in the zscale stretch")]
+    assert f"{value:.3f}<br>(" in lines[list(LIMITS).index("in the zscale stretch")]
     assert all(line.count("|") == len(READINGS) + 2 for line in lines)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.evaluation.tables import BREAK
 from pellucid.studies.seeinggan.scores import Scores, values
 
 #: Metric to heading and digits.
@@ -79,5 +80,5 @@ def _lead(lead: NDArray[np.floating], digits: int) -> str:
         return ""
     text = f"{lead.mean():+.{digits}f}"
     if lead.size > 1:
-        text += " [{:+.{d}f}, {:+.{d}f}]".format(*interval(lead), d=digits)
-    return f"{text}, {(lead > 0).mean():.0%} won"
+        text += BREAK + "[{:+.{d}f}, {:+.{d}f}]".format(*interval(lead), d=digits)
+    return f"{text}{BREAK}{(lead > 0).mean():.0%} won"

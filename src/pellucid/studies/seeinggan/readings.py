@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.evaluation.scores import Scored, inner
-from pellucid.evaluation.tables import markdown_table
+from pellucid.evaluation.tables import BREAK, markdown_table
 from pellucid.metrics.cw_ssim import cw_ssim, cw_ssim_printed
 from pellucid.metrics.psnr import psnr
 from pellucid.metrics.ssim import ssim
@@ -188,4 +188,4 @@ def readings_page(found: Mapping[str, Table]) -> str:
 
 def _cell(three: Iterable[float], digits: int) -> str:
     mean, low, high = three
-    return f"{mean:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+    return f"{mean:.{digits}f}{BREAK}({low:.{digits}f} to {high:.{digits}f})"

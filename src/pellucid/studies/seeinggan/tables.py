@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.evaluation.tables import markdown_table
+from pellucid.evaluation.tables import BREAK, markdown_table
 from pellucid.studies.seeinggan.jobs import SEEINGGAN, SUBARU
 from pellucid.studies.seeinggan.order import order_table
 from pellucid.studies.seeinggan.paper import TABLE_1, TABLE_2
@@ -120,11 +120,11 @@ def _table_1(scores: Scores) -> str:
     for metric, (title, digits) in TABLE_1_METRICS.items():
         paper = TABLE_1.get(metric, dict.fromkeys(PAPER, ()))
         cells = [_three(_good(scores, name, metric), digits) for name in names]
-        cells += [" / ".join(f"{value:.3f}" for value in paper[who]) for who in PAPER]
+        cells += [_lines(f"{value:.3f}" for value in paper[who]) for who in PAPER]
         table.append([title, *cells])
     return _section(
         f"Table 1: likeness to HST, {len(scores)} galaxies "
-        "(mean ± standard deviation / minimum / maximum; the paper's without deviation)",
+        "(mean ± standard deviation, below it minimum and maximum; the paper's without deviation)",
         ["", *map(_called, names), *PAPER.values()],
         table,
     )
@@ -266,7 +266,13 @@ def _three(good: NDArray[np.float64], digits: int) -> str:
     if not good.size:
         return ""
     ends = (f"{value:.{digits}f}" for value in (good.min(), good.max()))
-    return " / ".join((_spread_of_mean(good, digits), *ends))
+    return _lines((_spread_of_mean(good, digits), *ends))
+
+
+def _lines(numbers: Iterable[str]) -> str:
+    """A mean, and below it minimum and maximum: a cell of one line would be too wide."""
+    mean, *ends = [*numbers] or [""]
+    return f"{mean}{BREAK}{' to '.join(ends)}" if ends else mean
 
 
 def _spread_of_mean(good: NDArray[np.float64], digits: int) -> str:
