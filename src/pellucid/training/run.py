@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
@@ -28,12 +29,12 @@ from pellucid.restoration import NeuralRestorer
 from pellucid.restoration.engine import torch_network
 from pellucid.restoration.restorer import model_restorer
 from pellucid.stretch import stretch_from_dict
-from pellucid.training.card import make_card
+from pellucid.training.card import make_card, measured_after
 from pellucid.training.checkpoint import State, load_checkpoint, save_checkpoint
 from pellucid.training.feeding import batches_of
 from pellucid.training.fingerprint import fingerprint
-from pellucid.training.log import Log, in_words, progress_bar, tell
-from pellucid.training.processes import join_processes
+from pellucid.training.log import Log, in_words, progress_bar, tell, time_left
+from pellucid.training.processes import agreed, join_processes
 from pellucid.training.recipe import Losses, Recipe, Trainer
 from pellucid.training.validation import draw_panel, validate
 
@@ -44,6 +45,8 @@ CHECKPOINT = "checkpoint.safetensors"
 START = "start.onnx"
 #: What has been learned so far, a bundle that can be used, at each validation.
 INTERIM = "interim.onnx"
+#: The weights that ship, in full precision.
+WEIGHTS = "generator.safetensors"
 #: Training images, at most, in which the brightest pixel is looked for.
 CEILING_IMAGES = 512
 #: Seconds for which the workers of a run that was just killed may still be there.
@@ -160,12 +163,22 @@ def train(
             # What it learns from is its own business, however wide the stars in it are.
             return replace(model_restorer(card, network, "not written yet"), force=True)
 
+        def keep() -> None:
+            weights = trainer.average.state_dict()
+            content = to_bytes({name: value.contiguous() for name, value in weights.items()})
+            write_content(run / WEIGHTS, content, overwrite=True)
+
+        def gains() -> bool:
+            return agreed(log is None or log.gains(recipe.patience), device)
+
         log = Log(run / "log.jsonl", step) if rank == 0 else None
         seen = split.validation[: recipe.validation_images]
         started -= log.seconds if log else 0.0  # what was done before the run was interrupted
         with progress_bar(progress and rank == 0) as bar:
             task = bar.add_task(recipe.name, total=recipe.steps, completed=step, psnr="")
             steps, begun_at, entered = range(step, recipe.steps), step, time.monotonic()
+            if recipe.patience and not gains():  # and all that was left to do is the bundle
+                steps = range(0)
             for batch in batches_of(sampler, steps, workers, device, recipe.repeats):
                 set_rate(trainer, recipe.rate_at(step))
                 losses = trainer.advance(batch, step)
@@ -176,32 +189,41 @@ def train(
                 if device.type == "cpu" or step % LOG_EVERY == 0 or _kept_at(recipe, step):
                     _refuse_divergence(losses, step, checkpoint)
                 bar.update(task, completed=step)
-                if log is None:
-                    continue
-                if step % LOG_EVERY == 0 or step == recipe.steps:
+                validated = step % recipe.validate_every == 0 or step == recipe.steps
+                if log is not None and (step % LOG_EVERY == 0 or step == recipe.steps):
                     log.write(step, losses)
-                if step == begun_at + LOG_EVERY and progress and not bar.console.is_terminal:
-                    tell(bar, f"{recipe.name}: {_left(recipe, step, begun_at + 1, entered)}")
-                if step % recipe.validate_every == 0 or step == recipe.steps:
+                    if step == begun_at + LOG_EVERY and progress and not bar.console.is_terminal:
+                        rate = (time.monotonic() - entered) / (LOG_EVERY - 1)
+                        left = recipe.steps - step
+                        tell(bar, f"{recipe.name}: {time_left(left, rate * left)}")
+                if log is not None and validated:
                     score = validate(restorer(), store, seen)
                     draw_panel(restorer(), store, seen, run / f"sample-{step:07d}.png")
-                    if step < recipe.steps:
-                        measured = _measured(step, started, device, world, score)
-                        _ship(trainer, restorer().card, measured, run / INTERIM)
                     log.write(step, {**score, "seconds": round(time.monotonic() - started, 1)})
+                    if recipe.patience and log.best == step:
+                        keep()
+                    if step < recipe.steps and (not recipe.patience or log.best == step):
+                        measured = measured_after(step, started, device, world, score)
+                        _ship(trainer, restorer().card, measured, run / INTERIM)
                     bar.update(task, psnr=f"{score['psnr']:.2f} dB")
                     if progress and not bar.console.is_terminal:
                         told = f"step {step} of {recipe.steps}, {in_words(score, len(seen))}"
                         tell(bar, f"{recipe.name}: {told}")
-                if step % recipe.checkpoint_every == 0 or step == recipe.steps:
+                ended = bool(recipe.patience) and validated and not gains()
+                if log is not None and (
+                    step % recipe.checkpoint_every == 0 or step == recipe.steps or ended
+                ):
                     save_checkpoint(checkpoint, trainer.parts(), end._replace(step=step))
+                if ended:
+                    break
         bundle = run / "bundle.onnx"
         if log is not None:
+            if recipe.patience:
+                trainer.average.load_state_dict(load_file(run / WEIGHTS))
+                step = log.best
             score = validate(restorer(), store, split.validation)
-            weights = trainer.average.state_dict()
-            content = to_bytes({name: value.contiguous() for name, value in weights.items()})
-            write_content(run / "generator.safetensors", content, overwrite=True)
-            measured = _measured(step, started, device, world, score)
+            keep()
+            measured = measured_after(step, started, device, world, score)
             _ship(trainer, restorer().card, measured, bundle)
             (run / INTERIM).unlink(missing_ok=True)
         if dist.is_initialized():
@@ -220,19 +242,6 @@ def _alone(run: Path, begun: bool, rank: int) -> Iterator[None]:
         if (run / CHECKPOINT).exists() != begun:
             raise BusyError(busy)
         yield
-
-
-def _measured(
-    step: int, started: float, device: torch.device, world: int, score: dict[str, float]
-) -> dict[str, Any]:
-    """What a card says of a training that came so far."""
-    return {
-        "steps": step,
-        "wall_seconds": round(time.monotonic() - started),
-        "device": _device_name(device, world),
-        "validation_psnr": round(score["psnr"], 3),
-        "validation_psnr_blurred": round(score["psnr_blurred"], 3),
-    }
 
 
 def _ship(trainer: Trainer, card: Card, measured: dict[str, Any], path: Path) -> None:
@@ -262,13 +271,6 @@ def set_rate(trainer: Trainer, rate: float) -> None:
                     group["lr"] = rate
 
 
-def _left(recipe: Recipe, step: int, first: int, entered: float) -> str:
-    """How long the rest takes, where it is like the steps since the one that ended then."""
-    seconds = (time.monotonic() - entered) / (step - first) * (recipe.steps - step)
-    told = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
-    return f"{recipe.steps - step} steps are left, about {told}; each validation is a line"
-
-
 def _kept_at(recipe: Recipe, step: int) -> bool:
     """Whether something is written after so many steps."""
     return step == recipe.steps or not (
@@ -281,12 +283,3 @@ def _refuse_divergence(losses: Losses, step: int, checkpoint: Path) -> None:
     if wrong:
         kept = f"{checkpoint} is the last good one" if checkpoint.exists() else "none was saved yet"
         raise PellucidError(f"step {step}: the {wrong[0]} loss is not finite; checkpoint: {kept}")
-
-
-def _device_name(device: torch.device, world: int) -> str:
-    name = (
-        torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else f"CPU, {torch.get_num_threads()} threads"
-    )
-    return f"{world} × {name}" if world > 1 else name

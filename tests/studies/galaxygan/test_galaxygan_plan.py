@@ -56,14 +56,14 @@ def test_every_preset_that_ships_can_be_read():
         ("fwhm: [1.8]", "fwhm: []", "fwhm"),
         ("folds: 2", "folds: 2\nfirst_fold: 9", "from 9 on"),
         ("folds: 2", "gan_cells: [[1.4, 2]]", r"\[1\.4, 2\.0\] lies outside the grid"),
-        ("learning_curve: null", "learning_curve: {cell: [1.8, 5]}", "outside the grid"),
-        ("learning_curve: null", "learning_curve: {cells: [1.8, 2]}", r"learning_curve\.cells"),
+        ("learning_curve: null", "learning_curve: {cells: [[1.8, 5]]}", "outside the grid"),
+        ("learning_curve: null", "learning_curve: {cell: [1.8, 2]}", r"learning_curve\.cell"),
         ("name: tiny", "name: [tiny", "is no YAML"),
         ("name: tiny", "name: \x00", "is no YAML"),
         ("folds: 2", "folds: 2\nbeginning: {cell: [9, 9], steps: 1}", "beginning.cell"),
         (
             "learning_curve: null",
-            "learning_curve: {cell: [1.8, 2]}\nbeginning: {cell: [1.8, 2], steps: 1}",
+            "learning_curve: {cells: [[1.8, 2]]}\nbeginning: {cell: [1.8, 2], steps: 1}",
             "has seen all images",
         ),
         (None, "", "preset"),
@@ -98,7 +98,12 @@ def test_a_plan_has_every_cell_and_fold_once(name):
     expected += [
         Job("gan", *cell, k) for cell in preset.cells_of_gan() for k in range(preset.gan_folds)
     ]
-    expected += [Job("gan", *curve.cell, k, n) for n in curve.images for k in range(curve.folds)]
+    expected += [
+        Job("gan", *cell, k, n)
+        for cell in curve.cells
+        for n in curve.images
+        for k in range(curve.folds)
+    ]
     assert len({job.name for job in planned}) == len(planned)
     assert sorted(job.name for job in planned) == sorted(job.name for job in expected)
 

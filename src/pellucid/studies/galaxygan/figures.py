@@ -77,7 +77,7 @@ def draw_figures(folder: Path, preset: Preset, scores: Scores, output: Path) -> 
     if not cells:
         return []
     curve = preset.learning_curve
-    shown = curve.cell if curve is not None and curve.cell in cells else cells[0]
+    shown = curve.cells[0] if curve is not None and curve.cells[0] in cells else cells[0]
     kinds = _kinds(gallery, shown)
     files = []
     if kinds:

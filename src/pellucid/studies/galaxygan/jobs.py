@@ -19,6 +19,7 @@ from pellucid.evaluation.scores import UNTOUCHED as DEGRADED
 from pellucid.evaluation.scores import Scoring, Untouched, score_pairs
 from pellucid.evaluation.tables import finite
 from pellucid.evaluation.tuning import best_constant
+from pellucid.networks.bundle import open_bundle
 from pellucid.restoration import ClassicalRestorer, Restorer, load_restorer
 from pellucid.studies.folder import do_once, locked, train_network
 from pellucid.studies.galaxygan.preset import Cell, Preset, degradation
@@ -69,7 +70,9 @@ def plan(preset: Preset) -> list[Job]:
             jobs += [Job("deconvolution", *cell, fold) for cell in preset.cells()]
         curve = preset.learning_curve
         if curve and count < curve.folds:
-            jobs += [Job("gan", *curve.cell, fold, images) for images in curve.images]
+            jobs += [
+                Job("gan", *cell, fold, images) for cell in curve.cells for images in curve.images
+            ]
     return jobs
 
 
@@ -166,7 +169,7 @@ def _gan(
     start = _beginning(folder, preset, job.fold, store, split)
     recipe = _recipe(preset, job.name, job.cell)
     model = train_network(folder, job.name, recipe, store, split, start)
-    settings = {"trained_on": len(training), "steps": recipe.steps}
+    settings = {"trained_on": len(training), "steps": open_bundle(model).card.training["steps"]}
     return {GAN: load_restorer(model=model)}, settings
 
 

@@ -27,9 +27,11 @@ Axis = Annotated[tuple[PositiveFloat, ...], Field(min_length=1), AfterValidator(
 
 
 class LearningCurve(BaseModel, extra="forbid", frozen=True):
-    """Table 1d: one cell, trained on fewer and fewer images."""
+    """Table 1d: cells, trained on fewer and fewer images."""
 
-    cell: Cell = (1.8, 2.0)
+    cells: Annotated[tuple[Cell, ...], Field(min_length=1), AfterValidator(_each_once)] = (
+        (1.8, 2.0),
+    )
     images: Annotated[tuple[PositiveInt, ...], AfterValidator(_each_once)] = (5, 10, 100, 2000)
     folds: PositiveInt = 1
 
@@ -76,7 +78,7 @@ class Preset(BaseModel, extra="forbid", frozen=True):
             raise ValueError(f"first_fold: from {self.first_fold} on there are not so many folds")
         asked = [("gan_cells", cell) for cell in self.cells_of_gan()]
         if self.learning_curve:
-            asked.append(("learning_curve.cell", self.learning_curve.cell))
+            asked += [("learning_curve.cells", cell) for cell in self.learning_curve.cells]
         if self.beginning:
             asked.append(("beginning.cell", self.beginning.cell))
         for key, cell in asked:

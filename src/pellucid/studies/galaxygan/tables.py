@@ -120,19 +120,36 @@ def _curve_table(preset: Preset, scores: Scores) -> str:
     curve = preset.learning_curve
     if curve is None:
         return ""
-    first, headings, cells = preset.first_fold, ["images"], ["PSNR"]
-    for images in curve.images:
-        settings = scores.settings.get(Job("gan", *curve.cell, first, images), {})
-        given = settings.get("trained_on", images)
-        headings.append(str(images) if given == images else f"{images} (there were {given})")
-        cells.append(_beside(scores, Key(GAN, *curve.cell, images), given == images))
-    whole = scores.mean(Key(GAN, *curve.cell), "psnr", range(first, first + curve.folds))
+    first = preset.first_fold
+    trained = {
+        images: scores.settings.get(Job("gan", *curve.cells[0], first, images), {}).get(
+            "trained_on", images
+        )
+        for images in curve.images
+    }
+    rows = []
+    for cell in curve.cells:
+        whole = scores.mean(Key(GAN, *cell), "psnr", range(first, first + curve.folds))
+        found = [_beside(scores, Key(GAN, *cell, n), trained[n] == n) for n in curve.images]
+        rows.append([_cell(cell), *found, _number(whole, 2)])
+        if preset.recipe.patience is not None:
+            jobs = [Job("gan", *cell, first, images) for images in (*curve.images, None)]
+            steps = [scores.settings.get(job, {}).get("steps") for job in jobs]
+            rows.append(["steps", *("–" if number is None else f"{number:,}" for number in steps)])
+    ended = (
+        ""
+        if preset.recipe.patience is None
+        else f" Each training ended {preset.recipe.patience} validations after its best one, which "
+        f"is what was tested (its step stands below it), or after {preset.recipe.steps:,} steps."
+    )
+    headings = [
+        f"{n}" if n == given else f"{n} (there were {given})" for n, given in trained.items()
+    ]
     return _section(
         "Table 1d: PSNR (dB) of the GAN by the number of training images",
-        f"At {curve.cell[0]:g}″ and {curve.cell[1]:g} σ, folds: {curve.folds}. The paper does not "
-        "say at which cell its own was made.",
-        [*headings, "all"],
-        [[*cells, _number(whole, 2)]],
+        f"Folds: {curve.folds}. The paper does not say at which cell its own was made.{ended}",
+        ["images", *headings, "all"],
+        rows,
     )
 
 
