@@ -26,6 +26,8 @@ COLUMNS = ("original", "degraded", "GAN", "Lucy–Richardson", "Lucy–Richardso
 DECONVOLVED = ("richardson-lucy", "richardson-lucy-paper")
 #: Objects of each kind in figure 3, and of each fault in figure 4.
 ROWS = 2
+#: The cell of figures 2 and 4, where it was trained for.
+SHOWN = (1.8, 2.0)
 FAILURES = 3
 #: Training objects among which figure 4 looks for anything alike.
 COMPARED = 2000
@@ -76,19 +78,25 @@ def draw_figures(folder: Path, preset: Preset, scores: Scores, output: Path) -> 
     cells = [cell for cell in preset.cells_of_gan() if gallery.tested(cell)]
     if not cells:
         return []
-    curve = preset.learning_curve
-    shown = curve.cells[0] if curve is not None and curve.cells[0] in cells else cells[0]
+    shown = SHOWN if SHOWN in cells else cells[0]
     kinds = _kinds(gallery, shown)
     files = []
     if kinds:
         _, best = kinds[0]
-        turn = [(*kind, cells[k % len(cells)]) for k, kind in enumerate(kinds)]
+        turn = [(*kind, cell) for kind, cell in zip(kinds, _spread(cells, len(kinds)), strict=True)]
         files.append(_draw(gallery, [("", best, shown)], output / "figure-2.png"))
         files.append(_draw(gallery, turn, output / "figure-3.png"))
         files += _draw_grid(gallery, best, output)
     rows = [(why, some, shown) for why, some in _failures(gallery, shown)]
     files.append(_draw(gallery, rows, output / "figure-4.png"))
     return files
+
+
+def _spread(cells: Sequence[Cell], count: int) -> list[Cell]:
+    """So many cells from first to last, of which each kind has an early and a late one."""
+    even = [cells[k] for k in np.linspace(0, len(cells) - 1, count).round().astype(int)]
+    apart = -(-count // ROWS)
+    return [cell for first in range(apart) for cell in even[first::apart]]
 
 
 def _kinds(gallery: Gallery, cell: Cell) -> list[tuple[str, Tested]]:
