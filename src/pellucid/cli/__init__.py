@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -28,7 +28,7 @@ from pellucid.cli.study import study
 from pellucid.cli.train import train
 from pellucid.cli.view import view
 from pellucid.ending import ENDED, ended_as_told, ending_cleanly
-from pellucid.errors import PellucidError, TemporaryError
+from pellucid.errors import PellucidError, TemporaryError, UsageError
 from pellucid.version import __version__
 
 app = typer.Typer(
@@ -71,6 +71,8 @@ def _root(
     pass
 
 
+#: What the parser of options raises, of which only one kind has a public name.
+_Misused = cast(type[Exception], typer.BadParameter.__mro__[1])
 #: torch has no class of its own for what it cannot allocate, on a processor and on a GPU.
 _NO_MEMORY = ("can't allocate memory", "out of memory")
 
@@ -80,11 +82,14 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     try:
         with ended_as_told():
-            app(args=words, prog_name="pellucid", obj=tuple(words))
+            left = app(args=words, prog_name="pellucid", obj=tuple(words), standalone_mode=False)
+        return _ended(left)
     except SystemExit as left:
-        if left.code in ENDED:
-            say("interrupted; what was finished stays, nothing is half written")
-        return left.code if isinstance(left.code, int) else int(left.code is not None)
+        return _ended(left.code)
+    except _Misused as error:
+        if told := _misuse(error):  # else nothing was typed, and the help stands there
+            say(told)
+        return UsageError.exit_code
     except PellucidError as error:
         page = page_of(error)
         say(f"{error} (more: docs/{page})" if page else str(error))
@@ -102,10 +107,22 @@ def main(argv: list[str] | None = None) -> int:
             raise
         say("not enough memory to train so; a smaller batch or network needs less")
         return TemporaryError.exit_code
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
+        return _ended(130)
+
+
+def _ended(code: object) -> int:
+    """The exit code of what came to its end, or was told to."""
+    if code in ENDED:
         say("interrupted; what was finished stays, nothing is half written")
-        return 130
-    return 0
+    return code if isinstance(code, int) else int(code is not None)
+
+
+def _misuse(error: Any) -> str:
+    """One line of what is wrong with the words that were typed, and of who knows better."""
+    fault = " ".join(error.format_message().split()).rstrip(".")
+    verb = error.ctx.command_path if error.ctx else "pellucid"
+    return fault and f"{fault[:1].lower()}{fault[1:]} ({verb} --help lists what there is)"
 
 
 def run() -> None:

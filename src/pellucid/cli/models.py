@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,28 +14,37 @@ if TYPE_CHECKING:
     from pellucid.networks.bundle import Card
 
 
-def models(as_json: AsJson = False) -> None:
-    """List the shipped models with their cards and checksums."""
+def models(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME|BUNDLE|RUN]...",
+            help="Of these alone: shipped models, or what `train` made.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the shipped models, or those that are named, with their cards and checksums."""
     from dataclasses import asdict
 
     from pellucid.networks.bundle import open_bundle, shipped
 
-    bundles = {path: open_bundle(path) for path in shipped().values()}
+    bundles = {name: open_bundle(name) for name in names or shipped()}
     if as_json:
         cards = {
-            bundle.card.name: {**asdict(bundle.card), "sha256": bundle.sha256}
-            for bundle in bundles.values()
+            name: {**asdict(bundle.card), "sha256": bundle.sha256}
+            for name, bundle in bundles.items()
         }
         for card in cards.values():
             card["training"].pop("trained_ids", None)  # thousands of hashes, for evaluate alone
         print_json(cards)
         return
-    for path, bundle in bundles.items():
+    for bundle in bundles.values():
         card, training = bundle.card, bundle.card.training
         lines = [
             card.name,
             f"  {card.description}",
-            f"  {_takes(card)}, {path.stat().st_size / 1e6:.1f} MB",
+            f"  {_takes(card)}, {bundle.path.stat().st_size / 1e6:.1f} MB",
             *_trained(training),
             f"  validation PSNR {training.get('validation_psnr')} dB "
             f"(degraded {training.get('validation_psnr_blurred')} dB) "
