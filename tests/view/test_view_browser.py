@@ -370,14 +370,14 @@ def test_an_image_that_is_no_restoration_opens_too(browser, restored_pair, tmp_p
     opened.check_quiet()
 
 
-def test_planes_without_data_open_too(browser, tmp_path):
+def test_planes_without_data_open_too_and_values_of_four_bands_are_told(browser, tmp_path):
     from pellucid.sky import SkyImage
 
-    flux = np.stack([np.full((40, 30), np.nan, "f4"), np.ones((40, 30), "f4")])
+    flux = np.stack([np.full((40, 30), value, "f4") for value in (np.nan, 1, 2, 3)])
     subject = told(Subject("empty", SkyImage(flux), restored=False))
     opened = Page(browser, write_page([subject], "empty", tmp_path / "empty.html"))
     opened.point(10, 10)
-    assert opened.values()["Image"] == ["—", "1"]
+    assert opened.values()["Image"] == ["—", "1", "2", "3"]
     opened.check_quiet()
 
 

@@ -10,6 +10,9 @@ function made(tag, text, properties = {}) {
 }
 
 // A number as it is read: four digits.
+// Bands that a table of values has room for.
+const TOLD = 5;
+
 function short(value) {
   if (value !== value) return "—";
   const size = Math.abs(value);
@@ -26,11 +29,16 @@ function plotted(view) {
   return view.look.band === "colour" ? order[order.length >> 1] : view.look.band;
 }
 
+// Bands whose values are told where colour shows several: all that fit, else the bluest, a middle one, the reddest.
+function told(order, mixed) {
+  return order.length <= TOLD ? order : [...new Set([mixed[2][0], mixed[1][0], mixed[0].at(-1)])];
+}
+
 function showReadout(view) {
   const { subject, layers, cursor } = view;
   const table = $("values");
   const mixed = mixing(subject, view.look.band);
-  const bands = mixed ? [...new Set([mixed[2][0], mixed[1][0], mixed[0].at(-1)])] : [view.look.band];
+  const bands = mixed ? told(subject.order, mixed) : [view.look.band];
   const [x, y] = cursor ?? view.centre;
   const [text, degrees] = subject.wcs ? placeText(subject.wcs, x, y) : ["no sky coordinates", ""];
   $("place").textContent = text;
