@@ -51,7 +51,7 @@ class Starred:
         psf: PSF | float | None = None,
         target: PSF | float | None = None,
     ) -> Restoration:
-        """Restore each band of ``image`` on its own grid; without a blur it undoes all of the psf."""
+        """Restore each band of ``image`` on its own grid; without a blur, undo all of its psf."""
         blur = image.psf if blur is None else blur
         assert isinstance(blur, PSF)
         broadening = gaussian_psf(max(np.sqrt(self.target**2 - ITS_OWN**2), 0.1), 1.0)
