@@ -76,3 +76,13 @@ def test_the_citation_is_whole():
     assert cited["cff-version"] == "1.2.0"
     assert {"message", "title", "authors", "license", "references"} <= set(cited)
     assert "10.1093/mnrasl/slx008" in {source.get("doi") for source in cited["references"]}
+
+
+def test_the_cards_on_the_page_are_those_of_what_ships(capsys):
+    from pellucid.cli import main
+    from pellucid.networks.bundle import shipped
+
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    for name in shipped():
+        assert main(["models", name]) == 0
+        assert f"```\n{capsys.readouterr().out}```\n" in page

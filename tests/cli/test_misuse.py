@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import typer
 
+from pellucid import cli
 from pellucid.cli import main
 
 
@@ -14,7 +16,7 @@ from pellucid.cli import main
         (["restore", "a.fits"], "missing option '--output'", "pellucid restore"),
         (["restore", "a.fits", "--size", "x", "-o", "b.fits"], "'--size'", "pellucid restore"),
         (["restor", "a.fits"], "Did you mean 'restore'", "pellucid"),
-        (["restore", "a.fits", "--output"], "requires an argument", "pellucid"),
+        (["restore", "a.fits", "--output"], "requires an argument", "pellucid restore"),
         (["models", "--jsn"], "no such option: --jsn", "pellucid models"),
         (["study", "galaxigan"], "'galaxigan'", "pellucid study"),
     ],
@@ -40,3 +42,15 @@ def test_no_words_show_the_help_and_nothing_else(words, capsys):
 def test_asked_for_help_is_a_success(capsys):
     assert main(["restore", "--help"]) == 0
     assert "Usage: pellucid restore" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("fault", [typer.Abort, KeyboardInterrupt])
+def test_an_interruption_is_one_line(fault, monkeypatch, capsys):
+    def interrupted(**_):
+        raise fault
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    assert main(["models"]) == 130
+    said = capsys.readouterr().err
+    assert said.startswith("pellucid: interrupted")
+    assert said.count("\n") == 1

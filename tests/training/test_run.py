@@ -202,9 +202,7 @@ def test_a_rate_out_of_this_world_stops_a_run(train, recipe_file, pair_store, tm
 def test_two_processes_learn_what_one_learns(train, recipe_file, pair_store, tmp_path, run_python):
     """Where nothing depends on the batch, halves of it with averaged gradients are the whole."""
     network = "{width: 4, levels: 3, norm: instance, dropout: 0.0}"
-    recipe = recipe_file(
-        network=network, steps=8, batch=4, average_decay=0, validate_every=4, patience=2
-    )
+    recipe = recipe_file(network=network, steps=8, batch=4, average_decay=0)
     one, two = tmp_path / "one", tmp_path / "two"
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2]
     command = ["-m", "pellucid", "train", recipe, "--data", pair_store, "--output", two]

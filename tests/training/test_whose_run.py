@@ -85,7 +85,7 @@ def test_drawn_scenes_have_a_fingerprint(tmp_path):
 def test_two_do_not_train_in_one_folder(
     train, stopped, pair_store, tiny_recipe, capsys, monkeypatch
 ):
-    monkeypatch.setattr(run_module, "PATIENCE", 0.1)
+    monkeypatch.setattr(run_module, "LOCK_WAIT", 0.1)
     before = {path.name: path.read_bytes() for path in stopped.iterdir()}
     with one_at_a_time(stopped / ".lock", "busy"):
         assert train(tiny_recipe, pair_store, stopped, "--resume") == 75

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Sequence
 from typing import Annotated, Any, cast
 
 import typer
@@ -71,8 +72,8 @@ def _root(
     pass
 
 
-#: What the parser of options raises, of which only one kind has a public name.
-_Misused = cast(type[Exception], typer.BadParameter.__mro__[1])
+#: What the parser of options raises; of its kinds but one has a public name.
+_Misused = cast(type[Exception], typer.BadParameter.__mro__[2])
 #: torch has no class of its own for what it cannot allocate, on a processor and on a GPU.
 _NO_MEMORY = ("can't allocate memory", "out of memory")
 
@@ -87,8 +88,7 @@ def main(argv: list[str] | None = None) -> int:
     except SystemExit as left:
         return _ended(left.code)
     except _Misused as error:
-        if told := _misuse(error):  # else nothing was typed, and the help stands there
-            say(told)
+        say_misuse(error, words)
         return UsageError.exit_code
     except PellucidError as error:
         page = page_of(error)
@@ -102,13 +102,13 @@ def main(argv: list[str] | None = None) -> int:
     except MemoryError:
         say("not enough memory for this image")
         return TemporaryError.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return _ended(130)
     except RuntimeError as error:
         if not any(words in str(error) for words in _NO_MEMORY):
             raise
         say("not enough memory to train so; a smaller batch or network needs less")
         return TemporaryError.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        return _ended(130)
 
 
 def _ended(code: object) -> int:
@@ -118,11 +118,21 @@ def _ended(code: object) -> int:
     return code if isinstance(code, int) else int(code is not None)
 
 
-def _misuse(error: Any) -> str:
+def say_misuse(error: Any, words: Sequence[str]) -> None:
     """One line of what is wrong with the words that were typed, and of who knows better."""
-    fault = " ".join(error.format_message().split()).rstrip(".")
-    verb = error.ctx.command_path if error.ctx else "pellucid"
-    return fault and f"{fault[:1].lower()}{fault[1:]} ({verb} --help lists what there is)"
+    fault = error.format_message()
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(fault, err=True)  # the help, or nothing where it stands there already
+        return
+    verb: Any = typer.main.get_command(app)
+    path = ["pellucid"]
+    for word in words:
+        if word not in getattr(verb, "commands", ()):
+            break
+        verb = verb.commands[word]
+        path.append(word)
+    fault = " ".join(fault.split()).rstrip(".")
+    say(f"{fault[:1].lower()}{fault[1:]} ({' '.join(path)} --help lists what there is)")
 
 
 def run() -> None:

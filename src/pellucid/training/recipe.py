@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, Self
 
 import torch
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 from torch import Tensor, nn
 
 from pellucid.networks.architectures import NetworkConfig
@@ -105,6 +105,12 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     checkpoint_every: Annotated[int, Field(gt=0)] = 1000
     validate_every: Annotated[int, Field(gt=0)] = 1000
     validation_images: Annotated[int, Field(gt=0)] = 64
+
+    @model_validator(mode="after")
+    def _nothing_waits_for_an_end_that_nobody_knows(self) -> Self:
+        if self.patience and (self.cool_down or self.final_pixel_weight is not None):
+            raise ValueError("patience: does not go with cool_down or final_pixel_weight")
+        return self
 
     @abstractmethod
     def build_trainer(self, bands: int, device: torch.device, start: Bundle | None) -> Trainer:

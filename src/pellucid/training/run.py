@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor
@@ -21,7 +22,7 @@ from pellucid.data.batches import PairSampler
 from pellucid.data.channels import IMAGE, network_inputs
 from pellucid.data.pairs import Pairs, open_pairs
 from pellucid.data.splits import Split, split_objects
-from pellucid.errors import InputError, PellucidError, UsageError
+from pellucid.errors import InputError, PellucidError, UsageError, one_line
 from pellucid.files import BusyError, one_at_a_time, write_content
 from pellucid.networks.bundle import Bundle, Card, open_bundle
 from pellucid.networks.export import write_bundle
@@ -47,10 +48,12 @@ START = "start.onnx"
 INTERIM = "interim.onnx"
 #: The weights that ship, in full precision.
 WEIGHTS = "generator.safetensors"
+#: Those of the best validation and its step; the file before it stays until a checkpoint knows.
+BEST = "best-{}.safetensors"
 #: Training images, at most, in which the brightest pixel is looked for.
 CEILING_IMAGES = 512
 #: Seconds for which the workers of a run that was just killed may still be there.
-PATIENCE = 10.0
+LOCK_WAIT = 10.0
 
 
 @contextmanager
@@ -163,10 +166,10 @@ def train(
             # What it learns from is its own business, however wide the stars in it are.
             return replace(model_restorer(card, network, "not written yet"), force=True)
 
-        def keep() -> None:
+        def keep(name: str) -> None:
             weights = trainer.average.state_dict()
             content = to_bytes({name: value.contiguous() for name, value in weights.items()})
-            write_content(run / WEIGHTS, content, overwrite=True)
+            write_content(run / name, content, overwrite=True)
 
         def gains() -> bool:
             return agreed(log is None or log.gains(recipe.patience), device)
@@ -201,7 +204,7 @@ def train(
                     draw_panel(restorer(), store, seen, run / f"sample-{step:07d}.png")
                     log.write(step, {**score, "seconds": round(time.monotonic() - started, 1)})
                     if recipe.patience and log.best == step:
-                        keep()
+                        keep(BEST.format(step))
                     if step < recipe.steps and (not recipe.patience or log.best == step):
                         measured = measured_after(step, started, device, world, score)
                         _ship(trainer, restorer().card, measured, run / INTERIM)
@@ -214,15 +217,17 @@ def train(
                     step % recipe.checkpoint_every == 0 or step == recipe.steps or ended
                 ):
                     save_checkpoint(checkpoint, trainer.parts(), end._replace(step=step))
+                    for old in set(run.glob(BEST.format("*"))) - {run / BEST.format(log.best)}:
+                        old.unlink()
                 if ended:
                     break
         bundle = run / "bundle.onnx"
         if log is not None:
             if recipe.patience:
-                trainer.average.load_state_dict(load_file(run / WEIGHTS))
                 step = log.best
+                _load_weights(trainer, run / BEST.format(step))
             score = validate(restorer(), store, split.validation)
-            keep()
+            keep(WEIGHTS)
             measured = measured_after(step, started, device, world, score)
             _ship(trainer, restorer().card, measured, bundle)
             (run / INTERIM).unlink(missing_ok=True)
@@ -238,10 +243,18 @@ def _alone(run: Path, begun: bool, rank: int) -> Iterator[None]:
     if rank:
         yield
         return
-    with one_at_a_time(run / ".lock", busy, PATIENCE):
+    with one_at_a_time(run / ".lock", busy, LOCK_WAIT):
         if (run / CHECKPOINT).exists() != begun:
             raise BusyError(busy)
         yield
+
+
+def _load_weights(trainer: Trainer, path: Path) -> None:
+    try:
+        trainer.average.load_state_dict(load_file(path))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        fault = f"is missing or damaged ({one_line(error)})"
+        raise InputError(f"{path}: {fault}; begin a run anew") from error
 
 
 def _ship(trainer: Trainer, card: Card, measured: dict[str, Any], path: Path) -> None:

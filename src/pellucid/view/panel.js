@@ -9,10 +9,10 @@ function made(tag, text, properties = {}) {
   return Object.assign(element, properties);
 }
 
-// A number as it is read: four digits.
 // Bands that a table of values has room for.
-const TOLD = 5;
+const TOLD = 4;
 
+// A number as it is read: four digits.
 function short(value) {
   if (value !== value) return "—";
   const size = Math.abs(value);

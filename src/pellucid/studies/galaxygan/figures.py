@@ -26,9 +26,9 @@ COLUMNS = ("original", "degraded", "GAN", "Lucy–Richardson", "Lucy–Richardso
 DECONVOLVED = ("richardson-lucy", "richardson-lucy-paper")
 #: Objects of each kind in figure 3, and of each fault in figure 4.
 ROWS = 2
+FAILURES = 3
 #: The cell of figures 2 and 4, where it was trained for.
 SHOWN = (1.8, 2.0)
-FAILURES = 3
 #: Training objects among which figure 4 looks for anything alike.
 COMPARED = 2000
 

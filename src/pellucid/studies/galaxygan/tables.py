@@ -140,7 +140,8 @@ def _curve_table(preset: Preset, scores: Scores) -> str:
         ""
         if preset.recipe.patience is None
         else f" Each training ended {preset.recipe.patience} validations after its best one, which "
-        f"is what was tested (its step stands below it), or after {preset.recipe.steps:,} steps."
+        "is what was tested (its step on the first fold stands below it), or after "
+        f"{preset.recipe.steps:,} steps."
     )
     headings = [
         f"{n}" if n == given else f"{n} (there were {given})" for n, given in trained.items()
