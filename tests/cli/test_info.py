@@ -247,3 +247,12 @@ def test_a_folder_is_told_in_a_line_for_each_image(pellucid, save, tmp_path, cap
     (tmp_path / "empty").mkdir()
     assert main(["info", str(tmp_path / "empty")]) == INPUT
     assert "empty: holds no FITS file; name files" in capsys.readouterr().err
+    (tmp_path / "empty" / "deeper").mkdir()
+    assert main(["info", str(tmp_path / "empty")]) == INPUT
+    assert "folders in it are not searched" in capsys.readouterr().err
+    (tmp_path / "empty" / "bundle.onnx").touch()
+    assert main(["info", str(tmp_path / "empty")]) == INPUT
+    assert f"`pellucid models {tmp_path / 'empty'}`" in capsys.readouterr().err
+    (tmp_path / "many.tar").write_bytes(b"a.fits" + bytes(600))
+    assert main(["info", str(tmp_path / "many.tar")]) == INPUT
+    assert "not a FITS file but a tar archive; unpack it" in capsys.readouterr().err

@@ -127,6 +127,7 @@ def test_a_number_that_does_not_fit_the_stars_is_noted(pellucid, field, tmp_path
         ("1.35arcsec", "(here 1.35)"),
         ('1.35"', "(here 1.35)"),
         ("seeing", "is no file and no number"),
+        ("1,3", "(here 1.3)"),
     ],
 )
 def test_what_a_psf_may_be_is_said(field, tmp_path, capsys, text, said):

@@ -172,7 +172,7 @@ def test_a_file_of_tables_alone_goes_with_an_image(tmp_path):
     rows = fits.Column("x", "E", array=np.ones(3))
     tables = [fits.BinTableHDU.from_columns([rows]) for _ in range(2)]
     fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(tmp_path / "psField.fits")
-    refused(tmp_path / "psField.fits", match="no image but 2 tables; a mask is given beside")
+    refused(tmp_path / "psField.fits", match="no image but 2 tables; a mask stands beside")
 
 
 def test_the_chips_of_a_camera_show_different_sky(tmp_path):

@@ -211,7 +211,10 @@ def test_a_model_of_one_band_restores_each_band(card, seen, rule, scale):
     for k in range(3):
         alone = restorer(image.of_bands([k])).image
         np.testing.assert_array_equal(result.image.flux[k], alone.flux[0])
-    assert result.provenance["notes"][0] == "each band was restored by itself"
+    assert (
+        result.provenance["notes"][0]
+        == "each band was restored by itself, by a network of band i alone"
+    )
 
 
 # --- far from the training -------------------------------------------------------------------

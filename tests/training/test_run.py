@@ -199,6 +199,16 @@ def test_a_rate_out_of_this_world_stops_a_run(train, recipe_file, pair_store, tm
     assert said.count("\n") == 1
 
 
+def test_pairs_without_room_about_their_objects_are_told(
+    train, recipe_file, pair_store, tmp_path, capsys
+):
+    side = open_pairs(pair_store).sharp(0).shape[-1]
+    for size, said in ((side, True), (side // 2, False)):
+        recipe = recipe_file(size=size, steps=1, validate_every=1, cool_down=0)
+        assert train(recipe, pair_store, tmp_path / f"run{size}") == 0
+        assert ("as large as what is learned from" in capsys.readouterr().err) is said
+
+
 def test_two_processes_learn_what_one_learns(train, recipe_file, pair_store, tmp_path, run_python):
     """Where nothing depends on the batch, halves of it with averaged gradients are the whole."""
     network = "{width: 4, levels: 3, norm: instance, dropout: 0.0}"

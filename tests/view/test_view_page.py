@@ -23,6 +23,7 @@ from pellucid.restoration import pieces
 from pellucid.restoration.files import read_image
 from pellucid.sky import SkyImage, gaussian_psf
 from pellucid.view import COARSE, Subject, page, reduced, subject_of_file, told, with_given
+from pellucid.view.again import residual_of
 from pellucid.view.assemble import SCRIPTS
 from pellucid.view.planes import decoded
 from pellucid.view.reduced_images import LARGEST
@@ -326,3 +327,16 @@ def test_an_image_that_is_never_in_memory_is_shown_as_one_that_is(restored_pair,
     assert said in whole.notes
     assert any("shown reduced" in note for note in subject_of_file(restored_pair[0]).notes)
     page([told(windows)], "large")
+
+
+def test_the_flux_of_another_band_leaves_no_residual(restored_pair):
+    """A difference of it from the image would be all of the galaxy."""
+    given, restored = map(read_image, restored_pair)
+    blur = gaussian_psf(2.0 * restored.pixel_scale, restored.pixel_scale)
+    left, note = residual_of(given, restored, blur)
+    assert left is not None
+    assert note == ""
+    dimmer = restored.with_flux(0.3 * restored.flux)
+    left, note = residual_of(given, dimmer, blur)
+    assert left is None
+    assert "flux of another band" in note

@@ -84,7 +84,7 @@ def _inside(folder: Path, together: bool) -> list[Path]:
 
     files = sorted(path for path in folder.iterdir() if is_image_name(path))
     if not files:
-        raise InputError(f"{folder}: holds no FITS file; name files, or another folder")
+        raise InputError(f"{folder}: holds no FITS file; {_instead(folder)}")
     beside = roles_beside(files)
     images = [path for path in files if path not in beside and role_of_file(path) is None]
     if together or not images:
@@ -93,6 +93,15 @@ def _inside(folder: Path, together: bool) -> list[Path]:
         count = len(files) - len(images)
         options.say(f"{folder}: {count} masks, errors, PSFs and their like by their names")
     return images
+
+
+def _instead(folder: Path) -> str:
+    """What helps where a folder has no FITS of its own."""
+    if (folder / "bundle.onnx").exists():
+        return f"`pellucid models {folder}` tells what was trained there"
+    if any(path.is_dir() for path in folder.iterdir()):
+        return "folders in it are not searched: name one of them, or files"
+    return "name files, or another folder"
 
 
 def _told_planes(image: SkyImage, paths: list[Path], hdu: str | None) -> list[dict[str, Any]]:

@@ -45,6 +45,7 @@ def train(
     with naming(recipe):
         network_config(chosen, chosen.network)
         stretch_from_dict(chosen.stretch)
+    _check_room(data, chosen.size)
     bundle = run_training(chosen, data, output, resume, workers, start=began)
     told = open_bundle(bundle).card.training
     restored, blurred = told.get("validation_psnr"), told.get("validation_psnr_blurred")
@@ -62,3 +63,16 @@ def train(
             "and `pellucid evaluate` on some that were kept out"
         )
     say(f"{bundle}: trained; `pellucid restore --model {bundle}` uses it")
+
+
+def _check_room(data: Path, size: int) -> None:
+    """Say so where each image shows its object in the same place."""
+    from pellucid.data.pairs import open_pairs
+
+    store = open_pairs(data)
+    if len(store) and store.sharp(0).shape[1:] == (size, size):
+        say(
+            f"note: the pairs are as large as what is learned from ({size} pixels), so each object "
+            "stays in its middle, and in a larger image the network may draw one in the middle of "
+            "each square; of larger pairs squares at random places are taken"
+        )

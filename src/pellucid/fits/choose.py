@@ -140,7 +140,7 @@ def _bands(file: FitsFile, told: list[Plane]) -> list[Plane]:
         if all(plane.role in ("table", "header") for plane in told) and tables:
             what = f"holds no image but {tables} table{'s' * (tables > 1)}"
             raise file.refuse(
-                what, "a mask is given beside its image, not beside mosaics; a PSF with --psf"
+                what, "a mask stands beside its image (IMAGE MASK), a model of the PSF after --psf"
             )
         roles = ", ".join(f"{plane.hdu}: {plane.role} ({plane.why})" for plane in told)
         raise file.refuse("holds no image", f"its HDUs are {roles}; choose with --hdu")

@@ -112,6 +112,8 @@ def converted(path: Path, start: bytes) -> tuple[bytes, list[str]]:
 def _unread(path: Path, known: tuple[str, str] | None, start: bytes) -> InputError:
     if path.suffix.lower() == ".onnx":
         known = "a network", "restore --model takes it, and `pellucid models FILE` tells what it is"
+    if path.suffix.lower() == ".tar":
+        known = "a tar archive", "unpack it with tar xf"
     found = known or next((v for magic, v in _UNREAD.items() if start.startswith(magic)), None)
     if found is None:
         return refusal(path, "is not a FITS file", "FITS starts with SIMPLE = T")

@@ -22,15 +22,16 @@ def each_band(
     blur: PSF | float | None = None,
     psf: PSF | float | None = None,
     target: PSF | float | None = None,
+    learned: str = "one band",
 ) -> Restoration:
-    """Restore each band of ``image`` by itself; see `Restorer`."""
+    """Restore each band of ``image`` by itself; see `Restorer`. A note says what was learned."""
     if blur is None and psf is None:
         psf = known_psf(image)  # while it is known which band's header says what
     results = [
         restorer(image.of_bands([k]), *(_of_band(each, image, k) for each in (blur, psf, target)))
         for k in passes(range(len(image.bands)))
     ]
-    provenance = {**results[0].provenance, "notes": _notes(image.bands, results)}
+    provenance = {**results[0].provenance, "notes": _notes(image.bands, results, learned)}
     provenance.pop("change", None)
     flux = _joined([result.image.flux for result in results])
     assert flux is not None
@@ -65,7 +66,7 @@ def _of_band(given: PSF | float | None, image: SkyImage, band: int) -> PSF | flo
     return replace(own, stamps=own.stamps[[band]], bands=(image.bands[band],))
 
 
-def _notes(bands: tuple[str, ...], results: list[Restoration]) -> list[str]:
+def _notes(bands: tuple[str, ...], results: list[Restoration], learned: str) -> list[str]:
     """What is said of all bands once, the rest of the band that it is said of."""
     said = [result.provenance.get("notes", []) for result in results]
     shared = [note for note in said[0] if all(note in notes for notes in said)]
@@ -75,7 +76,7 @@ def _notes(bands: tuple[str, ...], results: list[Restoration]) -> list[str]:
         for note in notes
         if note not in shared
     ]
-    return ["each band was restored by itself", *shared, *own]
+    return [f"each band was restored by itself, by a network of {learned}", *shared, *own]
 
 
 def _joined(planes: list[NDArray | None]) -> NDArray | None:

@@ -31,6 +31,7 @@ from pellucid.restoration.result import Restoration
 from pellucid.restoration.suited import blur_notes, channels_of, psf_notes, scale_notes
 from pellucid.restoration.totals import with_light_kept
 from pellucid.sky import PSF, Background
+from pellucid.sky.band_names import band_in_words
 from pellucid.sky.blocks import blocks
 from pellucid.sky.field import Field, middle_image
 from pellucid.sky.image import SkyImage
@@ -100,7 +101,8 @@ class NeuralRestorer:
         if has_many_pixels(image) and self.by_pieces(image):
             return restored_in_pieces(self, image, blur, psf, target)
         if len(self.card.bands) == 1 < len(image.bands):
-            return each_band(self, image, blur, psf, target)
+            learned = f"{band_in_words(self.card.bands[0])} alone"
+            return each_band(self, image, blur, psf, target, learned)
         kernel, order, notes = self.suited(image, blur, psf, target)
         complete = whole(image)
         given = on_the_models_grid(complete, self.card)

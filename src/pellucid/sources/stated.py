@@ -113,6 +113,8 @@ def _file_name(text: str, image: SkyImage | float | None, option: str) -> str:
 def _no_psf(text: str, image: SkyImage | float | None) -> str:
     """What somebody may have meant who named neither a number, nor a file, nor ``stars``."""
     said = "is no file and no number; it is a FWHM in arcsec, a FITS file, or stars"
+    if re.fullmatch(r"\d*,\d+", text.strip()):
+        return f"{said} (here {text.strip().replace(',', '.')})"
     number = re.fullmatch(r"(\d*\.?\d+)\s*([a-z\"']+)", text.strip().lower())
     scale = image.pixel_scale if isinstance(image, SkyImage) else image
     if number and number[2] in ("px", "pix", "pixel", "pixels"):

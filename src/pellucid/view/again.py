@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError
 from pellucid.optics import blur_between, blur_of, convolve, regrid, resampled_psf
-from pellucid.sky import PSF, SkyImage, gaussian_psf
+from pellucid.restoration.totals import bright_light, of_another_band
+from pellucid.sky import PSF, SkyImage, background_of, gaussian_psf
 from pellucid.sky.inpaint import filled
 from pellucid.view.history import history_lines
 from pellucid.view.words import number_of
@@ -40,6 +41,8 @@ def residual_of(
         again = regrid(plain, restored.pixel_scale * float(ratio))
         if again.shape[1:] != image.shape[1:]:
             return None, "no residual: the restoration shows another part of the sky"
+    if of_another_band(*bright_light(image.flux, again.flux, background_of(image))):
+        return None, "no residual: the restoration has the flux of another band, or unit"
     left = image.flux - again.flux
     left[image.holes] = np.nan
     return left, ""

@@ -25,7 +25,7 @@ def test_each_cell_has_a_line_and_the_steps_that_it_took(curve, tmp_path):
         found = {
             "ids": ["a", "b"],
             "settings": {"trained_on": job.images or 5000, "steps": 250 * (1 + number)},
-            "scores": {GAN: dict.fromkeys(METRICS, [30.0 + number, 32.0 + number])},
+            "scores": {GAN: {key: [30.0 + number, 32.0 + number] for key in METRICS}},
         }
         score_file(tmp_path, job).write_text(json.dumps(found))
     page = markdown(curve, Scores(tmp_path, jobs))
