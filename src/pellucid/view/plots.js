@@ -82,12 +82,17 @@ function drawPlot(canvas, view, k) {
   context.font = `11px ${FONT}`;
   drawAxes(context, { px, py, far, unit, sky, sigma, low, high, width, height, left, right, bottom, colour, subject });
   const restored = profile.lines.restored;
+  context.save();
+  context.beginPath();
+  context.rect(left, top, width - left - right, height - top - bottom);
+  context.clip(); // a band wider than the lines would lie on the numbers
   context.fillStyle = colour("--band");
   context.beginPath();
   const there = profile.x.map((_, p) => p).filter((p) => profile.band[p] === profile.band[p] && restored[p] === restored[p]);
   there.forEach((p) => context.lineTo(px(profile.x[p]), py(restored[p] + profile.band[p])));
   there.reverse().forEach((p) => context.lineTo(px(profile.x[p]), py(restored[p] - profile.band[p])));
   context.fill();
+  context.restore();
   const order = ["input", "truth", "restored"].filter((key) => profile.lines[key]);
   for (const key of order) {
     context.strokeStyle = colour(HUES[key]);
