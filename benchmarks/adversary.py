@@ -23,7 +23,7 @@ from pellucid.evaluation.figures import Panel, draw_comparison
 from pellucid.evaluation.scores import Scored, Scoring, Untouched, score_pair
 from pellucid.evaluation.tables import markdown_table, with_error
 from pellucid.files import make_folder, write_atomically, write_content
-from pellucid.metrics.texture import windowed_power
+from pellucid.metrics.texture import RINGS, windowed_power
 from pellucid.sky import SkyImage
 from pellucid.stretch import GalaxyGANStretch
 from pellucid.studies.folder import model_file
@@ -32,7 +32,7 @@ from pellucid.studies.galaxygan.jobs import Job, fold_for
 from pellucid.studies.galaxygan.preset import Cell, Preset, degradation
 
 #: Rings between 0 and half a cycle per pixel.
-RINGS = 28
+DRAWN = 28
 ORIGINAL, DEGRADED, GRID, LETTER = "original", "degraded", "fidelity", "the paper's recipe"
 METRICS = {
     "psnr": ("PSNR after the stretch, dB", 2),
@@ -93,8 +93,19 @@ def table(scored: dict[Cell, list[Scored]]) -> str:
     """Each metric of each cell: the mean over galaxies and its standard error."""
     columns, rows = (DEGRADED, GRID, LETTER), []
     for cell, some in scored.items():
-        for metric, (title, digits) in METRICS.items():
-            values = np.array([[one.metrics[name][metric] for name in columns] for one in some])
+        measured = {
+            title: ([[one.metrics[name][metric] for name in columns] for one in some], digits)
+            for metric, (title, digits) in METRICS.items()
+        }
+        measured |= {
+            f"correlation with the original at {size} pixels": (
+                [[correlation(one, name, *RINGS[ring]) for name in columns] for one in some],
+                2,
+            )
+            for size, ring in (("4 to 10", "power_ratio_middle"), ("2 to 4", "power_ratio_fine"))
+        }
+        for title, (numbers, digits) in measured.items():
+            values = np.array(numbers)
             means, errors = values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
             shown = [with_error(*both, digits) for both in zip(means, errors, strict=True)]
             rows.append([f"{cell[0]:g}″, {cell[1]:g} σ", title, *shown])
@@ -104,14 +115,28 @@ def table(scored: dict[Cell, list[Scored]]) -> str:
     return f"# What the adversary does\n\n{told}\n\n{text}\n"
 
 
+def correlation(one: Scored, column: str, low: float, high: float) -> float:
+    """How far structure of a size is the original's: 1 where it is all of it, 0 by chance."""
+    truth, restored = (
+        GalaxyGANStretch().forward(image_of(one, name).flux) for name in (ORIGINAL, column)
+    )
+    height, width = one.pair.sharp.shape[1:]
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
+    ring = (frequency >= low) & (frequency < high)
+    alone, made, both = (
+        float(windowed_power(plane)[:, ring].sum()) for plane in (truth, restored, truth + restored)
+    )
+    return 0.5 * (both - alone - made) / np.sqrt(alone * made)
+
+
 def spectrum(image: SkyImage) -> NDArray[np.float64]:
     """Power in rings of spatial frequency after the stretch, bands together, shape (ring,)."""
     power = windowed_power(GalaxyGANStretch().forward(image.flux))
     height, width = image.shape[1:]
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
-    rings = np.minimum((frequency * 2 * RINGS).astype(int), RINGS).ravel()
-    sums = np.bincount(rings, power.sum(axis=0).ravel(), RINGS + 1)
-    return (sums / np.maximum(np.bincount(rings, minlength=RINGS + 1), 1))[:RINGS]
+    rings = np.minimum((frequency * 2 * DRAWN).astype(int), DRAWN).ravel()
+    sums = np.bincount(rings, power.sum(axis=0).ravel(), DRAWN + 1)
+    return (sums / np.maximum(np.bincount(rings, minlength=DRAWN + 1), 1))[:DRAWN]
 
 
 def draw_spectra(scored: dict[Cell, list[Scored]], path: Path) -> None:
@@ -121,7 +146,7 @@ def draw_spectra(scored: dict[Cell, list[Scored]], path: Path) -> None:
     figure = Figure(figsize=(2.1 * len(scored) + 0.5, 2.8), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(scored), sharey=True, squeeze=False)[0]
-    frequency = (np.arange(RINGS) + 0.5) / (2 * RINGS)
+    frequency = (np.arange(DRAWN) + 0.5) / (2 * DRAWN)
     styles = {DEGRADED: ("0.55", ":"), GRID: ("C0", "-"), LETTER: ("C3", "--")}
     for axis, (cell, some) in zip(axes, scored.items(), strict=True):
         truth = np.mean([spectrum(one.pair.sharp) for one in some], axis=0)
@@ -131,7 +156,7 @@ def draw_spectra(scored: dict[Cell, list[Scored]], path: Path) -> None:
         axis.axhline(1.0, color="0.8", lw=0.8, zorder=0)
         axis.set(title=f"{cell[0]:g}″, {cell[1]:g} σ", xlabel="cycles per pixel", ylim=(1e-3, 1e2))
     axes[0].set_ylabel("power over the original's")
-    axes[0].legend(fontsize=7, frameon=False)
+    axes[0].legend(fontsize=7, frameon=False, loc="lower left")
     write_atomically(path, lambda file: figure.savefig(file, format="png"), overwrite=True)
 
 
