@@ -8,11 +8,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
+from pellucid.ending import ending_cleanly
 from pellucid.errors import TemporaryError
 
 
@@ -21,6 +22,9 @@ def processes(
     count: int, advice: str, begin: Callable[..., None] | None = None, *given: Any
 ) -> Iterator[ProcessPoolExecutor]:
     """A pool of processes, which end with this one, even where that is killed.
+
+    Where this one is told to end, or nobody wants the rest, they leave their jobs, too, as if each
+    had been told.
 
     Parameters
     ----------
@@ -38,13 +42,35 @@ def processes(
     """
     # Forked children would inherit the parent's threads in whatever state they are.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, context, _begin, (os.getpid(), begin, *given))
+    others = multiprocessing.active_children()
+    pool = _Pool(count, context, _begin, (os.getpid(), begin, *given))
     try:
         yield pool
     except BrokenProcessPool:
         raise TemporaryError(f"a worker was killed (out of memory?); {advice}") from None
+    except (SystemExit, KeyboardInterrupt, GeneratorExit):
+        # Else the end would wait for jobs that may take hours.
+        for worker in multiprocessing.active_children():
+            if worker not in others:
+                worker.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Pool(ProcessPoolExecutor):
+    """One whose processes end when they are told to, not only the job that they are at."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        return super().submit(_do, fn, *args, **kwargs)
+
+
+def _do(job: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    try:
+        with ending_cleanly():
+            return job(*args, **kwargs)
+    except SystemExit:
+        os._exit(1)  # the executor would take it for the job's outcome, and begin the next
 
 
 def available_cores() -> int:
@@ -55,8 +81,7 @@ def available_cores() -> int:
 
 def _begin(parent: int, begin: Callable[..., None] | None, *given: Any) -> None:
     """Begin a process that ends when its parent is gone."""
-    # Ctrl-C reaches the workers, too: it ends them, where Python's handler would end one job and
-    # begin the next.
+    # Ctrl-C reaches the workers, too: it ends those that wait for a job without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def watch() -> None:

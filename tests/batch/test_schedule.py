@@ -52,8 +52,11 @@ def wait_for_go(folder: Path, errand: Errand) -> None:
 
 
 def sleep_in(errand: Errand) -> None:
-    os.write(1, f"{os.getpid()}\n".encode())  # at once: two write into one pipe
-    time.sleep(10 * PATIENCE)
+    try:
+        os.write(1, f"{os.getpid()}\n".encode())  # at once: two write into one pipe
+        time.sleep(10 * PATIENCE)
+    finally:
+        os.write(1, b"undone\n")
 
 
 def errands(count: int) -> list[Errand]:
@@ -122,17 +125,28 @@ def test_workers_end_with_a_parent_that_was_killed():
             pytest.fail("the workers outlived their parent")
 
 
+def test_a_parent_that_is_told_to_end_waits_for_no_job():
+    """SIGTERM reaches the parent alone, whose workers are at jobs without end."""
+    with sleepers(6, stderr=subprocess.DEVNULL) as (parent, _):
+        parent.terminate()
+        try:
+            said_after = parent.communicate(timeout=PATIENCE)[0]
+        except subprocess.TimeoutExpired:
+            pytest.fail("it waited for its workers' jobs")
+    assert said_after == 2 * "undone\n"
+    assert parent.returncode == 128 + signal.SIGTERM
+
+
 def test_ctrl_c_ends_the_workers_and_begins_nothing_new():
     with sleepers(6, stderr=subprocess.PIPE) as (parent, _):
         os.killpg(parent.pid, signal.SIGINT)  # as a terminal does
         try:
-            begun_after, said = parent.communicate(timeout=PATIENCE)
+            said_after, error = parent.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             os.killpg(parent.pid, signal.SIGKILL)
             pytest.fail("Ctrl-C did not end it")
-    assert begun_after == ""
-    assert parent.returncode
-    assert "KeyboardInterrupt" in said or "TemporaryError" in said
+    assert said_after == 2 * "undone\n"
+    assert parent.returncode == 128 + signal.SIGINT, error
 
 
 @contextmanager
@@ -140,7 +154,8 @@ def sleepers(count: int, stderr: int) -> Iterator[tuple[subprocess.Popen[str], l
     """A process with two workers at jobs without end, and the workers' process ids."""
     code = (
         "from test_schedule import errands, run_jobs, sleep_in\n"
-        f"list(run_jobs(sleep_in, errands({count}), workers=2))"
+        "from pellucid.ending import ending_cleanly\n"
+        f"with ending_cleanly(): list(run_jobs(sleep_in, errands({count}), workers=2))"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code],
