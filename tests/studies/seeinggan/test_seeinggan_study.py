@@ -200,7 +200,7 @@ def test_the_tables_are_of_the_tested_galaxies(smoke):
         written = [
             float(row["value"])
             for row in rows
-            if (row["restorer"], row["metric"]) == (restorer, "cw_ssim")
+            if (row["experiment"], row["restorer"], row["metric"]) == ("hsc", restorer, "cw_ssim")
         ]
         assert written == values
         text = f"{np.mean(values):.3f} ± {np.std(values):.3f}<br>{min(values):.3f} to "

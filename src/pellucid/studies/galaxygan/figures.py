@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,9 +17,10 @@ from pellucid.evaluation.scores import Scored, Scoring, Untouched, score_pair
 from pellucid.restoration import Restorer, load_restorer
 from pellucid.sky import SkyImage
 from pellucid.studies.folder import model_file
-from pellucid.studies.galaxygan.examples import by_kind, coarse, looks, unlikeness
-from pellucid.studies.galaxygan.jobs import DEGRADED, GAN, Job, deconvolutions, fold_for
+from pellucid.studies.galaxygan.examples import by_kind, looks
+from pellucid.studies.galaxygan.jobs import DEGRADED, GAN, Job, deconvolutions
 from pellucid.studies.galaxygan.preset import Cell, Preset, degradation
+from pellucid.studies.galaxygan.rare import Tested
 from pellucid.studies.galaxygan.scores import Key, Scores
 
 COLUMNS = ("original", "degraded", "GAN", "Lucy–Richardson", "Lucy–Richardson,\nas the paper")
@@ -29,11 +30,9 @@ ROWS = 2
 FAILURES = 3
 #: The cell of figures 2 and 4, where it was trained for.
 SHOWN = (1.8, 2.0)
-#: Training objects among which figure 4 looks for anything alike.
-COMPARED = 2000
 
-#: An object's id, and the fold in which it was tested on.
-Tested = tuple[str, int]
+#: What a row shows, of which object, in which cell.
+Row = tuple[str, Tested, Cell]
 
 
 @dataclass(frozen=True)
@@ -72,13 +71,24 @@ class Gallery:
         return [(name, fold) for fold in sorted(folds) for name in self.scores.ids[fold]]
 
 
-def draw_figures(folder: Path, preset: Preset, scores: Scores, output: Path) -> list[Path]:
-    """Draw every figure that the study has the networks for, as PNG; returns the files."""
+def shown_cell(preset: Preset, scores: Scores) -> Cell | None:
+    """The cell that stands for all; None where no network was tested."""
+    cells = [cell for cell in preset.cells_of_gan() if scores.folds.get(Key(GAN, *cell))]
+    return SHOWN if SHOWN in cells else next(iter(cells), None)
+
+
+def draw_figures(
+    folder: Path, preset: Preset, scores: Scores, unlike: Mapping[Tested, float], output: Path
+) -> list[Path]:
+    """Draw every figure that the study has the networks for, as PNG; returns the files.
+
+    ``unlike`` says how far each object of the `shown_cell` is from those of the training.
+    """
+    shown = shown_cell(preset, scores)
+    if shown is None:
+        return []
     gallery = Gallery(folder, preset, scores)
     cells = [cell for cell in preset.cells_of_gan() if gallery.tested(cell)]
-    if not cells:
-        return []
-    shown = SHOWN if SHOWN in cells else cells[0]
     kinds = _kinds(gallery, shown)
     files = []
     if kinds:
@@ -87,8 +97,7 @@ def draw_figures(folder: Path, preset: Preset, scores: Scores, output: Path) -> 
         files.append(_draw(gallery, [("", best, shown)], output / "figure-2.png"))
         files.append(_draw(gallery, turn, output / "figure-3.png"))
         files += _draw_grid(gallery, best, output)
-    rows = [(why, some, shown) for why, some in _failures(gallery, shown)]
-    files.append(_draw(gallery, rows, output / "figure-4.png"))
+    files.append(_draw(gallery, _failures(gallery, shown, unlike), output / "figure-4.png"))
     return files
 
 
@@ -106,26 +115,19 @@ def _kinds(gallery: Gallery, cell: Cell) -> list[tuple[str, Tested]]:
     return [(kind, tested[k]) for kind, some in chosen.items() for k in some]
 
 
-def _failures(gallery: Gallery, cell: Cell) -> list[tuple[str, Tested]]:
+def _failures(gallery: Gallery, cell: Cell, unlike: Mapping[Tested, float]) -> list[Row]:
     """The objects restored worst, and those most unlike what their network was trained on."""
-    worst: list[tuple[float, Tested]] = []
-    unlike: list[tuple[float, Tested]] = []
+    psnr: list[tuple[float, Tested]] = []
     for fold, metrics in sorted(gallery.scores.folds[Key(GAN, *cell)].items()):
         names = [(name, fold) for name in gallery.scores.ids[fold]]
-        objects = fold_for(gallery.store, gallery.preset, fold)
-        training, tested = (
-            np.stack([coarse(gallery.store.sharp(int(place))) for place in places])
-            for places in (objects.training[:COMPARED], objects.tested)
-        )
-        worst += zip(metrics["psnr"], names, strict=True)
-        unlike += zip(-unlikeness(tested, training), names, strict=True)
-    rows = [("lowest PSNR", some) for _, some in sorted(worst)[:FAILURES]]
-    seen = [some for _, some in rows]
-    rest = [some for _, some in sorted(unlike) if some not in seen]
-    return rows + [("unlike the rest", some) for some in rest[:FAILURES]]
+        psnr += zip(metrics["psnr"], names, strict=True)
+    worst = [some for _, some in sorted(psnr)[:FAILURES]]
+    rest = [some for some in sorted(unlike, key=lambda some: -unlike[some]) if some not in worst]
+    rows = [("lowest PSNR", some, cell) for some in worst]
+    return rows + [("unlike the rest", some, cell) for some in rest[:FAILURES]]
 
 
-def _draw(gallery: Gallery, rows: Sequence[tuple[str, Tested, Cell]], path: Path) -> Path:
+def _draw(gallery: Gallery, rows: Sequence[Row], path: Path) -> Path:
     """A row an object, with the fair Lucy–Richardson and the paper's beside the GAN."""
     panels = []
     for _, (name, fold), cell in rows:

@@ -12,9 +12,10 @@ from pellucid.errors import InputError
 from pellucid.evaluation.tables import csv_text, json_text
 from pellucid.sky import galaxygan_noise, robust_background
 from pellucid.studies.folder import write_tables
-from pellucid.studies.galaxygan.figures import draw_figures
+from pellucid.studies.galaxygan.figures import draw_figures, shown_cell
 from pellucid.studies.galaxygan.jobs import plan
 from pellucid.studies.galaxygan.preset import Preset
+from pellucid.studies.galaxygan.rare import how_unlike, rare_table
 from pellucid.studies.galaxygan.scores import Scores
 from pellucid.studies.galaxygan.tables import markdown, rows
 
@@ -32,15 +33,19 @@ def write_results(folder: Path) -> Path:
         raise InputError(f"{folder}: holds no study ({error})") from error
     scores = Scores(folder, plan(preset))
     table = rows(preset, scores)
+    shown, unlike, rare = shown_cell(preset, scores), {}, ""
+    if shown is not None:
+        unlike = how_unlike(open_made(folder / "sample.h5"), preset, scores, shown)
+        rare = rare_table(scores, shown, unlike)
     run = _run(preset, record, sample, scores) | {"noise": _noise(folder)}
     texts = {
-        "tables.md": markdown(preset, scores),
+        "tables.md": "\n".join(part for part in (markdown(preset, scores), rare) if part),
         "tables.csv": csv_text(table),
         "tables.json": json_text(table),
         "run.json": json_text(run),
     }
     output = write_tables(folder, texts)
-    draw_figures(folder, preset, scores, output)
+    draw_figures(folder, preset, scores, unlike, output)
     return output
 
 

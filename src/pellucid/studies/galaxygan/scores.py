@@ -95,10 +95,12 @@ class Scores:
                 values = [some[fold][metric] for some in rivals if fold in some]
                 good.append(scored[fold][metric][np.isfinite(values).all(axis=0)])
         means = [float(some.mean()) for some in good if some.size]
-        return _mean(means, sum(some.size for some in good)) if means else None
+        return mean_of(means, sum(some.size for some in good)) if means else None
 
-    def margin(self, cell: Cell, metric: str = "psnr") -> tuple[str, Mean] | None:
-        """The best deconvolution of a cell on the GAN's folds, and the GAN's lead over it."""
+    def leads(
+        self, cell: Cell, metric: str = "psnr"
+    ) -> tuple[str, dict[int, NDArray[np.float64]]] | None:
+        """The best deconvolution of a cell on the GAN's folds, and the GAN's lead by object."""
         gan = self.folds.get(Key(GAN, *cell), {})
         means = {
             name: mean.mean
@@ -110,11 +112,12 @@ class Scores:
             return None
         best = max(means, key=lambda name: means[name])
         rival = self.folds[Key(best, *cell)]
-        both = [fold for fold in gan if fold in rival]
-        leads = [float(np.nanmean(gan[fold][metric] - rival[fold][metric])) for fold in both]
-        return best, _mean(leads, sum(len(gan[fold][metric]) for fold in both))
+        return best, {
+            fold: gan[fold][metric] - rival[fold][metric] for fold in gan if fold in rival
+        }
 
 
-def _mean(folds: Sequence[float], objects: int) -> Mean:
+def mean_of(folds: Sequence[float], objects: int) -> Mean:
+    """The mean of the folds' means, with its error."""
     spread = float(np.std(folds, ddof=1)) if len(folds) > 1 else math.nan
     return Mean(float(np.mean(folds)), spread / math.sqrt(len(folds)), len(folds), objects)

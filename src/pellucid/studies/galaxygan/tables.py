@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from pellucid.evaluation.tables import finite, markdown_table, with_error
 from pellucid.studies.galaxygan.jobs import DEGRADED, GAN, Job, plan
 from pellucid.studies.galaxygan.paper import published
 from pellucid.studies.galaxygan.preset import Cell, Preset
-from pellucid.studies.galaxygan.scores import Key, Mean, Scores
+from pellucid.studies.galaxygan.scores import Key, Mean, Scores, mean_of
 
 #: Restorers in the order of a table's columns, and what a reader calls them.
 NAMES = {
@@ -177,16 +179,21 @@ def _lead_table(preset: Preset, scores: Scores) -> str:
 
 
 def _margin_table(preset: Preset, scores: Scores) -> str:
-    leads = [(cell, scores.margin(cell)) for cell in preset.cells()]
+    rows = []
+    for cell in preset.cells():
+        found = scores.leads(cell)
+        if found is None:
+            continue
+        best, leads = found
+        every = np.concatenate(list(leads.values()))
+        mean = mean_of([float(np.nanmean(some)) for some in leads.values()], every.size)
+        won = f"{100 * np.mean(every > 0):.0f} %"
+        rows.append([_cell(cell), NAMES[best], _number(mean, 2, "+"), won, str(every.size)])
     return _section(
         "The GAN's lead over the best deconvolution of its cell",
-        "PSNR in dB on the same objects of the same folds.",
-        ["cell", "best deconvolution", "lead", "objects"],
-        [
-            [_cell(cell), NAMES[found[0]], _number(found[1], 2, "+"), str(found[1].objects)]
-            for cell, found in leads
-            if found is not None
-        ],
+        "PSNR in dB on the same objects of the same folds, and the share of them that it wins.",
+        ["cell", "best deconvolution", "lead", "won", "objects"],
+        rows,
         left=2,
     )
 

@@ -135,7 +135,7 @@ def views_page(rows: list[dict[str, Any]]) -> str:
                     f"{_middle(of_it, 'ellipticity_error'):.3f}",
                 ]
             )
-    headings = ["peak S/N", "restorer", "PSNR [dB]", "flux ratio", "photon noise", "|Δ colour|"]
+    headings = ["peak S/N", "restorer", "PSNR [dB]", "flux ratio", "noise of the sky", "|Δ colour|"]
     return markdown_table([*headings, "radius ratio", "|Δe|"], lines, left=2)
 
 

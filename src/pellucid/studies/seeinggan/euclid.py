@@ -149,7 +149,8 @@ def draw_examples(
             drawn.append(Panel(shown, "CW-SSIM {cw_ssim:.3f}".format(**row["scores"][name])))
         panels.append(drawn)
         names.append(f"{galaxy.field} {'-'.join(galaxy.id.split('-')[-2:])}")
-    headings = ["VIS", "blurred", *map(str.title, rows[0]["constants"]), "SeeingGAN"]
+    methods = [name.title().replace("-", "–") for name in rows[0]["constants"]]
+    headings = ["VIS", "blurred", *methods, "SeeingGAN"]
     return draw_comparison(panels, headings, names, path, overwrite=True)
 
 

@@ -20,7 +20,7 @@ from pellucid.studies.seeinggan.scores import Scores
 from pellucid.studies.seeinggan.tables import LAYER_NAMES, NAMES
 
 #: How many galaxies figures 4 and 5, 6, 8, the appendix and the comparison of methods show.
-SAMPLES, LAYERED, EXAMPLES, APPENDIX, COMPARED = 9, 2, 8, 6, 5
+SAMPLES, LAYERED, EXAMPLES, APPENDIX, COMPARED = 9, 2, 8, 8, 5
 #: Galaxies beside each other in figures 4 and 5, and in figure 8, where each has three pictures.
 ACROSS, TRIOS = 3, 2
 EMPTY = Panel(np.full((8, 8, 3), 255, dtype=np.uint8))
@@ -133,5 +133,5 @@ def _draw_layers(gallery: Gallery, path: Path) -> Path:
 
 
 def _note(scores: Mapping[str, float], metrics: Sequence[str]) -> str:
-    form = {"cw_ssim": "CW-SSIM {:.3f}", "ssim": "SSIM {:.3f}", "psnr": "PSNR {:.1f} dB"}
-    return "\n".join(form[metric].format(scores[metric]) for metric in metrics)
+    form = {"cw_ssim": "CW-SSIM {:.3f}\n", "ssim": "SSIM {:.3f}, ", "psnr": "{:.1f} dB"}
+    return "".join(form[metric].format(scores[metric]) for metric in metrics).rstrip()

@@ -86,7 +86,8 @@ def run_study(
 def write_results(preset: Preset, output: Path, store: Pairs, sample: Parts) -> Path:
     """Tables and figures of a study whose galaxies are scored, in ``<output>/results``."""
     scores, settings = read_scores(output)
-    page = markdown(sample, scores, read_second(output), read_layers(output))
+    measured = scores, read_second(output), read_layers(output)
+    page = markdown(sample, *measured)
     compared = restorers(preset, output, settings["chosen"])
     gallery = Gallery(output, preset, store, scores, compared)
     both = {who: compared[who] for who in (SUBARU, SEEINGGAN)}
@@ -102,7 +103,7 @@ def write_results(preset: Preset, output: Path, store: Pairs, sample: Parts) -> 
     texts = {
         "tables.md": f"# Preset {preset.name}: {preset.description}\n\n{page}",
         "readings.md": f"# Readings of the metrics, preset {preset.name}\n\n{readings_page(read)}",
-        "tables.csv": csv_text(rows(scores)),
+        "tables.csv": csv_text(rows(*measured)),
         "tables.json": json_text(summary(scores)),
         "run.json": json_text(run),
     }

@@ -72,11 +72,15 @@ def markdown(
     return "\n".join([*parts, _galaxies(sample, scores)])
 
 
-def rows(scores: Scores) -> list[dict[str, Any]]:
-    """One row a galaxy, restorer and metric."""
+def rows(
+    scores: Scores, second: Second | None = None, layers: Scores | None = None
+) -> list[dict[str, Any]]:
+    """One row an experiment, galaxy, restorer and metric."""
+    parts = {"hsc": scores, "euclid": second.scores if second else {}, "layers": layers or {}}
     return [
-        {"id": name, "restorer": restorer, "metric": metric, "value": value}
-        for name, some in scores.items()
+        {"experiment": part, "id": name, "restorer": restorer, "metric": metric, "value": value}
+        for part, each in parts.items()
+        for name, some in each.items()
         for restorer, metrics in some.items()
         for metric, value in metrics.items()
     ]
