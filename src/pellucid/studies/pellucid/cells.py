@@ -15,7 +15,7 @@ from pellucid.sky import SkyImage
 from pellucid.studies.truths import composites
 
 #: FWHM of the seeing in arcsec, and noise in units of the originals': Schawinski et al. 2017.
-SEEINGS = (1.4, 1.8, 2.0, 2.5)
+SEEINGS = (1.4, 1.8, 2.2, 2.5)
 NOISES = (1.0, 1.2, 2.0, 5.0, 10.0)
 METHODS = ("wiener", "richardson-lucy", "tikhonov")
 OF_ONE_CELL = "galaxygan-sdss"
