@@ -76,6 +76,11 @@ def test_a_file_whose_planes_are_shuffled(tmp_path):
     assert_array_equal([stamp_fwhm(s) for s in psf.stamps], [stamp_fwhm(s) for s in stamps])
     note = "nothing says of which band each PSF is: as stars show, planes 2, 3, 1 are"
     assert f"{note} HSC_G, HSC_R, HSC_I" in psf.notes
+    for band, stamp in zip("GRI", stamps, strict=True):  # however one of them is asked for
+        for asked in ({"hdu": f"HSC_{band}"}, {"bands": [f"HSC_{band}"]}):
+            one = pellucid.read_image(tmp_path / "a.fits", pixel_scale=SCALE, **asked)
+            found = with_own_psf(one, tmp_path / "a.fits").psf
+            assert stamp_fwhm(found.stamps[0]) == stamp_fwhm(stamp)
 
 
 def test_a_real_field(tmp_path):

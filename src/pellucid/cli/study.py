@@ -16,12 +16,7 @@ from pellucid.ending import ENDED
 from pellucid.errors import UsageError
 
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the study.")]
-PresetName = Annotated[
-    str,
-    typer.Option(
-        "--preset", help="smoke, quick, paper, grid or letter (galaxygan), or a YAML file."
-    ),
-]
+OwnPreset = "or a YAML file of your own."
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with a study.")]
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes; by default one a core.")
@@ -43,7 +38,12 @@ def galaxygan(
         Path, typer.Option("--data", help="Folder of <id>/<id>-{g,r,i}.fits, or of composites.")
     ],
     output: Folder,
-    preset: PresetName = "quick",
+    preset: Annotated[
+        str,
+        typer.Option(
+            "--preset", help=f"smoke, quick, grid, letter, curve, trial or paper, {OwnPreset}"
+        ),
+    ] = "quick",
     catalogue: Annotated[
         Path | None,
         typer.Option("--catalogue", help="Table of ids and redshifts; by default DATA's own."),
@@ -117,12 +117,15 @@ def seeinggan(
         Path,
         typer.Option(
             "--data",
-            help="Folder with hsc_hst_pairs (or its tar) and hst_galaxies.npz, or with the "
-            "pairs.h5 that `pellucid pairs-observed` makes.",
+            help="Folder with hsc_hst_pairs (or its tar) and hst_galaxies.npz, and "
+            "euclid_q1_pairs if it is tested on those, too; or with the pairs.h5 that "
+            "`pellucid pairs-observed` makes.",
         ),
     ],
     output: Folder,
-    preset: PresetName = "quick",
+    preset: Annotated[
+        str, typer.Option("--preset", help=f"smoke, quick or paper, {OwnPreset}")
+    ] = "quick",
     resume: Resume = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -158,9 +161,7 @@ def pellucid(
         typer.Option("--data", help="Folder of archives of galaxies and PSFs."),
     ],
     output: Folder,
-    preset: Annotated[
-        str, typer.Option("--preset", help="smoke, quick, or a YAML file.")
-    ] = "quick",
+    preset: Annotated[str, typer.Option("--preset", help=f"smoke or quick, {OwnPreset}")] = "quick",
     resume: Resume = False,
     as_json: options.AsJson = False,
 ) -> None:

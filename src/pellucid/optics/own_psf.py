@@ -9,7 +9,7 @@ import os
 from dataclasses import replace
 
 from pellucid.errors import InputError
-from pellucid.fits import all_bands, band_names_of, card_value, restored_bands
+from pellucid.fits import all_bands, band_names_of, card_value, read_image, restored_bands
 from pellucid.optics.blur import known_psf
 from pellucid.optics.psf_file import is_ours, read_psf
 from pellucid.optics.resampling import resampled_psf
@@ -29,7 +29,7 @@ def with_own_psf(image: SkyImage, path: str | os.PathLike[str]) -> SkyImage:
         part.role == "psf" for part in getattr(layout, "parts", ())
     ):
         return image
-    whole = all_bands(image)
+    whole = _whole(image, path)
     if layout.rest is not None:
         image = replace(image, layout=replace(layout, rest=_with_own(layout.rest, whole, path)))
     return _with_own(image, whole, path)
@@ -57,6 +57,20 @@ def psf_of_file(image: SkyImage, psf: PSF) -> PSF:
         stamps = [*psf.for_bands(len(image.bands)), *others.for_bands(len(rest.bands))]
         bands = (*bands, *rest.bands)
     return replace(psf, stamps=stacked(stamps), bands=bands)
+
+
+def _whole(image: SkyImage, path: str | os.PathLike[str]) -> SkyImage:
+    """All bands of the file: where it has several PSFs, the stars of all tell which is whose."""
+    parts = image.layout.parts
+    planes = [card_value(part.header, "NAXIS3") or 1 for part in parts if part.role == "psf"]
+    if image.layout.rest is None and max(planes) > len(image.bands):
+        try:
+            others = read_image(path, pixel_scale=image.pixel_scale)  # an extension was asked for
+        except InputError:
+            return image
+        if find_bands(image.bands, others.bands) is not None:
+            return others
+    return all_bands(image)
 
 
 def _with_own(image: SkyImage, whole: SkyImage, path: str | os.PathLike[str]) -> SkyImage:

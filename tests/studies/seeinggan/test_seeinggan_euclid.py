@@ -39,6 +39,18 @@ def test_a_galaxy_lies_on_pixels_in_which_its_psf_is_as_wide_as_is_told(galaxies
         assert 0.35 < galaxy.radius < 0.9
 
 
+@pytest.mark.parametrize("ratio", [0.7, 1.02, 1.06, 1.1])
+def test_no_pixel_is_missing_where_those_of_the_grid_end_elsewhere(galaxies, data, tmp_path, ratio):
+    """The pixels of a grid that is coarser than the camera's reach over its edge."""
+    first = galaxies[0]
+    width = first.pair.blurred.psf.fwhm / (ratio * first.camera_scale)
+    found = list(euclid_galaxies(data, tmp_path, width, SHARP * width / WIDTH))
+    assert len(found) == len(galaxies)
+    for galaxy in found:
+        assert np.isfinite(galaxy.pair.blurred.flux).all()
+        assert np.isfinite(galaxy.pair.sharp.flux).all()
+
+
 def test_seeinggan_is_told_its_own_pixels_and_blurred_to_the_target(galaxies):
     network = load_restorer(model="seeinggan-hsc-hst", force=True)
     assert isinstance(network, NeuralRestorer)
