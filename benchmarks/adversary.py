@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     folders = {GRID: options.grid, LETTER: options.letter}
-    cells = read_preset(options.letter).cells_of_gan()
+    cells = sorted(read_preset(options.letter).cells_of_gan(), key=lambda cell: cell[::-1])
     scored = {cell: scores for cell in cells if (scores := score(folders, cell))}
     output = make_folder(options.output)
     write_content(output / "adversary.md", table(scored), overwrite=True)
