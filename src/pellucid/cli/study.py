@@ -81,7 +81,7 @@ def galaxygan(
     chosen = read_preset(preset)
     with _resumable(output):
         outcome = run_study(
-            chosen, sample, output, resume, workers, scheduler, shard, progress=_progress
+            chosen, sample, output, resume, workers, scheduler, shard, _progress, options.say
         )
     if outcome.sample.missing:
         options.say(f"{outcome.sample.missing} rows of the catalogue have no files in {data}")

@@ -41,6 +41,7 @@ def run_study(
     scheduler: str | None = None,
     shard: str | None = None,
     progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, _: items,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
     """Do every job that is not done yet, wherever it is to be done.
 
@@ -58,6 +59,8 @@ def run_study(
         Do only the i-th of N shares, as ``"i/N"``; implies ``resume``.
     progress
         Wraps the finished jobs, e.g. to draw a bar, given their number.
+    say
+        Told what takes a while.
     """
     planned = plan(preset)
     jobs = share(planned, shard)
@@ -69,7 +72,7 @@ def run_study(
         "preset": preset.model_dump(mode="json"),
         "sample": {"data": sample.data.name, "where": sample.where, "cut": vars(sample.cut)},
     }
-    prepare = partial(_prepare, preset, sample, output)
+    prepare = partial(_prepare, preset, sample, output, say)
     # Members of a job array that start together take turns.
     with locked(output, "sample"):
         joins = resume or shard is not None
@@ -81,7 +84,10 @@ def run_study(
     return Outcome(taken, done, len(planned), failures)
 
 
-def _prepare(preset: Preset, sample: SampleRecipe, output: Path) -> Sample:
+def _prepare(
+    preset: Preset, sample: SampleRecipe, output: Path, say: Callable[[str], None]
+) -> Sample:
+    say(f"reading the galaxies of {sample.data}")
     taken = prepare_sample(sample, output / "sample.h5")
     store = open_made(output / "sample.h5")
     for fold in sorted({job.fold for job in plan(preset)}):
