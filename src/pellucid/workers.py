@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import threading
@@ -11,10 +10,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
-from pellucid.ending import ending_cleanly
+from pellucid.ending import ENDED, ending_cleanly
 from pellucid.errors import TemporaryError
+
+#: What ends a process, or a loop over what its workers do.
+ENDS = (SystemExit, KeyboardInterrupt, GeneratorExit)
+#: Seconds that a worker has to undo what it had begun.
+GRACE = 10.0
 
 
 @contextmanager
@@ -23,8 +28,8 @@ def processes(
 ) -> Iterator[ProcessPoolExecutor]:
     """A pool of processes, which end with this one, even where that is killed.
 
-    Where this one is told to end, or nobody wants the rest, they leave their jobs, too, as if each
-    had been told.
+    Where this one is told to end, or nobody wants the rest, they leave their jobs, too, and undo
+    what they had begun (but on Windows, which ends a process at once).
 
     Parameters
     ----------
@@ -40,22 +45,48 @@ def processes(
     TemporaryError
         When one of them is killed, e.g. for want of memory.
     """
-    # Forked children would inherit the parent's threads in whatever state they are.
-    context = multiprocessing.get_context("spawn")
-    others = multiprocessing.active_children()
+    context = _Spawning()
     pool = _Pool(count, context, _begin, (os.getpid(), begin, *given))
     try:
         yield pool
     except BrokenProcessPool:
         raise TemporaryError(f"a worker was killed (out of memory?); {advice}") from None
-    except (SystemExit, KeyboardInterrupt, GeneratorExit):
-        # Else the end would wait for jobs that may take hours.
-        for worker in multiprocessing.active_children():
-            if worker not in others:
-                worker.terminate()
+    except ENDS:
+        context.end()
         raise
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        try:
+            pool.shutdown(wait=True, cancel_futures=True)
+        except ENDS:  # told while it waits for the last jobs
+            context.end()
+            raise
+
+
+class _Spawning(SpawnContext):
+    """Begins processes, and remembers them.
+
+    Forked children would inherit the parent's threads in whatever state they are.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun: list[SpawnProcess] = []
+
+    def Process(  # pyright: ignore[reportIncompatibleVariableOverride]
+        self, *args: Any, **kwargs: Any
+    ) -> SpawnProcess:
+        process = SpawnProcess(*args, **kwargs)
+        self._begun.append(process)
+        return process
+
+    def end(self) -> None:
+        """Let them leave their jobs, which may take hours; who does not is killed."""
+        begun = [process for process in self._begun if process.pid is not None]
+        for process in begun:
+            process.terminate()
+        for process in begun:
+            process.join(GRACE)
+            process.kill()
 
 
 class _Pool(ProcessPoolExecutor):
@@ -69,8 +100,10 @@ def _do(job: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
         with ending_cleanly():
             return job(*args, **kwargs)
-    except SystemExit:
-        os._exit(1)  # the executor would take it for the job's outcome, and begin the next
+    except SystemExit as end:
+        if end.code in ENDED:  # the executor would take it for the job's outcome
+            os._exit(1)
+        raise
 
 
 def available_cores() -> int:

@@ -8,14 +8,19 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from pellucid.errors import InputError
-from pellucid.fits import all_bands, band_names_of, card_value, read_image, restored_bands
+import numpy as np
+
+from pellucid.errors import InputError, naming
+from pellucid.fits import all_bands, band_names_of, card_value, open_fits, restored_bands
 from pellucid.optics.blur import known_psf
-from pellucid.optics.psf_file import is_ours, read_psf
+from pellucid.optics.psf_file import is_ours, names_beside, read_psf
 from pellucid.optics.resampling import resampled_psf
 from pellucid.sky.band_names import find_bands
 from pellucid.sky.image import SkyImage
 from pellucid.sky.psf import PSF, pick_bands, stacked
+
+#: Pixels at most of an extension whose neighbours are read only to see their stars.
+_LARGE = 1 << 24
 
 
 def with_own_psf(image: SkyImage, path: str | os.PathLike[str]) -> SkyImage:
@@ -29,7 +34,7 @@ def with_own_psf(image: SkyImage, path: str | os.PathLike[str]) -> SkyImage:
         part.role == "psf" for part in getattr(layout, "parts", ())
     ):
         return image
-    whole = _whole(image, path)
+    whole = _beside(image, path) or all_bands(image)
     if layout.rest is not None:
         image = replace(image, layout=replace(layout, rest=_with_own(layout.rest, whole, path)))
     return _with_own(image, whole, path)
@@ -59,18 +64,26 @@ def psf_of_file(image: SkyImage, psf: PSF) -> PSF:
     return replace(psf, stamps=stacked(stamps), bands=bands)
 
 
-def _whole(image: SkyImage, path: str | os.PathLike[str]) -> SkyImage:
-    """All bands of the file: where it has several PSFs, the stars of all tell which is whose."""
-    parts = image.layout.parts
-    planes = [card_value(part.header, "NAXIS3") or 1 for part in parts if part.role == "psf"]
-    if image.layout.rest is None and max(planes) > len(image.bands):
-        try:
-            others = read_image(path, pixel_scale=image.pixel_scale)  # an extension was asked for
-        except InputError:
-            return image
-        if find_bands(image.bands, others.bands) is not None:
-            return others
-    return all_bands(image)
+def _beside(image: SkyImage, path: str | os.PathLike[str]) -> SkyImage | None:
+    """One extension with all that stand beside the same PSFs: their stars tell whose is whose.
+
+    None where names tell it, or where it is too large to be read for that.
+    """
+    if len(image.bands) > 1 or image.flux[0].size > _LARGE:
+        return None
+    with open_fits(path) as file, naming(path):
+        for cube in file.hdus:
+            sides = list(cube.shape)
+            if "PSF" not in cube.name or len(sides) != 3:
+                continue
+            names = names_beside(file, cube, sides[0])
+            beside = [hdu for hdu in file.hdus if hdu.name in names]
+            alike = len(beside) > 1 and all(hdu.shape == image.shape[1:] for hdu in beside)
+            if image.bands[0] in names and alike and not band_names_of(cube.header, len(beside)):
+                flux = np.stack([file.pixels(hdu) for hdu in beside]).astype(np.float32)
+                whole = replace(image, flux=flux, bands=tuple(names), variance=None, mask=None)
+                return replace(whole, layout=None)
+    return None
 
 
 def _with_own(image: SkyImage, whole: SkyImage, path: str | os.PathLike[str]) -> SkyImage:

@@ -218,7 +218,7 @@ def _stamps(file: FitsFile, scale: float | None, wanted: Sequence[str], own: boo
         source, in_turn = hdu.name or str(hdu.number), False
         names = band_names_of(hdu.header, len(values))
         if not names:
-            names, in_turn = _names_beside(file, hdu, len(values)), len(values) > 1
+            names, in_turn = names_beside(file, hdu, len(values)), len(values) > 1
         sure = bool(stpsf) or hdu in ours or hdu in named
         said = _Stamps(values, names, _scale(file, hdu), source, sure=sure, in_turn=in_turn)
         result.append(said)
@@ -248,7 +248,7 @@ def _label(hdu: Any) -> str:
     return names[0] if names else hdu.name.replace("PSF", "").strip("_- ")
 
 
-def _names_beside(file: FitsFile, psf: Any, count: int) -> Sequence[str]:
+def names_beside(file: FitsFile, psf: Any, count: int) -> Sequence[str]:
     """Names of a PSF's bands: its own name, or the images that stand beside a cube."""
     start = psf.name.split("PSF")[0]
     beside = [
