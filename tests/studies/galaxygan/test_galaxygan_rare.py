@@ -49,17 +49,28 @@ def test_the_lead_is_over_the_best_in_the_mean_and_counts_who_wins(scores):
 
 @pytest.mark.parametrize(("sign", "rank"), [(1.0, "1.00"), (-1.0, "−1.00")])
 def test_a_trend_with_rarity_is_told(scores, sign, rank):
-    unlike = {(f"g{k}", 0): 1.0 + sign * k / COUNT for k in range(COUNT)}
-    page = rare_table(scores, CELL, unlike)
-    assert f"Rank correlation of distance and PSNR: {rank} " in page
+    page = rare_table(scores, CELL, {0: 1.0 + sign * np.arange(COUNT) / COUNT})
+    assert f"the distance with PSNR {rank} (by chance 0.00) and the lead {rank} (" in page
+    assert "the 4 objects with the lowest PSNR" in page
     rows = [line.split(" | ") for line in page.splitlines() if line.endswith(f"| {COUNT // 4} |")]
     psnr = [float(row[1].split(" ")[0]) for row in rows]
     assert len(psnr) == 4
     assert psnr == sorted(psnr, reverse=sign < 0)
     quarter = PSNR[: COUNT // 4].mean()
-    worst = rows[0 if sign > 0 else -1]
-    assert worst[1].startswith(f"{quarter:.2f} ±")
-    assert float(worst[2].replace("−", "-")) == pytest.approx(quarter - 31.5, abs=0.005)
+    _, mean, lead, worst, _ = rows[0 if sign > 0 else -1]
+    assert mean.startswith(f"{quarter:.2f} ±")
+    assert float(lead.replace("−", "-")) == pytest.approx(quarter - 31.5, abs=0.005)
+    assert worst == "4"
+
+
+def test_what_was_not_measured_has_no_part(scores):
+    key = next(key for key in scores.folds if key.restorer == GAN)
+    scores.folds[key][0]["psnr"][:3] = np.nan
+    page = rare_table(scores, CELL, {0: np.arange(COUNT) / COUNT})
+    assert "nan" not in page
+    assert sum(int(line.split(" | ")[-1].strip(" |")) for line in page.splitlines()[-4:]) == 37
+    assert f"{100 * np.mean(PSNR[3:] > 31.5):.0f} % | 37 |" in markdown(read_preset("grid"), scores)
+    assert rare_table(scores, (1.4, 1.0), {}) == ""
 
 
 def test_what_the_training_has_is_nearer_than_what_it_never_saw():

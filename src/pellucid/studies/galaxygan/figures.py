@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from pellucid.studies.folder import model_file
 from pellucid.studies.galaxygan.examples import by_kind, looks
 from pellucid.studies.galaxygan.jobs import DEGRADED, GAN, Job, deconvolutions
 from pellucid.studies.galaxygan.preset import Cell, Preset, degradation
-from pellucid.studies.galaxygan.rare import Tested
+from pellucid.studies.galaxygan.rare import Unlike
 from pellucid.studies.galaxygan.scores import Key, Scores
 
 COLUMNS = ("original", "degraded", "GAN", "Lucy–Richardson", "Lucy–Richardson,\nas the paper")
@@ -31,6 +31,8 @@ FAILURES = 3
 #: The cell of figures 2 and 4, where it was trained for.
 SHOWN = (1.8, 2.0)
 
+#: An object's id, and the fold in which it was tested on.
+Tested = tuple[str, int]
 #: What a row shows, of which object, in which cell.
 Row = tuple[str, Tested, Cell]
 
@@ -78,7 +80,7 @@ def shown_cell(preset: Preset, scores: Scores) -> Cell | None:
 
 
 def draw_figures(
-    folder: Path, preset: Preset, scores: Scores, unlike: Mapping[Tested, float], output: Path
+    folder: Path, preset: Preset, scores: Scores, unlike: Unlike, output: Path
 ) -> list[Path]:
     """Draw every figure that the study has the networks for, as PNG; returns the files.
 
@@ -115,14 +117,16 @@ def _kinds(gallery: Gallery, cell: Cell) -> list[tuple[str, Tested]]:
     return [(kind, tested[k]) for kind, some in chosen.items() for k in some]
 
 
-def _failures(gallery: Gallery, cell: Cell, unlike: Mapping[Tested, float]) -> list[Row]:
+def _failures(gallery: Gallery, cell: Cell, unlike: Unlike) -> list[Row]:
     """The objects restored worst, and those most unlike what their network was trained on."""
     psnr: list[tuple[float, Tested]] = []
+    rare: list[tuple[float, Tested]] = []
     for fold, metrics in sorted(gallery.scores.folds[Key(GAN, *cell)].items()):
         names = [(name, fold) for name in gallery.scores.ids[fold]]
         psnr += zip(metrics["psnr"], names, strict=True)
+        rare += zip(-unlike[fold], names, strict=True)
     worst = [some for _, some in sorted(psnr)[:FAILURES]]
-    rest = [some for some in sorted(unlike, key=lambda some: -unlike[some]) if some not in worst]
+    rest = [some for _, some in sorted(rare) if some not in worst]
     rows = [("lowest PSNR", some, cell) for some in worst]
     return rows + [("unlike the rest", some, cell) for some in rest[:FAILURES]]
 

@@ -186,6 +186,7 @@ def _margin_table(preset: Preset, scores: Scores) -> str:
             continue
         best, leads = found
         every = np.concatenate(list(leads.values()))
+        every = every[np.isfinite(every)]
         mean = mean_of([float(np.nanmean(some)) for some in leads.values()], every.size)
         won = f"{100 * np.mean(every > 0):.0f} %"
         rows.append([_cell(cell), NAMES[best], _number(mean, 2, "+"), won, str(every.size)])

@@ -199,7 +199,7 @@ def _on_fine_grid(each: Observed, width: float, sharp: float) -> Galaxy | None:
     if not radius >= SMALLEST * star:
         return None
     scale = blurred.psf.fwhm / width
-    finer = [_whole(regrid(image, scale)) for image in (blurred, truth)]
+    finer = [_filled(regrid(image, scale)) for image in (blurred, truth)]
     target = resampled_psf(truth.psf, scale)
     own = matching_kernel(gaussian_psf(sharp * scale, scale), target)
     pair = Pair(finer[0], finer[1], resampled_psf(blur, scale))
@@ -210,10 +210,10 @@ def _on_fine_grid(each: Observed, width: float, sharp: float) -> Galaxy | None:
     )
 
 
-def _whole(image: SkyImage) -> SkyImage:
+def _filled(image: SkyImage) -> SkyImage:
     """The last pixels of the margin, which may lie half outside the old grid, as those before."""
     good = np.isfinite(image.flux[0])
-    rows, columns = (int(good.any(axis=axis).sum()) for axis in (1, 0))
+    rows, columns = (1 + int(np.flatnonzero(good.any(axis=axis))[-1]) for axis in (1, 0))
     beyond = [(0, side - some) for side, some in zip(good.shape, (rows, columns), strict=True)]
     return image.with_flux(np.pad(image.flux[:, :rows, :columns], ((0, 0), *beyond), "edge"))
 

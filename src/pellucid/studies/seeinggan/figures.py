@@ -133,5 +133,6 @@ def _draw_layers(gallery: Gallery, path: Path) -> Path:
 
 
 def _note(scores: Mapping[str, float], metrics: Sequence[str]) -> str:
-    form = {"cw_ssim": "CW-SSIM {:.3f}\n", "ssim": "SSIM {:.3f}, ", "psnr": "{:.1f} dB"}
-    return "".join(form[metric].format(scores[metric]) for metric in metrics).rstrip()
+    form = {"cw_ssim": "CW-SSIM {:.3f}", "ssim": "SSIM {:.3f}", "psnr": "{:.1f} dB"}
+    first, *others = [form[metric].format(scores[metric]) for metric in metrics] or [""]
+    return "\n".join(line for line in (first, ", ".join(others)) if line)
