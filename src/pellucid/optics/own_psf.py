@@ -79,7 +79,11 @@ def _beside(image: SkyImage, path: str | os.PathLike[str]) -> SkyImage | None:
             names = names_beside(file, cube, sides[0])
             beside = [hdu for hdu in file.hdus if hdu.name in names]
             alike = len(beside) > 1 and all(hdu.shape == image.shape[1:] for hdu in beside)
-            if image.bands[0] in names and alike and not band_names_of(cube.header, len(beside)):
+            if (
+                set(image.bands) <= set(names)
+                and alike
+                and not band_names_of(cube.header, len(beside))
+            ):
                 flux = np.stack([file.pixels(hdu) for hdu in beside]).astype(np.float32)
                 whole = replace(image, flux=flux, bands=tuple(names), variance=None, mask=None)
                 return replace(whole, layout=None)
