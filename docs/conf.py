@@ -79,11 +79,15 @@ ELSEWHERE = {
 }
 
 
+#: Pages that a study or a benchmark wrote.
+OF_STUDIES = ("/tables", "/readings", "/adversary", "/starred")
+
+
 def _as_page(app: object, page: str, source: list[str]) -> None:
     """What a page needs here that it has no use for on a forge."""
     for outside, inside in ELSEWHERE.items():
         source[0] = re.sub(outside, inside, source[0])
-    if page.startswith("results/") and page.endswith(("/tables", "/readings", "/adversary", "/starred")):
+    if page.startswith("results/") and page.endswith(OF_STUDIES):
         # A study wrote it; its results lead there, the list of pages does not.
         title = "" if source[0].startswith("# ") else "# Tables\n\n"
         source[0] = f"---\norphan: true\n---\n\n{title}{source[0]}"
