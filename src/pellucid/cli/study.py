@@ -16,7 +16,7 @@ from pellucid.ending import ENDED
 from pellucid.errors import UsageError
 
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the study.")]
-OwnPreset = "or a YAML file of your own."
+OWN = "or a YAML file of your own."
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with a study.")]
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes; by default one a core.")
@@ -40,9 +40,7 @@ def galaxygan(
     output: Folder,
     preset: Annotated[
         str,
-        typer.Option(
-            "--preset", help=f"smoke, quick, grid, letter, curve, trial or paper, {OwnPreset}"
-        ),
+        typer.Option("--preset", help=f"smoke, quick, grid, letter, curve, trial or paper, {OWN}"),
     ] = "quick",
     catalogue: Annotated[
         Path | None,
@@ -124,7 +122,7 @@ def seeinggan(
     ],
     output: Folder,
     preset: Annotated[
-        str, typer.Option("--preset", help=f"smoke, quick or paper, {OwnPreset}")
+        str, typer.Option("--preset", help=f"smoke, quick or paper, {OWN}")
     ] = "quick",
     resume: Resume = False,
     workers: Workers = None,
@@ -161,7 +159,7 @@ def pellucid(
         typer.Option("--data", help="Folder of archives of galaxies and PSFs."),
     ],
     output: Folder,
-    preset: Annotated[str, typer.Option("--preset", help=f"smoke or quick, {OwnPreset}")] = "quick",
+    preset: Annotated[str, typer.Option("--preset", help=f"smoke or quick, {OWN}")] = "quick",
     resume: Resume = False,
     as_json: options.AsJson = False,
 ) -> None:

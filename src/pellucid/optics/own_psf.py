@@ -69,21 +69,18 @@ def _beside(image: SkyImage, path: str | os.PathLike[str]) -> SkyImage | None:
 
     None where names tell it, or where it is too large to be read for that.
     """
-    if len(image.bands) > 1 or image.flux[0].size > _LARGE:
+    chosen = image.layout.rest is not None  # the others were read with it
+    if chosen or len(image.bands) > 1 or image.flux[0].size > _LARGE:
         return None
     with open_fits(path) as file, naming(path):
         for cube in file.hdus:
             sides = list(cube.shape)
-            if "PSF" not in cube.name or len(sides) != 3:
+            if "PSF" not in cube.name or len(sides) != 3 or band_names_of(cube.header, sides[0]):
                 continue
             names = names_beside(file, cube, sides[0])
             beside = [hdu for hdu in file.hdus if hdu.name in names]
             alike = len(beside) > 1 and all(hdu.shape == image.shape[1:] for hdu in beside)
-            if (
-                set(image.bands) <= set(names)
-                and alike
-                and not band_names_of(cube.header, len(beside))
-            ):
+            if alike and set(image.bands) <= set(names):
                 flux = np.stack([file.pixels(hdu) for hdu in beside]).astype(np.float32)
                 whole = replace(image, flux=flux, bands=tuple(names), variance=None, mask=None)
                 return replace(whole, layout=None)

@@ -16,8 +16,8 @@ from pellucid.evaluation.tables import csv_text, json_text
 from pellucid.sky import SkyImage
 from pellucid.studies.seeinggan.pictures import picture
 from pellucid.studies.seeinggan.sample import Parts
-from pellucid.studies.seeinggan.scores import Scores
-from pellucid.studies.seeinggan.tables import gains, markdown, rows, summary
+from pellucid.studies.seeinggan.scores import Scores, rows
+from pellucid.studies.seeinggan.tables import gains, markdown, summary
 
 
 def made_scores(before: Sequence[float], after: Sequence[float]) -> Scores:

@@ -63,6 +63,20 @@ def _measured(scores: Scores) -> Scores:
     return scores
 
 
+def rows(
+    scores: Scores, second: Second | None = None, layers: Scores | None = None
+) -> list[dict[str, Any]]:
+    """One row an experiment, galaxy, restorer and metric."""
+    parts = {"hsc": scores, "euclid": second.scores if second else {}, "layers": layers or {}}
+    return [
+        {"experiment": part, "id": name, "restorer": restorer, "metric": metric, "value": value}
+        for part, each in parts.items()
+        for name, some in each.items()
+        for restorer, metrics in some.items()
+        for metric, value in metrics.items()
+    ]
+
+
 def values(scores: Scores, restorer: str, metric: str) -> NDArray[np.float64]:
     """A metric of every galaxy, shape (galaxy,)."""
     return np.array([rows[restorer][metric] for rows in scores.values()])

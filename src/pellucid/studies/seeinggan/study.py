@@ -26,8 +26,8 @@ from pellucid.studies.seeinggan.jobs import (
 from pellucid.studies.seeinggan.preset import Preset
 from pellucid.studies.seeinggan.readings import readings, readings_page
 from pellucid.studies.seeinggan.sample import FILES, Parts, prepare_sample, real_store
-from pellucid.studies.seeinggan.scores import FILE, read_layers, read_scores, read_second
-from pellucid.studies.seeinggan.tables import NAMES, markdown, rows, summary
+from pellucid.studies.seeinggan.scores import FILE, read_layers, read_scores, read_second, rows
+from pellucid.studies.seeinggan.tables import NAMES, markdown, summary
 
 
 def run_study(

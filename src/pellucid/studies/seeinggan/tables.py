@@ -72,20 +72,6 @@ def markdown(
     return "\n".join([*parts, _galaxies(sample, scores)])
 
 
-def rows(
-    scores: Scores, second: Second | None = None, layers: Scores | None = None
-) -> list[dict[str, Any]]:
-    """One row an experiment, galaxy, restorer and metric."""
-    parts = {"hsc": scores, "euclid": second.scores if second else {}, "layers": layers or {}}
-    return [
-        {"experiment": part, "id": name, "restorer": restorer, "metric": metric, "value": value}
-        for part, each in parts.items()
-        for name, some in each.items()
-        for restorer, metrics in some.items()
-        for metric, value in metrics.items()
-    ]
-
-
 def gains(scores: Scores, restorer: str, metric: str = "cw_ssim") -> dict[str, float]:
     """Percentage by which a restorer changes a metric of the Subaru image, galaxy by galaxy."""
     before, after = (values(scores, name, metric) for name in (SUBARU, restorer))
