@@ -61,6 +61,11 @@ def ending_cleanly() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def is_told() -> bool:
+    """Whether the process was told to end."""
+    return _told is not None
+
+
 def end_if_told() -> None:
     """End the process that was told to, where a library is not to be waited for."""
     if not _waits:

@@ -20,6 +20,7 @@ from cluster import PATIENCE, dask_cluster, importing, wait_until
 
 from pellucid.batch.schedule import IN_FLIGHT, run_jobs, share
 from pellucid.errors import InputError, TemporaryError, UsageError
+from pellucid.workers import processes
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,17 @@ def wait_for_go(folder: Path, errand: Errand) -> None:
 
 
 def sleep_in(errand: Errand) -> None:
-    os.write(1, f"{os.getpid()}\n".encode())  # at once: two write into one pipe
-    time.sleep(10 * PATIENCE)
+    try:
+        os.write(1, f"{os.getpid()}\n".encode())  # at once: two write into one pipe
+        time.sleep(10 * PATIENCE)
+    finally:
+        os.write(1, b"undone\n")
+
+
+def fail_or_sleep(errand: Errand) -> None:
+    if errand.name == "1":
+        raise OSError(28, "No space left on device")
+    sleep_in(errand)
 
 
 def errands(count: int) -> list[Errand]:
@@ -115,32 +125,82 @@ def test_workers_end_with_a_parent_that_was_killed():
     with sleepers(2, stderr=subprocess.DEVNULL) as (parent, workers):
         parent.kill()
         try:
-            assert parent.communicate(timeout=PATIENCE)[0] == ""
+            assert parent.communicate(timeout=PATIENCE)[0] == 2 * "undone\n"
         except subprocess.TimeoutExpired:
             for worker in workers:
                 os.kill(worker, signal.SIGKILL)
             pytest.fail("the workers outlived their parent")
 
 
+def test_a_parent_that_is_told_to_end_waits_for_no_job():
+    """SIGTERM reaches the parent alone, whose workers are at jobs without end."""
+    with sleepers(6, stderr=subprocess.DEVNULL) as (parent, _):
+        parent.terminate()
+        try:
+            said_after = parent.communicate(timeout=PATIENCE)[0]
+        except subprocess.TimeoutExpired:
+            pytest.fail("it waited for its workers' jobs")
+    assert said_after == 2 * "undone\n"
+    assert parent.returncode == 128 + signal.SIGTERM
+
+
+def test_a_parent_that_waits_after_a_failure_ends_when_it_is_told_to():
+    """It is closing the pool then, while the other worker is at a job without end."""
+    with sleepers(2, subprocess.DEVNULL, "fail_or_sleep", said=1) as (parent, _):
+        time.sleep(1.0)  # that the failure is known
+        parent.terminate()
+        try:
+            said_after = parent.communicate(timeout=PATIENCE)[0]
+        except subprocess.TimeoutExpired:
+            pytest.fail("it waited for its worker's job")
+    assert said_after == "undone\n"
+    assert parent.returncode == 128 + signal.SIGTERM
+
+
+def test_only_its_own_processes_are_ended():
+    with processes(2, "") as pool:
+        assert pool.submit(abs, -1).result() == 1
+        with pytest.raises(SystemExit), processes(2, "") as inner:
+            sys.exit(inner.submit(abs, -3).result())
+        assert pool.submit(abs, -2).result() == 2
+
+
+def test_a_worker_that_is_told_to_end_is_a_matter_of_trying_again():
+    with sleepers(2, stderr=subprocess.PIPE) as (parent, workers):
+        os.kill(workers[0], signal.SIGTERM)
+        said_after, warned = parent.communicate(timeout=PATIENCE)
+    assert said_after == 2 * "undone\n"
+    assert "TemporaryError: a worker was killed" in warned
+
+
+def test_a_jobs_own_exit_is_its_failure():
+    with processes(2, "") as pool:
+        assert isinstance(pool.submit(sys.exit, 3).exception(), SystemExit)
+        assert pool.submit(abs, -2).result() == 2
+
+
 def test_ctrl_c_ends_the_workers_and_begins_nothing_new():
     with sleepers(6, stderr=subprocess.PIPE) as (parent, _):
         os.killpg(parent.pid, signal.SIGINT)  # as a terminal does
         try:
-            begun_after, said = parent.communicate(timeout=PATIENCE)
+            said_after, warned = parent.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             os.killpg(parent.pid, signal.SIGKILL)
             pytest.fail("Ctrl-C did not end it")
-    assert begun_after == ""
-    assert parent.returncode
-    assert "KeyboardInterrupt" in said or "TemporaryError" in said
+    assert said_after == 2 * "undone\n"
+    assert warned == ""
+    assert parent.returncode == 128 + signal.SIGINT
 
 
 @contextmanager
-def sleepers(count: int, stderr: int) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    """A process with two workers at jobs without end, and the workers' process ids."""
+def sleepers(
+    count: int, stderr: int, job: str = "sleep_in", said: int = 2
+) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """A process with two workers at jobs without end, and the ids of those that said them."""
     code = (
-        "from test_schedule import errands, run_jobs, sleep_in\n"
-        f"list(run_jobs(sleep_in, errands({count}), workers=2))"
+        "from pellucid.ending import ending_cleanly\n"
+        f"from test_schedule import errands, run_jobs, {job}\n"
+        f"with ending_cleanly(): list(run_jobs({job}, errands({count}), workers=2))"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code],
@@ -152,7 +212,7 @@ def sleepers(count: int, stderr: int) -> Iterator[tuple[subprocess.Popen[str], l
     ) as parent:
         assert parent.stdout is not None
         try:
-            yield parent, [int(parent.stdout.readline()) for _ in range(2)]
+            yield parent, [int(parent.stdout.readline()) for _ in range(said)]
         finally:
             parent.kill()
 
