@@ -239,15 +239,18 @@ def test_every_layer_is_measured_on_every_tested_galaxy(smoke, whole):
     layers = read_layers(smoke[0])
     scores, _ = read_scores(smoke[0])
     assert list(layers) == list(scores)
-    assert all(list(rows) == ["subaru", "conv3_3", "seeinggan"] for rows in layers.values())
+    assert all(
+        list(rows) == ["subaru", "pixels", "conv3_3", "seeinggan"] for rows in layers.values()
+    )
     for name, rows in layers.items():
         for who in ("subaru", "seeinggan"):
             assert rows[who]["psnr"] == scores[name][who]["psnr"]
-        assert {"veil", "cw_ssim", "sources_ghosts"} <= set(rows["conv3_3"])
+        assert {"veil", "cw_ssim", "rhalf_ratio", "sources_ghosts"} <= set(rows["conv3_3"])
     page = (smoke[0] / "results" / "tables.md").read_text()
     ghosts = int(sum(rows["conv3_3"]["sources_ghosts"] for rows in layers.values()))
     (row,) = [line for line in page.splitlines() if line.startswith("| conv3_3 |")]
     assert row.endswith(f"| {ghosts} |")
+    assert "| pixels alone |" in page
     assert "Table 4: the perceptual loss's layer, 5 galaxies" in page
     # A study without figure 6 has no such table.
     assert read_layers(whole) == {}

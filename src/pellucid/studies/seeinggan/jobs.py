@@ -41,8 +41,9 @@ MEASURED = (
     *("sources", "morphology"),
 )
 CONSTANTS = "scores/constants"
-#: What is measured of figure 6's networks.
-LAYERS, OF_LAYERS = "scores/layers", ("psnr", "cw_ssim", "sources", "veil")
+#: What is measured of figure 6's networks, and that of them which learned from pixels alone.
+LAYERS, PIXELS = "scores/layers", "pixels"
+OF_LAYERS = ("psnr", "cw_ssim", "cw_ssim_all_scales", "sources", "morphology", "veil")
 #: The second experiment, and the Richardson-Lucy iterations that it is tuned among: its noise is
 #: smooth over pixels.
 EUCLID, FEWER = "scores/euclid", (1, 2, 3, 5, 10, 20, 40)
@@ -126,10 +127,17 @@ def restorers(preset: Preset, folder: Path, chosen: Mapping[str, float]) -> dict
 
 
 def layer_restorers(preset: Preset, folder: Path) -> dict[str, Restorer]:
-    """Figure 6's networks, between the Subaru image and the model."""
-    layers = {layer: load_restorer(model_file(folder, layer)) for layer in preset.layers}
-    model = load_restorer(model_file(folder, preset.final_network()))
-    return {SUBARU: Untouched(SUBARU), **layers, SEEINGGAN: model}
+    """Figure 6's networks, between the Subaru image and the model.
+
+    Before them what they begin as, where that knows neither critic nor VGG-19.
+    """
+    names = {layer: layer for layer in preset.layers} | {SEEINGGAN: preset.final_network()}
+    networks = preset.networks()
+    start = networks[preset.layers[0]][1] if preset.layers else None
+    if start is not None and networks[start][0].learns_from_pixels_alone():
+        names = {PIXELS: start} | names
+    loaded = {who: load_restorer(model_file(folder, name)) for who, name in names.items()}
+    return {SUBARU: Untouched(SUBARU), **loaded}
 
 
 def scoring(preset: Preset, *metrics: str) -> Scoring:

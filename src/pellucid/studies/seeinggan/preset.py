@@ -51,6 +51,10 @@ class Stage(BaseModel, extra="forbid", frozen=True):
     data: Literal["simulated", "real"]
     recipe: SeeingGANRecipe
 
+    def learns_from_pixels_alone(self) -> bool:
+        """Whether neither a critic nor VGG-19 has a say."""
+        return self.recipe.adversarial_weight == 0 and self.recipe.perceptual_weight == 0
+
 
 class Preset(BaseModel, extra="forbid", frozen=True):
     """Everything that decides what the study computes; an unknown key is an error."""

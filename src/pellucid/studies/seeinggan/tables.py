@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.evaluation.tables import BREAK, markdown_table
-from pellucid.studies.seeinggan.jobs import SEEINGGAN, SUBARU
+from pellucid.studies.seeinggan.jobs import PIXELS, SEEINGGAN, SUBARU
 from pellucid.studies.seeinggan.order import order_table
 from pellucid.studies.seeinggan.paper import TABLE_1, TABLE_2
 from pellucid.studies.seeinggan.sample import Parts
@@ -40,10 +40,12 @@ TABLE_3 = {
     "flux_ratio": ("flux, ratio", 3),
     "half_light_radius_ratio": ("radius, ratio", 3),
 }
-LAYER_NAMES = {SUBARU: "Subaru", SEEINGGAN: "the model"}
+LAYER_NAMES = {SUBARU: "Subaru", PIXELS: "pixels alone", SEEINGGAN: "the model"}
 TABLE_4 = {
     "psnr": ("PSNR (dB)", 2),
     "cw_ssim": ("CW-SSIM", 3),
+    "cw_ssim_all_scales": ("CW-SSIM, all scales", 3),
+    "rhalf_ratio": ("radius, ratio", 2),
     "veil": ("veil", 3),
 }
 ORDER = (
