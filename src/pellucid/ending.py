@@ -23,6 +23,8 @@ AGAIN = 0.5
 #: not be left in between.
 _told: int | None = None
 _waits = False
+#: What is done at once.
+_acts: list[Callable[[], None]] = []
 
 
 @contextmanager
@@ -37,6 +39,8 @@ def ending_cleanly() -> Iterator[None]:
         global _told
         if _told is None:
             _told = number
+            for act in _acts:
+                act()
             if hasattr(signal, "setitimer"):
                 signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
         if not _on_its_way():
@@ -59,6 +63,16 @@ def ending_cleanly() -> Iterator[None]:
         _told = None
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def when_told(act: Callable[[], None]) -> Iterator[None]:
+    """Let ``act`` be done as soon as the process is told to end, whoever runs at that moment."""
+    _acts.append(act)
+    try:
+        yield
+    finally:
+        _acts.remove(act)
 
 
 def is_told() -> bool:

@@ -20,7 +20,6 @@ from cluster import PATIENCE, dask_cluster, importing, wait_until
 
 from pellucid.batch.schedule import IN_FLIGHT, run_jobs, share
 from pellucid.errors import InputError, TemporaryError, UsageError
-from pellucid.workers import processes
 
 
 @dataclass(frozen=True)
@@ -157,26 +156,12 @@ def test_a_parent_that_waits_after_a_failure_ends_when_it_is_told_to():
     assert parent.returncode == 128 + signal.SIGTERM
 
 
-def test_only_its_own_processes_are_ended():
-    with processes(2, "") as pool:
-        assert pool.submit(abs, -1).result() == 1
-        with pytest.raises(SystemExit), processes(2, "") as inner:
-            sys.exit(inner.submit(abs, -3).result())
-        assert pool.submit(abs, -2).result() == 2
-
-
 def test_a_worker_that_is_told_to_end_is_a_matter_of_trying_again():
     with sleepers(2, stderr=subprocess.PIPE) as (parent, workers):
         os.kill(workers[0], signal.SIGTERM)
         said_after, warned = parent.communicate(timeout=PATIENCE)
     assert said_after == 2 * "undone\n"
     assert "TemporaryError: a worker was killed" in warned
-
-
-def test_a_jobs_own_exit_is_its_failure():
-    with processes(2, "") as pool:
-        assert isinstance(pool.submit(sys.exit, 3).exception(), SystemExit)
-        assert pool.submit(abs, -2).result() == 2
 
 
 def test_ctrl_c_ends_the_workers_and_begins_nothing_new():

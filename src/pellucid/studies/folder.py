@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pellucid.data.pairs import Pairs
 from pellucid.data.splits import Split
@@ -19,7 +19,9 @@ from pellucid.errors import InputError, PellucidError, UsageError
 from pellucid.files import BusyError, make_folder, one_at_a_time, write_content
 from pellucid.networks.bundle import open_bundle
 from pellucid.studies.machine import machine
-from pellucid.training.recipe import Recipe
+
+if TYPE_CHECKING:  # it needs torch, whose lack is to be told in a line
+    from pellucid.training.recipe import Recipe
 
 #: What a study writes down before it does anything.
 RECORD = "study.json"
