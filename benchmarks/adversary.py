@@ -1,10 +1,10 @@
 """What the adversary draws: the same galaxies through two recipes of the GalaxyGAN study.
 
-    python benchmarks/adversary.py GRID LETTER --output FOLDER
+    python benchmarks/adversary.py GRID LETTER [--pixels PIXELS] --output FOLDER
 
-GRID and LETTER are finished studies of the same sample. Of the cells that both have networks for
-come a table (adversary.md), the power spectra of what they restore (spectra.png) and one galaxy
-(adversary.png).
+GRID and LETTER are finished studies of the same sample, PIXELS one by LETTER's recipe whose pixel
+loss outweighs the adversary. Of the cells that the first two have networks for come a table
+(adversary.md), the power spectra of what they restore (spectra.png) and one galaxy (adversary.png).
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from pellucid.studies.galaxygan.preset import Cell, Preset, degradation
 #: Rings between 0 and half a cycle per pixel.
 DRAWN = 28
 ORIGINAL, DEGRADED, GRID, LETTER = "original", "degraded", "fidelity", "the paper's recipe"
+PIXELS = "the paper's, pixels alone"
 METRICS = {
     "psnr": ("PSNR after the stretch, dB", 2),
     "ssim": ("SSIM after the stretch", 3),
@@ -47,9 +48,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("grid", type=Path)
     parser.add_argument("letter", type=Path)
+    parser.add_argument("--pixels", type=Path)
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     folders = {GRID: options.grid, LETTER: options.letter}
+    folders |= {} if options.pixels is None else {PIXELS: options.pixels}
     cells = sorted(read_preset(options.letter).cells_of_gan(), key=lambda cell: cell[::-1])
     scored = {cell: scores for cell in cells if (scores := score(folders, cell))}
     output = make_folder(options.output)
@@ -65,11 +68,12 @@ def read_preset(folder: Path) -> Preset:
 
 
 def score(folders: dict[str, Path], cell: Cell) -> list[Scored]:
-    """The first fold's galaxies through both recipes; none where a network is missing."""
+    """The first fold's galaxies through the recipes; none where one of the two is missing."""
     preset = read_preset(folders[LETTER])
     job = Job("gan", *cell, preset.first_fold)
     models = {name: model_file(folder, job.name) for name, folder in folders.items()}
-    if not all(model.exists() for model in models.values()):
+    models = {name: model for name, model in models.items() if model.exists()}
+    if not {GRID, LETTER} <= set(models):
         return []
     store = open_made(folders[LETTER] / "sample.h5").through(degradation(cell))
     restorers = {name: load_restorer(model=model) for name, model in models.items()}
@@ -91,8 +95,10 @@ def image_of(one: Scored, column: str) -> SkyImage:
 
 def table(scored: dict[Cell, list[Scored]]) -> str:
     """Each metric of each cell: the mean over galaxies and its standard error."""
-    columns, rows = (DEGRADED, GRID, LETTER), []
+    known = [name for some in scored.values() for name in some[0].metrics]
+    names, rows = list(dict.fromkeys(known)), []
     for cell, some in scored.items():
+        columns = [name for name in names if name in some[0].metrics]
         measured = {
             title: ([[one.metrics[name][metric] for name in columns] for one in some], digits)
             for metric, (title, digits) in METRICS.items()
@@ -108,9 +114,11 @@ def table(scored: dict[Cell, list[Scored]]) -> str:
             values = np.array(numbers)
             means, errors = values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
             shown = [with_error(*both, digits) for both in zip(means, errors, strict=True)]
-            rows.append([f"{cell[0]:g}″, {cell[1]:g} σ", title, *shown])
+            entries = dict(zip(columns, shown, strict=True))
+            cells = [entries.get(name, "–") for name in names]
+            rows.append([f"{cell[0]:g}″, {cell[1]:g} σ", title, *cells])
     count = min(len(some) for some in scored.values())
-    text = markdown_table(["cell", "", *columns], rows, left=2)
+    text = markdown_table(["cell", "", *names], rows, left=2)
     told = f"{count} galaxies a cell that neither learned from; means and their standard errors."
     return f"# What the adversary does\n\n{told}\n\n{text}\n"
 
@@ -143,20 +151,24 @@ def draw_spectra(scored: dict[Cell, list[Scored]], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(2.1 * len(scored) + 0.5, 2.8), dpi=150, layout="constrained")
+    figure = Figure(figsize=(2.1 * len(scored) + 0.5, 3.1), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(scored), sharey=True, squeeze=False)[0]
     frequency = (np.arange(DRAWN) + 0.5) / (2 * DRAWN)
     styles = {DEGRADED: ("0.55", ":"), GRID: ("C0", "-"), LETTER: ("C3", "--")}
+    styles |= {PIXELS: ("C1", "-.")}
     for axis, (cell, some) in zip(axes, scored.items(), strict=True):
         truth = np.mean([spectrum(one.pair.sharp) for one in some], axis=0)
         for name, (colour, style) in styles.items():
+            if name not in some[0].restored:
+                continue
             seen = np.mean([spectrum(image_of(one, name)) for one in some], axis=0)
             axis.semilogy(frequency, seen / truth, style, color=colour, label=name)
         axis.axhline(1.0, color="0.8", lw=0.8, zorder=0)
         axis.set(title=f"{cell[0]:g}″, {cell[1]:g} σ", xlabel="cycles per pixel", ylim=(1e-3, 1e2))
     axes[0].set_ylabel("power over the original's")
-    axes[0].legend(fontsize=7, frameon=False, loc="lower left")
+    fullest = max(axes, key=lambda axis: len(axis.lines))
+    figure.legend(*fullest.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     write_atomically(path, lambda file: figure.savefig(file, format="png"), overwrite=True)
 
 

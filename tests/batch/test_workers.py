@@ -18,8 +18,12 @@ LARGE = 2 * 10**6
 
 def script(folder: Path, does: str, guarded: bool = True) -> subprocess.Popen[str]:
     """A running script of a user, which has ``processes`` and this file's jobs."""
-    lines = ["from pellucid.ending import ending_cleanly", "from pellucid.workers import processes"]
-    lines += ["import time; from test_workers import *", *(["if __name__ == '__main__':"] if guarded else [])]
+    lines = ["import time", "from test_workers import *"]
+    lines += [
+        "from pellucid.ending import ending_cleanly",
+        "from pellucid.workers import processes",
+    ]
+    lines += ["if __name__ == '__main__':"] if guarded else []
     indent = "    " if guarded else ""
     path = folder / "script.py"
     path.write_text("\n".join([*lines, *(indent + line for line in does.splitlines())]))

@@ -41,8 +41,10 @@ MEASURED = (
     *("sources", "morphology"),
 )
 CONSTANTS = "scores/constants"
-#: What is measured of figure 6's networks, and that of them which learned from pixels alone.
-LAYERS, PIXELS = "scores/layers", "pixels"
+#: What figure 6's networks begin as is called so, where it learned from pixels alone.
+PIXELS = "pixels"
+#: What is measured of them.
+LAYERS = "scores/layers"
 OF_LAYERS = ("psnr", "cw_ssim", "cw_ssim_all_scales", "sources", "morphology", "veil")
 #: The second experiment, and the Richardson-Lucy iterations that it is tuned among: its noise is
 #: smooth over pixels.
@@ -131,11 +133,9 @@ def layer_restorers(preset: Preset, folder: Path) -> dict[str, Restorer]:
 
     Before them what they begin as, where that knows neither critic nor VGG-19.
     """
-    names = {layer: layer for layer in preset.layers} | {SEEINGGAN: preset.final_network()}
-    networks = preset.networks()
-    start = networks[preset.layers[0]][1] if preset.layers else None
-    if start is not None and networks[start][0].learns_from_pixels_alone():
-        names = {PIXELS: start} | names
+    start = preset.pixels_alone()
+    names = {PIXELS: start} if start else {}
+    names |= {layer: layer for layer in preset.layers} | {SEEINGGAN: preset.final_network()}
     loaded = {who: load_restorer(model_file(folder, name)) for who, name in names.items()}
     return {SUBARU: Untouched(SUBARU), **loaded}
 

@@ -51,10 +51,6 @@ class Stage(BaseModel, extra="forbid", frozen=True):
     data: Literal["simulated", "real"]
     recipe: SeeingGANRecipe
 
-    def learns_from_pixels_alone(self) -> bool:
-        """Whether neither a critic nor VGG-19 has a say."""
-        return self.recipe.adversarial_weight == 0 and self.recipe.perceptual_weight == 0
-
 
 class Preset(BaseModel, extra="forbid", frozen=True):
     """Everything that decides what the study computes; an unknown key is an error."""
@@ -87,6 +83,12 @@ class Preset(BaseModel, extra="forbid", frozen=True):
     def final_network(self) -> str:
         """The name of the network that is tested."""
         return f"stage-{len(self.stages)}"
+
+    def pixels_alone(self) -> str | None:
+        """The network that figure 6's begin as, where no critic and no VGG-19 had a say in it."""
+        before = self.stages[: (self.layer_stage or len(self.stages)) - 1]
+        others = sum(s.recipe.adversarial_weight + s.recipe.perceptual_weight for s in before)
+        return f"stage-{len(before)}" if before and not others else None
 
     def networks(self) -> dict[str, tuple[Stage, str | None]]:
         """Every network by its name: how it is trained, and the name of the one it begins with."""

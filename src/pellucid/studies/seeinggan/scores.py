@@ -79,4 +79,5 @@ def rows(
 
 def values(scores: Scores, restorer: str, metric: str) -> NDArray[np.float64]:
     """A metric of every galaxy, shape (galaxy,)."""
-    return np.array([rows[restorer][metric] for rows in scores.values()])
+    # A study that was finished before has not all that is measured now.
+    return np.array([rows[restorer].get(metric, math.nan) for rows in scores.values()])
