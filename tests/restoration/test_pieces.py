@@ -11,7 +11,9 @@ from patches import galaxies
 
 from pellucid import SkyImage, load_restorer
 from pellucid.optics import convolve
-from pellucid.restoration import bandwise_pieces, classical_pieces, pieces
+from pellucid.restoration import bandwise, bandwise_pieces, classical_pieces, pieces
+from pellucid.restoration.doubt import doubt_of
+from pellucid.restoration.explained import explained
 from pellucid.restoration.field_sky import BLOCK, measured_sky
 from pellucid.sky import gaussian_psf
 from pellucid.sky.field import HeldField, Smooth
@@ -80,6 +82,31 @@ def test_no_seam_shows_between_pieces(monkeypatch):
     assert notes == [
         "some pixels are brighter than any in training; their excess was left as it is"
     ]
+
+
+def test_all_pieces_are_explained_and_doubted_by_one_measure(monkeypatch):
+    """Where a piece is crowded its own would be larger, and doubt change at the piece's edge."""
+    flux = np.random.default_rng(5).normal(0.0, 1.0, (1, 64, 1500)).astype(np.float32)
+    smooth = gaussian_psf(1.3, 0.4).for_bands(1)
+    flux[:, :, :700] = 4.0 * convolve(flux[:, :, :700], smooth)  # of neighbours that are alike
+    missing, doubted = [], []
+
+    def explained_by(*given):
+        missing.append(float(given[-1][0]))
+        return explained(*given)
+
+    def doubted_by(*given):
+        found = doubt_of(*given)
+        doubted.append(float(found.spread[0]))
+        return found
+
+    monkeypatch.setattr(bandwise, "explained", explained_by)
+    monkeypatch.setattr(bandwise, "doubt_of", doubted_by)
+    monkeypatch.setattr(pieces, "LARGE", 1)
+    monkeypatch.setattr(bandwise_pieces, "SIDE", 1216)
+    load_restorer("pellucid")(SkyImage(flux, ("r",), pixel_scale=0.4), psf=2.4)
+    assert len(doubted) > 3
+    assert len(set(missing)) == len(set(doubted)) == 1
 
 
 def test_a_sky_that_varies_is_measured_where_it_is():

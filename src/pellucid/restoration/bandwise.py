@@ -21,7 +21,7 @@ from pellucid.restoration.calibration import calibrated
 from pellucid.restoration.change import with_change
 from pellucid.restoration.doubt import Doubt, doubt_of, in_words
 from pellucid.restoration.engine import Network
-from pellucid.restoration.explained import explained
+from pellucid.restoration.explained import explained, spread_of_missing
 from pellucid.restoration.field_sky import FieldSky
 from pellucid.restoration.grid import Plan, joined_back, on_grid, plan_of
 from pellucid.restoration.holes import finer, with_restored
@@ -53,11 +53,12 @@ SIGHT = 0.5
 
 
 class Made(NamedTuple):
-    """The planes (flux, uncertainty, range of 95 %, doubt, χ²); ``light`` is that of `Doubt`."""
+    """The planes (flux, uncertainty, range of 95 %, doubt, χ²), and what is known of them."""
 
     planes: tuple[NDArray[np.float32], ...]
     reduced: NDArray[np.floating]
     light: NDArray[np.floating]
+    chance: NDArray[np.floating]
     unlike: float | None
     notes: list[str]
 
@@ -209,18 +210,19 @@ class BandwiseRestorer(NeuralRestorer):
         groups = [order[some] for some in at_once(len(order), work.flux[0].size, self.together)]
         several = len(groups) > 1
         found: tuple[NDArray[np.float32], ...] = ()
-        reduced, light = np.zeros((2, len(order)))
+        (reduced, light), chance = np.zeros((2, 2, len(order)))
         notes, unlike = [], None
         for number, some in enumerate(passes(groups)):
             share = weight[some] if plan.ratio == 1.0 else nearest(weight[some], work.shape)
             told = {"weight": share, "seed": (self.seed, number)}
-            if seen is not None:
-                told |= {"signal": seen.signal[some], "grains": seen.grains[some]}
-                told |= {"whole": seen.shape}
+            part = None if seen is None else seen.of_bands(some)
+            if part is not None:
+                told |= {"signal": part.signal, "grains": part.grains, "whole": part.shape}
             said: list[str] = []
             given = (work.flux[some] / area - level[some]) / sigma[some]
             kernel = PSF(stamps if len(stamps) == 1 else stamps[some], scale)
-            restored, widths, doubted = self._bands(given, kernel, told, said, seen)
+            bands = self._bands(given, kernel, told, said, part)
+            restored, widths, doubted, chance[:, some] = bands
             if not several and seen is None:  # a large image shows many objects
                 unlike = unlikeness(restored, self.card.forms)
             planes = [restored * sigma[some] + level[some], *(w * sigma[some] for w in widths)]
@@ -236,7 +238,7 @@ class BandwiseRestorer(NeuralRestorer):
             reduced[some], light[some] = doubted.reduced, doubted.light
             where = f"{', '.join(image.bands[k] for k in some)}: " if several else ""
             notes += [where + note for note in said]
-        return Made(found, reduced, light, unlike, notes)
+        return Made(found, reduced, light, chance, unlike, notes)
 
     def _bands(
         self,
@@ -245,19 +247,24 @@ class BandwiseRestorer(NeuralRestorer):
         told: dict[str, Any],
         notes: list[str],
         seen: Seen | None,
-    ) -> tuple[NDArray[np.float32], tuple[NDArray[np.float32], NDArray[np.float32]], Doubt]:
-        """Some bands in units of their noise, restored; how sure that is, and their doubt."""
+    ) -> tuple[NDArray[np.float32], Sequence[NDArray[np.float32]], Doubt, NDArray[np.floating]]:
+        """Some bands in units of their noise, restored; how sure; their doubt; `Seen.chance`."""
         unit = Background(np.zeros(len(given), dtype=np.float32), 1.0)
         restored, spread = self.restored_planes(given, unit, blur, notes, told)
         stamps, share = blur.for_bands(len(given)), told["weight"]
-        restored = explained(restored, given, stamps, share)
+        core, chance = (None, None) if seen is None else (seen.core, seen.chance)
+        missing, noise = (None, None) if chance is None else chance
+        if seen is not None and chance is None:  # it is measured now, for all windows
+            missing = spread_of_missing(restored, given, stamps, share)
+        restored = explained(restored, given, stamps, share, missing)
         if seen is None:  # what crosses a window's edge is in the next
             keep_totals(given, restored)
         if spread is None:
             spread = np.ones_like(restored)
         widths = calibrated(spread, restored, self.card.calibration)
-        core = None if seen is None else seen.core
-        return restored, widths, doubt_of(restored, widths[0], given, stamps, share, core)
+        doubt = doubt_of(restored, widths[0], given, stamps, share, core, noise)
+        known = np.stack([doubt.spread if missing is None else missing, doubt.spread])
+        return restored, widths, doubt, known
 
     def _told(self, known: Known) -> Planes:
         inputs = network_inputs(self.card.network)

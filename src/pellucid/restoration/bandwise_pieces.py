@@ -128,7 +128,7 @@ def bandwise_pieces(
     core = max((SIDE - 2 * halo) // multiple * multiple, LEAST)
     if elsewhere is not None:
         core = min(core, _up(round(CONSTANT / plan.ratio), multiple))
-    _, complete, work = _ready(window, plan)
+    weight, complete, work = _ready(window, plan)
     level, plain = sky.units
     smooth = [
         of_many_pixels(window.of_bands([k]), float(each.item())) for k, each in enumerate(plain)
@@ -147,6 +147,7 @@ def bandwise_pieces(
     seen = Seen(signal + new - own, grains, (height, width))
     said = variation(elsewhere, field.frame.shape)
     units = level, sigma
+    seen = replace(seen, chance=restorer.made(work, weight, units, plan, window, seen).chance)
     return BandwisePieces(restorer, plan, units, seen, side, around, work.unit, elsewhere, said)
 
 

@@ -53,7 +53,12 @@ class Doubt:
     chi2
         Mean square of these residuals over their variance, at the psf's scale; 1 is expected.
     reduced
-        The same over each band, weighted by its light, shape (band,), and the sum of the weights.
+        The same over each band, weighted by its light, shape (band,).
+    light
+        The sum of those weights, shape (band,).
+    spread
+        Standard deviation of the ``significance`` of the sky before it was divided by it, shape
+        (band,): 1 where noise is white.
     """
 
     doubt: NDArray[np.float32]
@@ -61,6 +66,7 @@ class Doubt:
     chi2: NDArray[np.float32]
     reduced: NDArray[np.float32]
     light: NDArray[np.float64]
+    spread: NDArray[np.floating]
 
 
 def doubt_of(
@@ -70,6 +76,7 @@ def doubt_of(
     stamps: NDArray[np.floating],
     weight: NDArray[np.float32],
     core: tuple[slice, slice] | None = None,
+    spread: NDArray[np.floating] | None = None,
 ) -> Doubt:
     """Doubt a restoration.
 
@@ -85,6 +92,8 @@ def doubt_of(
         Of `pellucid.data.channels.pixel_weights`; 0 where there is no data.
     core
         Rows and columns that `Doubt.reduced` is taken over; None for all.
+    spread
+        That of `Doubt` where this is a window of a larger image; None measures it.
     """
     blur = Convolution(stamps, (given.shape[1], given.shape[2]))
     again = blur(restored)
@@ -99,8 +108,10 @@ def doubt_of(
         reached = np.maximum(blur(data), 1e-3)
         noise = noise * np.sqrt(np.maximum(convolve(data, square / square_sum), 1e-3))
     significance = blur(residual) / noise
-    spread = _spread(significance, np.abs(again) < FAINT)
-    significance = (significance / np.maximum(spread, 1.0)).astype(np.float32)
+    if spread is None:
+        spread = _spread(significance, np.abs(again) < FAINT)
+    scale = np.maximum(spread, 1.0)[:, None, None]
+    significance = (significance / scale).astype(np.float32)
     chi2 = (blur(np.square(residual)) / reached).astype(np.float32)
     # What is bright counts for more, but no star for all.
     light = data * np.clip(again - 1.0, 0.0, MOST_LIGHT)
@@ -119,7 +130,8 @@ def doubt_of(
     contradicted = widened(amiss, stamps)
     doubt = np.maximum(np.maximum(unseen, contradicted), 1.0 - data)
     light = counted.sum(axis=(1, 2), dtype=np.float64)
-    return Doubt(doubt.astype(np.float32), significance, chi2, reduced.astype(np.float32), light)
+    planes = doubt.astype(np.float32), significance, chi2
+    return Doubt(*planes, reduced.astype(np.float32), light, spread)
 
 
 def in_words(doubted: float, reduced: Sequence[float], bands: Sequence[str]) -> str:
@@ -159,12 +171,12 @@ def _spread(planes: NDArray[np.floating], sky: NDArray[np.bool_]) -> NDArray[np.
 
     Where a galaxy fills the frame, what does not fit of it would count as noise.
     """
-    found = np.ones((len(planes), 1, 1))
-    for plane, faint, value in zip(planes, sky, found, strict=True):
+    found = np.ones(len(planes))
+    for band, (plane, faint) in enumerate(zip(planes, sky, strict=True)):
         if np.count_nonzero(faint) >= ENOUGH:
             some = plane[faint]
             low, high = np.quantile(some[:: max(1, some.size // MANY)], (0.16, 0.84))
-            value[:] = 0.5 * (high - low)
+            found[band] = 0.5 * (high - low)
     return found
 
 

@@ -39,6 +39,7 @@ def explained(
     given: NDArray[np.float32],
     stamps: NDArray[np.floating],
     weight: NDArray[np.float32],
+    spread: NDArray[np.floating] | None = None,
 ) -> NDArray[np.float32]:
     """Scale a restoration's light so that it explains the image.
 
@@ -52,6 +53,8 @@ def explained(
         The blur, shape (band, y, x).
     weight
         Of `pellucid.data.channels.pixel_weights`; 0 where there is no data.
+    spread
+        That of `spread_of_missing` where this is a window of a larger image, else None.
 
     References
     ----------
@@ -62,16 +65,15 @@ def explained(
     square = np.square(stamps).sum(axis=(1, 2), keepdims=True, dtype=np.float32)
     deviation = np.sqrt(square) / np.maximum(weight, np.float32(1e-3))
     whole = blur.adjoint(data * given)
-    step = max(1, math.isqrt(given[0].size // MANY))
+    if spread is not None:
+        # The same over a whole image, be a window of it crowded or empty.
+        deviation = np.maximum(deviation, np.sqrt(square) * spread[:, None, None])
 
     def compared(restored: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Light that is there, that is missing, and that chance may make, at the psf's scale."""
         seen = blur.adjoint(data * blur(restored))
         missing = whole - seen
-        # Noise that is correlated has more at this scale than the same of white noise.
-        some = missing[:, ::step, ::step]
-        low, high = np.quantile(some, (0.16, 0.84), axis=(1, 2), keepdims=True)
-        noise = np.maximum(deviation, np.float32(0.5) * (high - low).astype(np.float32))
+        noise = deviation if spread is not None else np.maximum(deviation, _spread(missing))
         return seen, missing, np.float32(CHANCE) * noise + np.float32(SYSTEMATIC) * np.abs(seen)
 
     seen, missing, chance = compared(restored)
@@ -95,6 +97,30 @@ def explained(
     back = data * blur(widened(amiss, stamps).astype(np.float32))  # with a soft edge
     restored += np.minimum(back, 1.0) * (given - restored)
     return restored
+
+
+def spread_of_missing(
+    restored: NDArray[np.float32],
+    given: NDArray[np.float32],
+    stamps: NDArray[np.floating],
+    weight: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Standard deviation of what a restoration misses at the psf's scale, shape (band,).
+
+    Over that of white noise; parameters as of `explained`.
+    """
+    blur = Convolution(stamps, (given.shape[1], given.shape[2]))
+    missing = blur.adjoint((weight > 0) * (given - blur(restored)))
+    white = np.sqrt(np.square(stamps).sum(axis=(1, 2), dtype=np.float32))
+    return _spread(missing)[:, 0, 0] / white
+
+
+def _spread(missing: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Robust standard deviation, shape (band, 1, 1): of noise that is correlated, more."""
+    step = max(1, math.isqrt(missing[0].size // MANY))
+    some = missing[:, ::step, ::step]
+    low, high = np.quantile(some, (0.16, 0.84), axis=(1, 2), keepdims=True)
+    return np.float32(0.5) * (high - low).astype(np.float32)
 
 
 def _around(amiss: NDArray[np.floating], stamps: NDArray[np.floating]) -> NDArray[np.floating]:
