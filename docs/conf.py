@@ -80,7 +80,7 @@ ELSEWHERE = {
 
 
 #: Pages that a study or a benchmark wrote.
-OF_STUDIES = ("/tables", "/readings", "/adversary", "/starred")
+OF_STUDIES = ("/tables", "/readings", "/adversary", "/starred", "/shear", "/choices")
 
 
 def _as_page(app: object, page: str, source: list[str]) -> None:
