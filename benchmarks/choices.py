@@ -93,12 +93,12 @@ def with_norms(config: SeeingGANConfig) -> nn.Module:
     return generator
 
 
-#: What each variant changes: of the recipe, of the network, of the loss.
-VARIANTS: Mapping[str, tuple[dict[str, Any], Callable[..., nn.Module], Callable[..., Tensor]]] = {
-    RECORDED: ({}, Generator, seeinggan.pixel_loss),
-    "squared differences": ({}, Generator, squared),
-    "upsampling by nearest neighbours": ({}, with_nearest, seeinggan.pixel_loss),
-    "batch norm": ({}, with_norms, seeinggan.pixel_loss),
+#: The network and the difference of pixels of each variant.
+VARIANTS: Mapping[str, tuple[Callable[..., nn.Module], Callable[..., Tensor]]] = {
+    RECORDED: (Generator, seeinggan.pixel_loss),
+    "squared differences": (Generator, squared),
+    "upsampling by nearest neighbours": (with_nearest, seeinggan.pixel_loss),
+    "batch norm": (with_norms, seeinggan.pixel_loss),
 }
 
 
@@ -111,7 +111,7 @@ def main() -> None:
     options = parser.parse_args()
     preset = Preset.model_validate(json.loads((options.study / "study.json").read_text())["preset"])
     store, split = training_pairs(preset, options.study, options.study, "simulated")
-    base = next(iter(preset.networks().values()))[0].recipe
+    recipe = preset.stages[0].recipe.model_copy(update={"steps": options.steps})
     output = make_folder(options.output)
     scored: dict[str, list[Mapping[str, float]]] = {}
 
@@ -125,9 +125,7 @@ def main() -> None:
 
     score("the blurred image", Untouched())
     for name in options.only:
-        change, network, loss = VARIANTS[name]
-        recipe = type(base).model_validate(base.model_dump() | {"steps": options.steps} | change)
-        with patched(network, loss):
+        with patched(*VARIANTS[name]):
             model = train_network(output, name.replace(" ", "-"), recipe, store, split)
         score(name, load_restorer(model=model))
 

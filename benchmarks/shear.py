@@ -97,11 +97,11 @@ def shapes(
     plain: MadePairs, some: Sheared, place: int, seed: int, restorers: dict[str, Restorer]
 ) -> NDArray[np.float64]:
     """Ellipticity along x: of the original, then by each restorer, under the plain one's window."""
-    truth = above_sky(plain.flux(place))
-    source = find_source(plain.flux(place))
+    flux = plain.flux(place)
+    source = find_source(flux)
     if source is None:
         return np.full(1 + len(restorers), np.nan)
-    width = max(half_light_radius(truth, source.center, source.radius), 1.5)
+    width = max(half_light_radius(above_sky(flux), source.center, source.radius), 1.5)
     scored = score_pair(some.ids[place], some.pair(place, seed), restorers, Scoring(metrics=[]))
     images = [scored.pair.sharp, *(scored.restored[name].image for name in restorers)]
     planes = [above_sky(image.flux) for image in images]
